@@ -1,0 +1,8 @@
+//! Binds the constants and the digest to the files that other languages read.
+
+#[cfg(test)]
+mod digest;
+#[cfg(test)]
+mod limits;
+#[cfg(test)]
+mod redacted;
