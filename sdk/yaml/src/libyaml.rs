@@ -1,0 +1,156 @@
+//! The only unsafe code of the crate: a safe pull parser over libyaml's.
+//!
+//! Invariants: the C-style parser lives at one heap address until it is deleted and never outlives its input; at most
+//! one event is alive and is deleted before the next; after an error or the end of the stream it is not called again.
+
+use std::ffi::CStr;
+use std::marker::PhantomData;
+use std::mem::MaybeUninit;
+
+use libyaml_rs as sys;
+
+use crate::error::{ErrorKind, Fault};
+use crate::event::{Event, Events, Located, Style};
+
+/// A parser of one YAML stream that yields libyaml's events.
+pub(crate) struct Parser<'i> {
+    raw: Box<MaybeUninit<sys::yaml_parser_t>>,
+    event: Option<OwnedEvent>,
+    finished: bool,
+    input: PhantomData<&'i [u8]>,
+}
+
+/// An event whose memory is released when it is dropped.
+struct OwnedEvent(sys::yaml_event_t);
+
+impl Drop for OwnedEvent {
+    fn drop(&mut self) {
+        // SAFETY: the event was filled by yaml_parser_parse and is deleted exactly once.
+        unsafe { sys::yaml_event_delete(&raw mut self.0) }
+    }
+}
+
+impl Drop for Parser<'_> {
+    fn drop(&mut self) {
+        self.event = None;
+        // SAFETY: `new` initialised the parser, and it is deleted exactly once.
+        unsafe { sys::yaml_parser_delete(self.raw.as_mut_ptr()) }
+    }
+}
+
+impl<'i> Parser<'i> {
+    /// Prepares to parse `input`, which must not begin with a byte order mark.
+    pub(crate) fn new(input: &'i [u8]) -> Self {
+        let mut raw = Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit());
+        let parser = raw.as_mut_ptr();
+        // SAFETY: `parser` is valid for writes and does not move: it is boxed, and libyaml keeps a pointer to it.
+        // Initialising cannot fail: a failed allocation ends the process. `input` outlives the parser by `'i`.
+        unsafe {
+            let initialised = sys::yaml_parser_initialize(parser);
+            debug_assert!(initialised.ok);
+            sys::yaml_parser_set_encoding(parser, sys::YAML_UTF8_ENCODING);
+            sys::yaml_parser_set_input_string(parser, input.as_ptr(), input.len() as u64);
+        }
+        Self {
+            raw,
+            event: None,
+            finished: false,
+            input: PhantomData,
+        }
+    }
+
+    fn fault(&self) -> Fault {
+        // SAFETY: the parser is initialised, and a failed call left `problem` null or pointing to a string constant.
+        let (state, problem) = unsafe {
+            let state = &**self.raw.assume_init_ref();
+            let problem = (!state.problem.is_null()).then(|| CStr::from_ptr(state.problem.cast()));
+            (state, problem)
+        };
+        let problem = problem.map_or("cannot be parsed".into(), CStr::to_string_lossy);
+        let offset = match state.error {
+            sys::YAML_READER_ERROR => state.problem_offset,
+            _ => state.problem_mark.index,
+        };
+        Fault::syntax(problem, usize::try_from(offset).unwrap_or(usize::MAX))
+    }
+}
+
+impl Events for Parser<'_> {
+    fn next(&mut self) -> Result<Located<'_>, Fault> {
+        self.event = None;
+        if self.finished {
+            return Ok(Located {
+                event: Event::StreamEnd,
+                offset: 0,
+            });
+        }
+        let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
+        // SAFETY: the parser is initialised, and a successful call fills the event, which is then owned.
+        let parsed = unsafe { sys::yaml_parser_parse(self.raw.as_mut_ptr(), event.as_mut_ptr()) };
+        if parsed.fail {
+            self.finished = true;
+            return Err(self.fault());
+        }
+        // SAFETY: as above.
+        let event = self.event.insert(OwnedEvent(unsafe { event.assume_init() }));
+        let located = located(&event.0)?;
+        self.finished = matches!(located.event, Event::StreamEnd);
+        Ok(located)
+    }
+}
+
+fn located(raw: &sys::yaml_event_t) -> Result<Located<'_>, Fault> {
+    let offset = usize::try_from(raw.start_mark.index).unwrap_or(usize::MAX);
+    // SAFETY: the member read is the one that the event's type says is set, and its strings are null or live as long
+    // as the event: names end with a NUL, scalars have their length.
+    let event = unsafe {
+        match raw.type_ {
+            sys::YAML_STREAM_START_EVENT => Event::StreamStart,
+            sys::YAML_DOCUMENT_START_EVENT => Event::DocumentStart,
+            sys::YAML_DOCUMENT_END_EVENT => Event::DocumentEnd,
+            sys::YAML_ALIAS_EVENT => Event::Alias {
+                name: name(raw.data.alias.anchor, offset)?.unwrap_or_default(),
+            },
+            sys::YAML_SCALAR_EVENT => {
+                let scalar = &raw.data.scalar;
+                let length = usize::try_from(scalar.length).unwrap_or(0);
+                let style = match (name(scalar.tag, offset)?, scalar.plain_implicit) {
+                    (Some(tag), _) => Style::Tagged(tag),
+                    (None, true) => Style::Plain,
+                    (None, false) => Style::Quoted,
+                };
+                Event::Scalar {
+                    text: text(std::slice::from_raw_parts(scalar.value, length), offset)?,
+                    style,
+                    anchor: name(scalar.anchor, offset)?,
+                }
+            }
+            sys::YAML_SEQUENCE_START_EVENT => Event::SequenceStart {
+                anchor: name(raw.data.sequence_start.anchor, offset)?,
+            },
+            sys::YAML_SEQUENCE_END_EVENT => Event::SequenceEnd,
+            sys::YAML_MAPPING_START_EVENT => Event::MappingStart {
+                anchor: name(raw.data.mapping_start.anchor, offset)?,
+            },
+            sys::YAML_MAPPING_END_EVENT => Event::MappingEnd,
+            _ => Event::StreamEnd,
+        }
+    };
+    Ok(Located { event, offset })
+}
+
+/// Reads a NUL-terminated name.
+///
+/// # Safety
+/// `name` is null or points to a NUL-terminated string that lives for `'e`.
+unsafe fn name<'e>(name: *const u8, offset: usize) -> Result<Option<&'e str>, Fault> {
+    if name.is_null() {
+        return Ok(None);
+    }
+    // SAFETY: the caller's.
+    text(unsafe { CStr::from_ptr(name.cast()) }.to_bytes(), offset).map(Some)
+}
+
+fn text(bytes: &[u8], offset: usize) -> Result<&str, Fault> {
+    std::str::from_utf8(bytes).map_err(|_| Fault::new(ErrorKind::InvalidUtf8, offset))
+}
