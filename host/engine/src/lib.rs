@@ -19,8 +19,14 @@
 //! - Every input is answered in every state; a source that breaks the contract ends its session, never the host.
 #![forbid(unsafe_code)]
 
+pub mod decide;
 pub mod event;
+pub mod guard;
 pub mod id;
+pub mod inventory;
 pub mod message;
+pub mod order;
+pub mod pattern;
+pub mod policy;
 pub mod problem;
 pub mod work;
