@@ -1,0 +1,20 @@
+//! What the end-to-end tests share: inputs and the means to run the built programs on them.
+//!
+//! [`tree`] makes trees of manifests together with the keys they declare, [`hostile`] makes files that a source must
+//! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, and
+//! [`eventually`] waits for a condition. The tests themselves are in `tests/`.
+//!
+//! # Invariants
+//! - A generated tree is a function of its seed, its size and its layout: no clock, no randomness, no environment.
+//! - Every wait has a deadline, and what runs out of time says what it was waiting for.
+#![forbid(unsafe_code)]
+
+pub mod hostile;
+pub mod program;
+pub mod tree;
+
+mod poll;
+mod random;
+
+pub use k1s_object::Key;
+pub use poll::eventually;
