@@ -1,0 +1,58 @@
+//! The README's first command: the main job, on `examples/manifests`.
+
+use std::fs;
+use std::io::ErrorKind;
+use std::path::Path;
+use std::process::Command;
+
+use anyhow::Context as _;
+
+use crate::{process, workspace};
+
+const HOST: &str = "k1s-sync-host";
+const SOURCE: &str = "k1s-sync-fs";
+
+pub(crate) fn run() -> anyhow::Result<()> {
+    // Unoptimised, because on a machine that has built nothing yet compiling is most of the first minute.
+    process::run(workspace::cargo().args(["build", "--locked", "--package", HOST, "--package", SOURCE]))?;
+    let programs = workspace::programs()?;
+    let manifests = workspace::root()?.join("examples/manifests");
+    let data = programs.with_file_name("demo");
+    remove(&data)?;
+
+    let mut setting = std::ffi::OsString::from("path=");
+    setting.push(&manifests);
+    shown(
+        Command::new(programs.join(HOST))
+            .arg("--plugin")
+            .arg(programs.join(SOURCE))
+            .arg("--set")
+            .arg(setting)
+            .arg("--once")
+            .arg("--data-dir")
+            .arg(&data),
+    )?;
+    shown(
+        Command::new(programs.join(HOST))
+            .args(["get", "all-kinds", "-A", "--data-dir"])
+            .arg(&data),
+    )
+}
+
+/// Prints a command as one would type it, then runs it.
+fn shown(command: &mut Command) -> anyhow::Result<()> {
+    let words = std::iter::once(command.get_program()).chain(command.get_args());
+    let line: Vec<_> = words.map(|word| word.to_string_lossy()).collect();
+    println!("\n$ {}", line.join(" "));
+    process::run(command)
+}
+
+/// Removes what an earlier run left, so that this one is a first sync.
+fn remove(directory: &Path) -> anyhow::Result<()> {
+    match fs::remove_dir_all(directory) {
+        Err(error) if error.kind() != ErrorKind::NotFound => {
+            Err(error).with_context(|| format!("removing {}", directory.display()))
+        }
+        _ => Ok(()),
+    }
+}
