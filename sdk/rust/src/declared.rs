@@ -1,0 +1,251 @@
+//! Who declares what in one generation, and which of two declarations of one key is used.
+//!
+//! Pure. The rule (two declarations of one key in one generation): the path that the host applied now keeps the key
+//! until the generation ends; then the lowest path wins and every other declaration is a DUPLICATE_KEY. Without a
+//! path applied now, the first one sent keeps it until then. Bodies are kept only of declarations that may still
+//! win, at most [`HELD_BYTES`] of them; beyond that the rule degrades to "the one sent first wins".
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::sync::Arc;
+
+use k1s_source_proto::v1::Key;
+use sha2::{Digest as _, Sha256};
+
+use crate::object::Object;
+use crate::{At, Problem};
+
+/// Most bytes of objects whose turn is decided at the end of the generation.
+const HELD_BYTES: usize = 16 * 1024 * 1024;
+
+/// What to do with a declaration now.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// Send it: it is the first, or the same place said it again.
+    Send,
+    /// Wait for the end of the generation.
+    Held,
+    /// It lost, and there is no room to reconsider.
+    Refused(Problem),
+}
+
+/// What the end of a generation decided about one declaration.
+#[derive(Debug, PartialEq, Eq)]
+pub(crate) enum Settled {
+    Won(Object, At),
+    Lost(Key, At, Problem),
+}
+
+/// The declarations of one generation.
+#[derive(Debug, Default)]
+pub(crate) struct Declared {
+    place_by_key: HashMap<[u8; 16], Place>,
+    paths: Vec<Arc<str>>,
+    index_by_path: HashMap<Arc<str>, u32>,
+    failed_paths: HashSet<Arc<str>>,
+    held_by_key: BTreeMap<Key, Vec<Held>>,
+    held_bytes: usize,
+    calls: u32,
+}
+
+/// Where a key was declared; a few words instead of the strings, for there is one for each key.
+#[derive(Clone, Copy, Debug)]
+struct Place {
+    path: u32,
+    document: u32,
+    line: u32,
+    column: u32,
+    call: u32,
+}
+
+#[derive(Debug)]
+struct Held {
+    object: Object,
+    at: At,
+    call: u32,
+}
+
+impl Declared {
+    /// Begins the declarations of one whole path; the same path declared by a later call replaces them.
+    pub(crate) fn next_call(&mut self) -> u32 {
+        self.calls += 1;
+        self.calls
+    }
+
+    /// Judges a declaration. `owner` is the path whose declaration of the key the host applied last.
+    pub(crate) fn declare(&mut self, object: &Object, at: &At, call: u32, owner: Option<&str>) -> Standing {
+        let hash = hash_of(&object.key);
+        let sitting = self.place_by_key.get(&hash).copied();
+        match sitting {
+            Some(place) if !self.is_replaced(place, at, call) => {
+                if self.hold(object, at, call) {
+                    return Standing::Held;
+                }
+                Standing::Refused(Problem::duplicate_key(&object.key, &self.at(place)))
+            }
+            None if owner.is_some_and(|owner| owner != at.path) && self.hold(object, at, call) => Standing::Held,
+            Some(_) | None => {
+                let place = self.place(at, call);
+                self.place_by_key.insert(hash, place);
+                Standing::Send
+            }
+        }
+    }
+
+    /// Records that `path` still declares `key`; false if another place declared it in this generation.
+    pub(crate) fn seen(&mut self, key: &Key, at: &At) -> bool {
+        let hash = hash_of(key);
+        let place = self.place(at, 0);
+        match self.place_by_key.get(&hash) {
+            Some(sitting) if sitting.path != place.path => false,
+            Some(_) | None => {
+                self.place_by_key.insert(hash, place);
+                true
+            }
+        }
+    }
+
+    /// Records that something of `path` failed: what it declared before counts as still declared by it.
+    pub(crate) fn failed(&mut self, path: &str) {
+        if !path.is_empty() && !self.failed_paths.contains(path) {
+            self.failed_paths.insert(path.into());
+        }
+    }
+
+    /// Tells whether something of `path` failed.
+    pub(crate) fn has_failed(&self, path: &str) -> bool {
+        self.failed_paths.contains(path)
+    }
+
+    /// Forgets that `key` is declared.
+    pub(crate) fn deleted(&mut self, key: &Key) {
+        self.place_by_key.remove(&hash_of(key));
+    }
+
+    /// Decides about everything held, in the order of keys. `owner` is as in [`declare`](Self::declare).
+    pub(crate) fn settle<'o>(&mut self, owner: impl Fn(&Key) -> Option<&'o str>) -> Vec<Settled> {
+        self.held_bytes = 0;
+        let mut settled = Vec::new();
+        for (key, mut held) in std::mem::take(&mut self.held_by_key) {
+            held.sort_by(|left, right| rank(&left.at).cmp(&rank(&right.at)));
+            let sitting = self.place_by_key.get(&hash_of(&key)).map(|place| self.at(*place));
+            let unreadable = owner(&key)
+                .filter(|path| sitting.is_none() && self.has_failed(path))
+                .map(At::path);
+            let best = held.first().map(|held| rank(&held.at));
+            let stays = match &sitting {
+                Some(at) => best.is_none_or(|best| rank(at) < best),
+                None => unreadable.is_some(),
+            };
+            if stays {
+                let winner = sitting.or(unreadable).unwrap_or_default();
+                settled.extend(held.into_iter().map(|held| lost(&key, held.at, &winner)));
+            } else {
+                self.replace(&key, sitting, held, &mut settled);
+            }
+        }
+        settled
+    }
+
+    /// The first of `held` wins against the one that sits and all others.
+    fn replace(&mut self, key: &Key, sitting: Option<At>, held: Vec<Held>, settled: &mut Vec<Settled>) {
+        let mut held = held.into_iter();
+        let Some(winner) = held.next() else { return };
+        let place = self.place(&winner.at, winner.call);
+        self.place_by_key.insert(hash_of(key), place);
+        let losers = sitting.into_iter().chain(held.map(|held| held.at));
+        let losses: Vec<Settled> = losers.map(|at| lost(key, at, &winner.at)).collect();
+        settled.push(Settled::Won(winner.object, winner.at));
+        settled.extend(losses);
+    }
+
+    /// A later call for the same path replaces what that path said; so does the same place saying it again.
+    fn is_replaced(&self, place: Place, at: &At, call: u32) -> bool {
+        let same_path = self
+            .paths
+            .get(place.path as usize)
+            .is_some_and(|path| **path == *at.path);
+        let same_place = (place.document, place.line, place.column) == (at.document, at.line, at.column);
+        same_path && (if call == 0 { same_place } else { place.call != call })
+    }
+
+    fn hold(&mut self, object: &Object, at: &At, call: u32) -> bool {
+        let held = self.held_by_key.entry(object.key.clone()).or_default();
+        let replaced = held.extract_if(.., |held| held.at.path == at.path && held.call != call);
+        self.held_bytes -= replaced.map(|held| held.object.json.len()).sum::<usize>();
+        let bytes = object.json.len();
+        if self.held_bytes + bytes > HELD_BYTES {
+            if held.is_empty() {
+                self.held_by_key.remove(&object.key);
+            }
+            return false;
+        }
+        self.held_bytes += bytes;
+        held.push(Held {
+            object: object.clone(),
+            at: at.clone(),
+            call,
+        });
+        true
+    }
+
+    fn place(&mut self, at: &At, call: u32) -> Place {
+        let path = match self.index_by_path.get(at.path.as_str()) {
+            Some(index) => *index,
+            None => {
+                let path: Arc<str> = at.path.as_str().into();
+                let index = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+                self.paths.push(Arc::clone(&path));
+                self.index_by_path.insert(path, index);
+                index
+            }
+        };
+        Place {
+            path,
+            document: at.document,
+            line: at.line,
+            column: at.column,
+            call,
+        }
+    }
+
+    fn at(&self, place: Place) -> At {
+        let path = self
+            .paths
+            .get(place.path as usize)
+            .map(|path| &**path)
+            .unwrap_or_default();
+        let Place {
+            document, line, column, ..
+        } = place;
+        At {
+            path: path.to_owned(),
+            document,
+            line,
+            column,
+            ..At::default()
+        }
+    }
+}
+
+fn rank(at: &At) -> (&str, u32, u32, u32) {
+    (&at.path, at.document, at.line, at.column)
+}
+
+fn lost(key: &Key, at: At, winner: &At) -> Settled {
+    Settled::Lost(key.clone(), at, Problem::duplicate_key(key, winner))
+}
+
+/// 128 bits of SHA-256: at a billion keys the chance of two alike is below 10^-20, also for keys chosen to collide.
+fn hash_of(key: &Key) -> [u8; 16] {
+    let mut hash = Sha256::new();
+    for part in [&key.group, &key.kind, &key.namespace, &key.name] {
+        hash.update(part.len().to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    let full: [u8; 32] = hash.finalize().into();
+    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = full;
+    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
+}
+
+#[cfg(test)]
+mod tests;

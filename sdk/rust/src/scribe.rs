@@ -1,0 +1,170 @@
+//! What listing and watching have in common: turning declarations into events, and remembering what was sent.
+
+use k1s_source_proto::limits;
+use k1s_source_proto::v1::{self, event::Change, source_message::Message};
+use prost::bytes::Bytes;
+
+use crate::known::bounded_version;
+use crate::limits::SessionLimits;
+use crate::object::Object;
+use crate::outlet::{Outlet, What};
+use crate::problem::Level;
+use crate::{At, Code, Ignore, Known, Problem, Progress, Scope};
+
+/// Which of its capabilities a scope's loop uses.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Habits {
+    /// Remembers what the host holds.
+    pub(crate) remembers: bool,
+    /// Goes on after the first listing.
+    pub(crate) watches: bool,
+}
+
+/// The state of one scope's loop behind the author's handles.
+#[derive(Debug)]
+pub(crate) struct Scribe {
+    pub(crate) outlet: Outlet,
+    pub(crate) known: Known,
+    pub(crate) limits: SessionLimits,
+    pub(crate) habits: Habits,
+    /// A listing was dropped without its end.
+    pub(crate) abandoned: bool,
+    live: bool,
+}
+
+impl Scribe {
+    pub(crate) fn new(outlet: Outlet, known: Known, limits: SessionLimits, habits: Habits) -> Self {
+        Self {
+            outlet,
+            known,
+            limits,
+            habits,
+            abandoned: false,
+            live: false,
+        }
+    }
+
+    pub(crate) fn scope(&self) -> &Scope {
+        self.outlet.scope()
+    }
+
+    pub(crate) async fn say(&mut self, what: What) -> Result<(), Problem> {
+        self.close_abandoned().await?;
+        self.outlet.say(what).await
+    }
+
+    pub(crate) async fn message(&mut self, message: Message) -> Result<(), Problem> {
+        self.say(What::Message(message)).await
+    }
+
+    /// Ends a listing that was dropped without its end.
+    pub(crate) async fn close_abandoned(&mut self) -> Result<(), Problem> {
+        if std::mem::take(&mut self.abandoned) {
+            self.outlet.close(What::Abandon(Code::Internal)).await?;
+        }
+        Ok(())
+    }
+
+    /// Says, once, that from here on events are changes.
+    pub(crate) async fn go_live(&mut self) -> Result<(), Problem> {
+        if self.habits.watches && !self.live {
+            let scope = self.scope().id().to_owned();
+            self.message(Message::Live(v1::Live { scope })).await?;
+            self.live = true;
+        }
+        Ok(())
+    }
+
+    pub(crate) async fn upsert(&mut self, object: Object, at: &At, generation: u64) -> Result<(), Problem> {
+        let Object { key, json, hash } = object;
+        let version = bounded_version(&at.version);
+        if self.habits.remembers {
+            self.known.hold(&key, &at.path, &version, generation);
+        }
+        let upsert = v1::Upsert {
+            object: json,
+            content_hash: Bytes::copy_from_slice(&hash),
+        };
+        self.event(Some(key), Change::Upsert(upsert), at, version).await
+    }
+
+    pub(crate) async fn seen(
+        &mut self,
+        key: v1::Key,
+        at: &At,
+        version: String,
+        generation: u64,
+    ) -> Result<(), Problem> {
+        self.known.touch(&key, generation);
+        self.event(Some(key), Change::Seen(v1::Seen {}), at, version).await
+    }
+
+    pub(crate) async fn deleted(&mut self, key: v1::Key, at: &At, reason: String) -> Result<(), Problem> {
+        self.known.remove(&key);
+        self.event(Some(key), Change::Delete(v1::Delete { reason }), at, String::new())
+            .await
+    }
+
+    pub(crate) async fn ignored(&mut self, at: &At, ignore: Ignore) -> Result<(), Problem> {
+        let change = Change::Ignored(v1::Ignored {
+            code: ignore.to_wire().into(),
+        });
+        self.event(None, change, at, String::new()).await
+    }
+
+    pub(crate) async fn failed(
+        &mut self,
+        key: Option<v1::Key>,
+        at: &At,
+        problem: &Problem,
+        generation: u64,
+    ) -> Result<(), Problem> {
+        if let Some(key) = &key {
+            self.known.touch(key, generation);
+        }
+        let change = Change::Failed(problem.to_wire(Level::Object, self.scope().id()));
+        self.event(key, change, at, String::new()).await
+    }
+
+    pub(crate) async fn problem(&mut self, problem: &Problem) -> Result<(), Problem> {
+        let wire = problem.to_wire(Level::Scope, self.scope().id());
+        self.message(Message::Problem(wire)).await
+    }
+
+    pub(crate) async fn progress(&mut self, progress: Progress) -> Result<(), Problem> {
+        let progress = progress.into_wire(self.scope().id());
+        self.message(Message::Progress(progress)).await
+    }
+
+    /// Checks a token against the limit of the session.
+    pub(crate) fn checked(&self, token: Bytes) -> Result<Bytes, Problem> {
+        if token.len() > self.limits.token_bytes {
+            let message = format!(
+                "a token of {} bytes, more than {}",
+                token.len(),
+                self.limits.token_bytes
+            );
+            return Err(Problem::new(Code::Internal, message));
+        }
+        Ok(token)
+    }
+
+    async fn event(
+        &mut self,
+        key: Option<v1::Key>,
+        change: Change,
+        at: &At,
+        source_version: String,
+    ) -> Result<(), Problem> {
+        debug_assert!(source_version.len() <= limits::SOURCE_VERSION_BYTES);
+        self.close_abandoned().await?;
+        self.outlet
+            .event(v1::Event {
+                key,
+                provenance: at.to_wire(),
+                source_version,
+                change: Some(change),
+            })
+            .await
+    }
+}

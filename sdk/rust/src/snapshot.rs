@@ -1,0 +1,377 @@
+//! The author's handle on one listing.
+
+use std::time::Instant;
+
+use k1s_source_proto::v1::{self, Key, source_message::Message};
+use prost::bytes::Bytes;
+use serde::Serialize;
+
+use crate::declared::{Declared, Settled, Standing};
+use crate::documents::{Documents, Entry};
+use crate::known::{bounded_path_version, bounded_version, document_version};
+use crate::object::{ObjectLimits, Verdict, judge};
+use crate::outlet::What;
+use crate::progress::Throttle;
+use crate::scribe::Scribe;
+use crate::{At, Code, Ignore, KindInfo, Known, Order, Problem, Progress};
+
+/// Declares what one scope holds.
+///
+/// What is not declared before the listing ends is gone. Every call may wait for the host to keep up, and fails only
+/// when the session is over: pass that on with `?`. A second declaration of one key in one listing is reported as
+/// DUPLICATE_KEY: the path that the host applied now keeps the key until the end, then the lowest path wins.
+#[derive(Debug)]
+pub struct SnapshotWriter<'c> {
+    scribe: &'c mut Scribe,
+    generation: u64,
+    stage: Stage,
+    declared: Declared,
+    throttle: Throttle,
+    token: Option<Bytes>,
+    empty_is_intentional: bool,
+}
+
+#[derive(Debug)]
+enum Stage {
+    /// Nothing was sent.
+    New {
+        root_identity: String,
+        expected: Option<u64>,
+    },
+    Begun,
+    Ended,
+}
+
+impl<'c> SnapshotWriter<'c> {
+    pub(crate) fn new(scribe: &'c mut Scribe, order: &Order) -> Self {
+        if order.forgets() {
+            scribe.known.forget_versions();
+        }
+        Self {
+            scribe,
+            generation: order.generation(),
+            stage: Stage::New {
+                root_identity: String::new(),
+                expected: None,
+            },
+            declared: Declared::default(),
+            throttle: Throttle::default(),
+            token: None,
+            empty_is_intentional: false,
+        }
+    }
+
+    /// Says what makes this place this place: the content of a marker, the UID of a cluster; never something that
+    /// changes with the content. While it differs from what the host knows, nothing is deleted.
+    ///
+    /// # Errors
+    /// Refuses once anything was declared.
+    pub fn root_identity(&mut self, identity: impl Into<String>) -> Result<(), Problem> {
+        match &mut self.stage {
+            Stage::New { root_identity, .. } => *root_identity = identity.into(),
+            Stage::Begun | Stage::Ended => return Err(too_late("root_identity")),
+        }
+        Ok(())
+    }
+
+    /// Says how many events will come, where that is known.
+    ///
+    /// # Errors
+    /// Refuses once anything was declared.
+    pub fn expected(&mut self, events: u64) -> Result<(), Problem> {
+        match &mut self.stage {
+            Stage::New { expected, .. } => *expected = Some(events),
+            Stage::Begun | Stage::Ended => return Err(too_late("expected")),
+        }
+        Ok(())
+    }
+
+    /// Says that the place may be empty on purpose: then the host may delete everything it has of it.
+    pub fn empty_is_intentional(&mut self) {
+        self.empty_is_intentional = true;
+    }
+
+    /// Sets where to go on after this listing (needs [`Capability::Resume`](crate::Capability::Resume)).
+    ///
+    /// # Errors
+    /// Refuses more than 4 KiB.
+    pub fn token(&mut self, token: impl Into<Bytes>) -> Result<(), Problem> {
+        self.token = Some(self.scribe.checked(token.into())?);
+        Ok(())
+    }
+
+    /// Returns what the host holds of this scope, as far as it is known.
+    #[must_use]
+    pub fn known(&self) -> &Known {
+        &self.scribe.known
+    }
+
+    /// Returns the limits to give to [`Documents::parse`].
+    #[must_use]
+    pub fn limits(&self) -> ObjectLimits {
+        self.scribe.limits.object
+    }
+
+    /// Describes a kind that neither Kubernetes nor a CustomResourceDefinition describes, before its first object.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn kind(&mut self, kind: KindInfo) -> Result<(), Problem> {
+        self.scribe.message(Message::KindInfo(kind)).await
+    }
+
+    /// Declares one object, or each item of a list. What is no object is reported, not returned.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn object(&mut self, object: impl Serialize, at: At) -> Result<(), Problem> {
+        let verdicts = match serde_json::to_value(object) {
+            Ok(value) => judge(value, &self.scribe.limits.object),
+            Err(error) => vec![Verdict::Failed {
+                key: None,
+                problem: Problem::new(Code::DataInvalid, error.to_string()),
+            }],
+        };
+        for verdict in verdicts {
+            self.declare(verdict, at.clone(), 0).await?;
+        }
+        Ok(())
+    }
+
+    /// Declares every object of a stream of YAML or JSON, which is the whole content of `at`'s path. Documents that
+    /// are no objects are ignored or reported one by one.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn yaml(&mut self, stream: &[u8], at: At) -> Result<(), Problem> {
+        let documents = Documents::parse(stream, &self.scribe.limits.object);
+        self.documents(documents, at).await
+    }
+
+    /// Declares what was parsed before; see [`yaml`](Self::yaml).
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn documents(&mut self, documents: Documents, at: At) -> Result<(), Problem> {
+        let call = self.declared.next_call();
+        let count = documents.entries.len();
+        for (index, entry) in documents.entries.into_iter().enumerate() {
+            let Entry {
+                verdict,
+                document,
+                line,
+                column,
+            } = entry;
+            let version = document_version(&at.version, index, count);
+            let at = At {
+                document,
+                line,
+                column,
+                version,
+                ..at.clone()
+            };
+            self.declare(verdict, at, call).await?;
+        }
+        Ok(())
+    }
+
+    /// Says that nothing of `at`'s path has changed since it had `at`'s version. False means that the host does not
+    /// hold the whole path at that version, or not this source's to say; then read it and declare it.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn unchanged(&mut self, at: &At) -> Result<bool, Problem> {
+        let Some(held) = self.scribe.known.path(&at.path) else {
+            return Ok(false);
+        };
+        if at.version.is_empty() || held.version != Some(bounded_path_version(&at.version)) {
+            return Ok(false);
+        }
+        if !held.objects.keys().all(|key| self.declared.seen(key, at)) {
+            return Ok(false);
+        }
+        self.begin().await?;
+        for (key, version) in held.objects {
+            self.scribe.seen(key, at, version, self.generation).await?;
+        }
+        Ok(true)
+    }
+
+    /// Says that the object of `key` is unchanged since `at`'s version. False means that the host does not hold it
+    /// at that version; then declare it.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn seen(&mut self, key: &Key, at: &At) -> Result<bool, Problem> {
+        let version = bounded_version(&at.version);
+        if version.is_empty() || self.scribe.known.version(key) != Some(&version) || !self.declared.seen(key, at) {
+            return Ok(false);
+        }
+        self.begin().await?;
+        self.scribe.seen(key.clone(), at, version, self.generation).await?;
+        Ok(true)
+    }
+
+    /// Says that something is not meant to be an object.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn ignored(&mut self, at: At, ignore: Ignore) -> Result<(), Problem> {
+        self.begin().await?;
+        self.scribe.ignored(&at, ignore).await
+    }
+
+    /// Says that something could not be read: everything that `at`'s path declared before stays. Without a path
+    /// nothing at all is deleted.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn failed(&mut self, at: At, problem: Problem) -> Result<(), Problem> {
+        self.declare(Verdict::Failed { key: None, problem }, at, 0).await
+    }
+
+    /// Says that the object of `key` could not be read: it stays.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn failed_object(&mut self, key: Key, at: At, problem: Problem) -> Result<(), Problem> {
+        self.declare(
+            Verdict::Failed {
+                key: Some(key),
+                problem,
+            },
+            at,
+            0,
+        )
+        .await
+    }
+
+    /// Says that an object declared in this listing vanished while it went on.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn deleted(&mut self, key: Key, at: At, reason: impl Into<String>) -> Result<(), Problem> {
+        self.begin().await?;
+        self.declared.deleted(&key);
+        self.scribe.deleted(key, &at, reason.into()).await
+    }
+
+    /// Says how far the listing is; call it as often as is convenient, at most ten a second are sent. It also proves
+    /// that the source is alive, so call it in long silent work.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn progress(&mut self, progress: Progress) -> Result<(), Problem> {
+        if !self.throttle.admits(&progress, Instant::now()) {
+            return Ok(());
+        }
+        self.begin().await?;
+        self.scribe.progress(progress).await
+    }
+
+    /// Ends the listing: whole with `Ok`, without something otherwise. [`Source::snapshot`](crate::Source::snapshot)
+    /// returning does it; only a loop that called [`Changes::begin`](crate::Changes::begin) itself calls this.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn end(mut self, result: Result<(), Problem>) -> Result<(), Problem> {
+        let result = match result {
+            Ok(()) => self.settle().await,
+            Err(problem) => Err(problem),
+        };
+        self.begin().await?;
+        if let Err(problem) = &result {
+            self.scribe.problem(problem).await?;
+        }
+        let outcome = result.as_ref().map_err(Problem::code).copied();
+        let token = self.token.take();
+        let end = What::End {
+            outcome,
+            token,
+            empty_is_intentional: self.empty_is_intentional,
+        };
+        self.scribe.outlet.close(end).await?;
+        self.stage = Stage::Ended;
+        if outcome.is_ok() {
+            let Self {
+                scribe,
+                declared,
+                generation,
+                ..
+            } = &mut self;
+            scribe.known.complete(*generation, |path| declared.has_failed(path));
+        }
+        self.scribe.go_live().await
+    }
+
+    async fn begin(&mut self) -> Result<(), Problem> {
+        let Stage::New {
+            root_identity,
+            expected,
+        } = &mut self.stage
+        else {
+            return Ok(());
+        };
+        let begin = v1::SnapshotBegin {
+            scope: self.scribe.scope().id().to_owned(),
+            generation: self.generation,
+            root_identity: std::mem::take(root_identity),
+            expected: *expected,
+        };
+        self.scribe.say(What::Begin(Box::new(begin))).await?;
+        self.stage = Stage::Begun;
+        Ok(())
+    }
+
+    async fn declare(&mut self, verdict: Verdict, at: At, call: u32) -> Result<(), Problem> {
+        self.begin().await?;
+        match verdict {
+            Verdict::Object(object) => {
+                let owner = self.scribe.known.owner(&object.key).filter(|owner| !owner.is_empty());
+                match self.declared.declare(&object, &at, call, owner) {
+                    Standing::Send => self.scribe.upsert(object, &at, self.generation).await,
+                    Standing::Held => Ok(()),
+                    Standing::Refused(problem) => {
+                        self.scribe
+                            .failed(Some(object.key), &at, &problem, self.generation)
+                            .await
+                    }
+                }
+            }
+            Verdict::Ignored(ignore) => self.scribe.ignored(&at, ignore).await,
+            Verdict::Failed { key, problem } => {
+                self.declared.failed(&at.path);
+                self.scribe.failed(key, &at, &problem, self.generation).await
+            }
+        }
+    }
+
+    async fn settle(&mut self) -> Result<(), Problem> {
+        let known = &self.scribe.known;
+        let settled = self
+            .declared
+            .settle(|key| known.owner(key).filter(|owner| !owner.is_empty()));
+        for decided in settled {
+            self.begin().await?;
+            match decided {
+                Settled::Won(object, at) => self.scribe.upsert(object, &at, self.generation).await?,
+                Settled::Lost(key, at, problem) => {
+                    self.scribe.failed(Some(key), &at, &problem, self.generation).await?;
+                }
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for SnapshotWriter<'_> {
+    fn drop(&mut self) {
+        if matches!(self.stage, Stage::Begun) {
+            self.scribe.abandoned = true;
+        }
+    }
+}
+
+fn too_late(call: &str) -> Problem {
+    Problem::new(Code::Internal, format!("{call} was called after the first declaration"))
+}
