@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use rustix::process::Signal;
+use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::OwnedPermit;
 
 use crate::exit::ExitStatus;
@@ -16,6 +17,15 @@ use crate::spawner::SpawnerMessage;
 pub(crate) struct Remains {
     leader: Leader,
     directory: LaunchDirectory,
+    /// Given back when nothing is left to be done, so that the limit on children counts the unburied too.
+    place: OwnedSemaphorePermit,
+}
+
+/// What a launch holds of its spawner: its place among the children, and one in the queue for its burial.
+#[derive(Debug)]
+pub(crate) struct Reservation {
+    pub(crate) place: OwnedSemaphorePermit,
+    pub(crate) burial: OwnedPermit<SpawnerMessage>,
 }
 
 impl Remains {
@@ -39,9 +49,14 @@ pub(crate) struct Custody {
 }
 
 impl Custody {
-    pub(crate) fn new(leader: Leader, directory: LaunchDirectory, burial: OwnedPermit<SpawnerMessage>) -> Self {
+    pub(crate) fn new(leader: Leader, directory: LaunchDirectory, reservation: Reservation) -> Self {
+        let Reservation { place, burial } = reservation;
         Self {
-            remains: Some(Remains { leader, directory }),
+            remains: Some(Remains {
+                leader,
+                directory,
+                place,
+            }),
             burial: Some(burial),
         }
     }
@@ -58,7 +73,11 @@ impl Custody {
     /// Reaps a leader that has exited, with the rest of its group; the directory is left to the caller. `None` if that
     /// was done before.
     pub(crate) fn reap(&mut self) -> Option<(ExitStatus, LaunchDirectory)> {
-        let Remains { leader, directory } = self.remains.take()?;
+        let Remains {
+            leader,
+            directory,
+            place: _place,
+        } = self.remains.take()?;
         Some((leader.reap(), directory))
     }
 }

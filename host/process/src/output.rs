@@ -24,6 +24,8 @@ pub const OUTPUT_QUEUE_BYTES: usize = 1024 * 1024;
 
 const READ_BUFFER: usize = 64 * 1024;
 const QUESTION_QUEUE: usize = 1;
+/// Reads that empty a pipe of the largest size an unprivileged process can give it (1 MiB).
+const FINAL_READS: usize = 16;
 
 /// Names the stream a line came from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -162,8 +164,8 @@ async fn drain(
             },
         }
     }
-    stdout.close(&mut sink);
-    stderr.close(&mut sink);
+    stdout.finish(&mut sink);
+    stderr.finish(&mut sink);
     sink.state()
 }
 
@@ -207,6 +209,17 @@ impl Tap {
         let stream = self.stream;
         self.splitter
             .feed(&self.buffer[..length], |part, bytes| sink.accept(stream, part, bytes));
+    }
+
+    /// Takes what is in the pipe now, which is bounded by what a pipe holds, and reads no more.
+    fn finish(&mut self, sink: &mut LineSink) {
+        for _ in 0..FINAL_READS {
+            match self.pipe.as_ref().map(|pipe| pipe.try_read(&mut self.buffer)) {
+                Some(Ok(length)) if length > 0 => self.pour(length, sink),
+                Some(Ok(_) | Err(_)) | None => break,
+            }
+        }
+        self.close(sink);
     }
 
     fn close(&mut self, sink: &mut LineSink) {

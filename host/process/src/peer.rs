@@ -46,13 +46,7 @@ pub enum PeerError {
 /// Checks that whoever listens at the other end of `stream` runs as our user and in the group of `child`.
 pub fn verify_peer(stream: &UnixStream, child: &Child) -> Result<(), PeerError> {
     let peer = stream.peer_cred().map_err(PeerError::Unknown)?;
-    let expected = geteuid().as_raw();
-    if peer.uid() != expected {
-        return Err(PeerError::OtherUser {
-            found: peer.uid(),
-            expected,
-        });
-    }
+    check_user(peer.uid(), geteuid().as_raw())?;
     let leader = child.unreaped_pid().ok_or(PeerError::ChildEnded)?;
     let pid = peer.pid().and_then(Pid::from_raw).ok_or(PeerError::Unseen)?;
     match getpgid(Some(pid)) {
@@ -62,5 +56,27 @@ pub fn verify_peer(stream: &UnixStream, child: &Child) -> Result<(), PeerError> 
             group: child.pid(),
         }),
         Err(_) => Err(PeerError::Unseen),
+    }
+}
+
+fn check_user(found: u32, expected: u32) -> Result<(), PeerError> {
+    if found == expected {
+        Ok(())
+    } else {
+        Err(PeerError::OtherUser { found, expected })
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_user_is_refused_be_it_root() {
+        assert!(check_user(1000, 1000).is_ok());
+        for found in [0, 1001] {
+            let error = check_user(found, 1000).unwrap_err();
+            assert!(error.to_string().starts_with(PEER_MISMATCH), "{error}");
+        }
     }
 }

@@ -43,7 +43,7 @@ mod linux {
         let mut entries = Vec::new();
         for file in fs::read_dir("/proc")? {
             let name = file?.file_name();
-            let pid = name.to_str().and_then(|name| name.parse().ok()).and_then(Pid::from_raw);
+            let pid = name.to_str().and_then(parse_pid);
             if let Some(pid) = pid
                 && let Some(found) = entry(pid)?
             {
@@ -69,6 +69,11 @@ mod linux {
         error.kind() == io::ErrorKind::NotFound || error.raw_os_error() == Some(libc::ESRCH)
     }
 
+    /// Reads the number of a process or group; a process that is just being reaped has -1 for its group.
+    fn parse_pid(text: &str) -> Option<Pid> {
+        Pid::from_raw(text.parse().ok().filter(|number| *number > 0)?)
+    }
+
     /// Reads fields 3 (state), 5 (group) and 22 (start time) of proc_pid_stat(5). The name before them is in
     /// parentheses and may itself hold any byte, so the last parenthesis ends it.
     pub(super) fn parse_stat(pid: Pid, stat: &[u8]) -> Option<ProcessEntry> {
@@ -82,7 +87,7 @@ mod linux {
             .collect();
         Some(ProcessEntry {
             pid,
-            group: Pid::from_raw(fields.get(GROUP)?.parse().ok()?)?,
+            group: parse_pid(fields.get(GROUP)?)?,
             start_time: StartTime(fields.get(START_TIME)?.parse().ok()?),
             is_dead: matches!(*fields.get(STATE)?, "Z" | "X" | "x"),
         })
@@ -94,23 +99,15 @@ pub(crate) use linux::{carries, entries, entry};
 
 #[cfg(not(target_os = "linux"))]
 mod elsewhere {
-    use super::{Nonce, Pid, ProcessEntry, io};
+    use super::{Pid, ProcessEntry, io};
 
     pub(crate) fn entry(_pid: Pid) -> io::Result<Option<ProcessEntry>> {
         Ok(None)
     }
-
-    pub(crate) fn entries() -> io::Result<Vec<ProcessEntry>> {
-        Ok(Vec::new())
-    }
-
-    pub(crate) fn carries(_pid: Pid, _nonce: &Nonce) -> io::Result<bool> {
-        Ok(false)
-    }
 }
 
 #[cfg(not(target_os = "linux"))]
-pub(crate) use elsewhere::{carries, entries, entry};
+pub(crate) use elsewhere::entry;
 
 #[cfg(all(test, target_os = "linux"))]
 mod tests {
@@ -128,6 +125,8 @@ mod tests {
         };
         assert_eq!(linux::parse_stat(pid, stat), Some(expected));
         assert_eq!(linux::parse_stat(pid, b"7 (a) S 1"), None);
+        let just_reaped = b"7 (a) X -1 -1 -1 0 -1 0 0 0 0 0 0 0 0 0 20 0 1 0 424242 1 2 3";
+        assert_eq!(linux::parse_stat(pid, just_reaped), None);
         assert_eq!(linux::parse_stat(pid, b""), None);
     }
 

@@ -6,16 +6,16 @@
 use std::io;
 use std::os::fd::OwnedFd;
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use rustix::process::Pid;
-use tokio::sync::mpsc::error::TrySendError;
 use tokio::sync::mpsc::{self, OwnedPermit};
-use tokio::sync::oneshot;
+use tokio::sync::{Semaphore, oneshot};
 use tokio::task::JoinSet;
 
 use crate::child::Child;
 use crate::confinement::{ChildPipes, confined_command};
-use crate::custody::{Custody, Remains};
+use crate::custody::{Custody, Remains, Reservation};
 use crate::launch_record::RecordedLeader;
 use crate::leader::Leader;
 use crate::lifeline::Lifeline;
@@ -28,7 +28,7 @@ use crate::spec::LaunchSpec;
 /// Most children of one [`Spawner`] at a time; one more is refused.
 pub const CHILD_LIMIT: usize = 1024;
 
-/// Each child keeps one place for its burial, and its start takes another one for a moment.
+/// Each child has a slot for its burial and, for the moment of its start, another one; so nobody waits for a slot.
 const QUEUE_LIMIT: usize = 2 * CHILD_LIMIT;
 
 /// Says why a child was not started; nothing is left behind.
@@ -69,7 +69,6 @@ pub enum SpawnError {
 fn start_hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::ENOENT) => "; the interpreter or loader it names does not exist",
-        Some(libc::ENOEXEC) => "; it is neither a program for this system nor a script that begins with #!",
         Some(libc::EAGAIN) => "; too many processes run already",
         _ => "",
     }
@@ -78,11 +77,11 @@ fn start_hint(error: &io::Error) -> &'static str {
 /// What the thread is asked for.
 #[derive(Debug)]
 pub(crate) enum SpawnerMessage {
-    /// Start a child, for whom a place is kept for the message after its death.
+    /// Start a child.
     Spawn {
         spec: Box<LaunchSpec>,
         directory: RuntimeDirectory,
-        burial: OwnedPermit<SpawnerMessage>,
+        reservation: Reservation,
         reply: oneshot::Sender<Result<Newborn, SpawnError>>,
     },
     /// Reap a child that was killed because its handle was dropped.
@@ -104,6 +103,7 @@ pub(crate) struct Newborn {
 #[derive(Debug, Clone)]
 pub struct Spawner {
     messages: mpsc::Sender<SpawnerMessage>,
+    places: Arc<Semaphore>,
 }
 
 impl Spawner {
@@ -123,7 +123,10 @@ impl Spawner {
             .name("k1s-spawner".to_owned())
             .spawn(body)
             .map_err(failed)?;
-        Ok(Self { messages })
+        Ok(Self {
+            messages,
+            places: Arc::new(Semaphore::new(CHILD_LIMIT)),
+        })
     }
 
     /// Starts one child in a new subdirectory of `directory`.
@@ -134,13 +137,15 @@ impl Spawner {
         spec: LaunchSpec,
         directory: &RuntimeDirectory,
     ) -> Result<(Child, OutputReceiver), SpawnError> {
-        let burial = self.reserve()?;
-        let request = self.reserve()?;
+        let place = Arc::clone(&self.places).try_acquire_owned();
+        let place = place.map_err(|_| SpawnError::TooManyChildren)?;
+        let burial = self.slot().await?;
+        let request = self.slot().await?;
         let (reply, answer) = oneshot::channel();
         request.send(SpawnerMessage::Spawn {
             spec: Box::new(spec),
             directory: directory.clone(),
-            burial,
+            reservation: Reservation { place, burial },
             reply,
         });
         let newborn = answer.await.map_err(|_| SpawnError::ThreadEnded)??;
@@ -150,11 +155,9 @@ impl Spawner {
         })
     }
 
-    fn reserve(&self) -> Result<OwnedPermit<SpawnerMessage>, SpawnError> {
-        self.messages.clone().try_reserve_owned().map_err(|error| match error {
-            TrySendError::Full(_) => SpawnError::TooManyChildren,
-            TrySendError::Closed(_) => SpawnError::ThreadEnded,
-        })
+    async fn slot(&self) -> Result<OwnedPermit<SpawnerMessage>, SpawnError> {
+        let slot = self.messages.clone().reserve_owned().await;
+        slot.map_err(|_| SpawnError::ThreadEnded)
     }
 }
 
@@ -164,9 +167,9 @@ async fn run(mut inbox: mpsc::Receiver<SpawnerMessage>) {
     loop {
         tokio::select! {
             message = inbox.recv() => match message {
-                Some(SpawnerMessage::Spawn { spec, directory, burial, reply }) => {
+                Some(SpawnerMessage::Spawn { spec, directory, reservation, reply }) => {
                     // Nobody may be waiting any more; the child is then dropped here, which kills it.
-                    drop(reply.send(start_child(&spec, &directory, burial)));
+                    drop(reply.send(start_child(&spec, &directory, reservation)));
                 }
                 Some(SpawnerMessage::Bury(remains)) => {
                     burials.spawn(remains.bury());
@@ -182,7 +185,7 @@ async fn run(mut inbox: mpsc::Receiver<SpawnerMessage>) {
 fn start_child(
     spec: &LaunchSpec,
     directory: &RuntimeDirectory,
-    burial: OwnedPermit<SpawnerMessage>,
+    reservation: Reservation,
 ) -> Result<Newborn, SpawnError> {
     check_executable(&spec.program)?;
     let pipe_failed = |source| SpawnError::Resource {
@@ -216,7 +219,7 @@ fn start_child(
     };
     let pid = Pid::from_child(&child);
     let start_time = process_table::entry(pid).ok().flatten().map(|entry| entry.start_time);
-    let custody = Custody::new(Leader::new(pid, start_time), launch, burial);
+    let custody = Custody::new(Leader::new(pid, start_time), launch, reservation);
     if let Some(launch) = custody.directory() {
         launch.record(Some(RecordedLeader { pid, start_time }))?;
     }
@@ -226,4 +229,31 @@ fn start_child(
         stdout: stdout.into(),
         stderr: stderr.into(),
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::{Environment, Limits};
+
+    #[tokio::test]
+    async fn the_limit_on_children_counts_exactly() {
+        let home = tempfile::tempdir().unwrap();
+        let directory = RuntimeDirectory::open(&home.path().join("run")).unwrap();
+        let spawner = Spawner::start().unwrap();
+        let spec = LaunchSpec {
+            program: "/bin/sh".into(),
+            args: vec!["-c".into(), "read line".into()],
+            environment: Environment::default(),
+            limits: Limits::default(),
+        };
+        let others = u32::try_from(CHILD_LIMIT - 1).unwrap();
+        let _others = Arc::clone(&spawner.places).try_acquire_many_owned(others).unwrap();
+        let (mut last, _output) = spawner.spawn(spec.clone(), &directory).await.unwrap();
+        let refused = spawner.spawn(spec.clone(), &directory).await;
+        assert!(matches!(refused, Err(SpawnError::TooManyChildren)), "{refused:?}");
+        last.close_lifeline();
+        last.wait().await;
+        spawner.spawn(spec, &directory).await.unwrap();
+    }
 }
