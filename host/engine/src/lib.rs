@@ -19,14 +19,20 @@
 //! - Every input is answered in every state; a source that breaks the contract ends its session, never the host.
 #![forbid(unsafe_code)]
 
+pub mod backoff;
+pub mod breaker;
 pub mod decide;
+pub mod digest;
 pub mod event;
 pub mod guard;
 pub mod id;
 pub mod inventory;
+pub mod lifecycle;
+pub mod liveness;
 pub mod message;
 pub mod order;
 pub mod pattern;
 pub mod policy;
 pub mod problem;
+pub mod session;
 pub mod work;

@@ -1,0 +1,106 @@
+//! The ways in which a source can break the contract.
+
+use thiserror::Error;
+
+use crate::event::Provenance;
+use crate::id::{Generation, ScopeId, Seq};
+use crate::problem::{Problem, ProblemCode};
+use crate::session::settings::Capability;
+
+/// A broken rule; it ends the session.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub(super) enum Violation {
+    #[error("batch {got} arrived where batch {expected} was due")]
+    Sequence { expected: Seq, got: Seq },
+    #[error("batch {seq} has {length} {what}; at most {limit} are allowed")]
+    TooLarge {
+        seq: Seq,
+        what: &'static str,
+        length: usize,
+        limit: usize,
+    },
+    #[error("{what} without the capability {capability}")]
+    Unannounced { what: &'static str, capability: Capability },
+    #[error("the object at {} does not have the hash sent with it", place(.0))]
+    Hash(Provenance),
+    #[error("batch {0} has a token inside a listing")]
+    TokenInListing(Seq),
+    #[error("scope {scope:?} began listing {got} while listing {open} was open")]
+    AlreadyListing {
+        scope: ScopeId,
+        open: Generation,
+        got: Generation,
+    },
+    #[error("scope {scope:?} began listing {got} after listing {last}")]
+    GenerationOrder {
+        scope: ScopeId,
+        last: Generation,
+        got: Generation,
+    },
+    #[error("listing {generation} of scope {scope:?} is not open")]
+    NotListing { scope: ScopeId, generation: Generation },
+    #[error("scope {scope:?} sent a change outside its open listing {open}")]
+    OutsideListing { scope: ScopeId, open: Generation },
+    #[error("scope {0:?} sent a change before it was live")]
+    NotLive(ScopeId),
+    #[error("scope {scope:?} went live while listing {open} was open")]
+    LiveInListing { scope: ScopeId, open: Generation },
+    #[error("scope {0:?} went live before it was listed")]
+    LiveUnlisted(ScopeId),
+    #[error("the counts of listing {generation} of scope {scope:?} are not those of the events that arrived")]
+    Counts { scope: ScopeId, generation: Generation },
+    #[error("the digest of listing {generation} of scope {scope:?} is not that of the events that arrived")]
+    Digest { scope: ScopeId, generation: Generation },
+    #[error("scope {0:?} is replaced by itself")]
+    ReplacedByItself(ScopeId),
+    #[error("more than {limit} {what}")]
+    TooMany { what: &'static str, limit: usize },
+    #[error("the root identity of scope {scope:?} has {length} bytes; at most {limit} are allowed")]
+    RootIdentity {
+        scope: ScopeId,
+        length: usize,
+        limit: usize,
+    },
+    #[error("drained up to batch {got}, but the last batch was {last}")]
+    DrainedAt { last: Seq, got: Seq },
+    #[error("a message after the source had drained")]
+    AfterDrained,
+}
+
+impl Violation {
+    fn code(&self) -> ProblemCode {
+        match self {
+            Self::Hash(_) => ProblemCode::HashMismatch,
+            Self::Counts { .. } | Self::Digest { .. } => ProblemCode::CountMismatch,
+            Self::Sequence { .. }
+            | Self::TooLarge { .. }
+            | Self::Unannounced { .. }
+            | Self::TokenInListing(_)
+            | Self::AlreadyListing { .. }
+            | Self::GenerationOrder { .. }
+            | Self::NotListing { .. }
+            | Self::OutsideListing { .. }
+            | Self::NotLive(_)
+            | Self::LiveInListing { .. }
+            | Self::LiveUnlisted(_)
+            | Self::ReplacedByItself(_)
+            | Self::TooMany { .. }
+            | Self::RootIdentity { .. }
+            | Self::DrainedAt { .. }
+            | Self::AfterDrained => ProblemCode::ProtocolViolation,
+        }
+    }
+}
+
+impl From<Violation> for Problem {
+    fn from(violation: Violation) -> Self {
+        Self::with_source(violation.code(), violation.to_string())
+    }
+}
+
+fn place(at: &Provenance) -> String {
+    match at.line {
+        0 => format!("{} (document {})", at.path, at.document),
+        line => format!("{}:{line}", at.path),
+    }
+}
