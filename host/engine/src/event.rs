@@ -120,18 +120,20 @@ pub enum Verdict {
     Unchanged,
     /// The object is gone.
     Deleted,
-    /// The host could not apply it and keeps it as pending, or the source could not read it.
+    /// The source could not read it, or it cannot be kept.
     Error(Problem),
+    /// The host could not apply it yet and keeps it as pending.
+    Pending(Problem),
     /// The source passed it over.
     Ignored(IgnoredCode),
 }
 
 impl Verdict {
-    /// The problem's class, for an error.
+    /// The problem's class, for what was not applied.
     #[must_use]
     pub fn error_code(&self) -> Option<ProblemCode> {
         match self {
-            Self::Error(problem) => Some(problem.code),
+            Self::Error(problem) | Self::Pending(problem) => Some(problem.code),
             Self::Created | Self::Updated | Self::Unchanged | Self::Deleted | Self::Ignored(_) => None,
         }
     }
@@ -159,8 +161,10 @@ pub struct Tally {
     pub unchanged: u64,
     /// Objects that went.
     pub deleted: u64,
-    /// What could not be read or applied.
+    /// What could not be read.
     pub failed: u64,
+    /// What the host could not apply when it came; it may have been applied since.
+    pub pending: u64,
     /// What the source passed over.
     pub ignored: u64,
 }
@@ -174,6 +178,7 @@ impl Tally {
             Verdict::Unchanged => &mut self.unchanged,
             Verdict::Deleted => &mut self.deleted,
             Verdict::Error(_) => &mut self.failed,
+            Verdict::Pending(_) => &mut self.pending,
             Verdict::Ignored(_) => &mut self.ignored,
         };
         *counter += 1;
@@ -186,6 +191,7 @@ impl Tally {
         self.unchanged += other.unchanged;
         self.deleted += other.deleted;
         self.failed += other.failed;
+        self.pending += other.pending;
         self.ignored += other.ignored;
     }
 

@@ -126,6 +126,12 @@ impl ScopeIndex {
         self.touched_by_row.get(&key) == Some(&open.generation.get())
     }
 
+    /// Whether a listing, open or ended, touched a key.
+    #[must_use]
+    pub fn was_touched(&self, key: KeyHash, generation: Generation) -> bool {
+        self.touched_by_row.get(&key) == Some(&generation.get())
+    }
+
     /// Pins everything last seen at a path, or below it, in the open listing.
     pub fn pin_path(&mut self, path: &str) {
         if let Some(open) = &mut self.open {

@@ -1,0 +1,50 @@
+//! Facts about the store itself.
+
+use k1s_object::InstanceId;
+use k1s_sync_engine::id::Revision;
+
+use crate::engine::{EngineError, Read, Write};
+use crate::table::Table;
+
+/// The format this version writes. A change of any row raises it.
+pub(crate) const FORMAT: u64 = 1;
+
+const FORMAT_KEY: &[u8] = b"format";
+const REVISION_KEY: &[u8] = b"revision";
+const INSTANCE_KEY: &[u8] = b"instance-id";
+
+pub(crate) fn format(tables: &dyn Read) -> Result<Option<u64>, EngineError> {
+    number(tables, FORMAT_KEY)
+}
+
+pub(crate) fn set_format(tables: &mut dyn Write) -> Result<(), EngineError> {
+    tables.put(Table::Meta, FORMAT_KEY, &FORMAT.to_be_bytes())
+}
+
+pub(crate) fn revision(tables: &dyn Read) -> Result<Revision, EngineError> {
+    Ok(Revision::new(number(tables, REVISION_KEY)?.unwrap_or(0)))
+}
+
+pub(crate) fn set_revision(tables: &mut dyn Write, revision: Revision) -> Result<(), EngineError> {
+    tables.put(Table::Meta, REVISION_KEY, &revision.get().to_be_bytes())
+}
+
+pub(crate) fn instance_id(tables: &dyn Read) -> Result<Option<InstanceId>, EngineError> {
+    let Some(bytes) = tables.get(Table::Meta, INSTANCE_KEY)? else { return Ok(None) };
+    let text = String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
+    Ok(Some(InstanceId::new(&text).map_err(|error| damaged(error.to_string()))?))
+}
+
+pub(crate) fn set_instance_id(tables: &mut dyn Write, id: &InstanceId) -> Result<(), EngineError> {
+    tables.put(Table::Meta, INSTANCE_KEY, id.as_str().as_bytes())
+}
+
+fn number(tables: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
+    let Some(bytes) = tables.get(Table::Meta, key)? else { return Ok(None) };
+    let bytes = bytes.try_into().map_err(|_| damaged("a number has not 8 bytes".to_owned()))?;
+    Ok(Some(u64::from_be_bytes(bytes)))
+}
+
+fn damaged(detail: String) -> EngineError {
+    EngineError::Row { table: Table::Meta.name(), detail }
+}

@@ -1,0 +1,126 @@
+//! The writer: one thread through which every change of the store goes.
+//!
+//! Jobs wait in a bounded queue. The thread takes what waits, up to 4 MiB, into one transaction; when that is durable and
+//! published, each job gets its answer. A transaction that fails keeps nothing, and ends every session: what was touched in
+//! memory may no longer be true.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::thread::JoinHandle;
+
+use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName, Token};
+use k1s_sync_engine::policy::SourcePolicy;
+use k1s_sync_engine::work::{Receipt, Work};
+use tokio::sync::{mpsc, oneshot, watch};
+
+use crate::clock::Clock;
+use crate::engine::Engine;
+use crate::error::StoreError;
+
+mod application;
+mod batch;
+mod close;
+mod edit;
+mod job;
+mod objects;
+mod prune;
+mod source;
+mod thread;
+mod transaction;
+mod upsert;
+mod world;
+
+pub use edit::{Edit, EditBody, Edited, Precondition};
+use job::Job;
+use thread::WriterThread;
+pub(crate) use world::World;
+
+/// Jobs that may wait; more wait with their senders.
+const QUEUE: usize = 256;
+
+/// What a source's session begins from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Opening {
+    /// The launch this session belongs to; no earlier session can write any more.
+    pub epoch: Epoch,
+    /// What is stored of each scope the source has.
+    pub scopes: BTreeMap<ScopeId, StoredScope>,
+}
+
+/// What is stored of a scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct StoredScope {
+    /// Where to go on; absent when the selection changed since.
+    pub token: Option<Token>,
+    /// What the place said it is.
+    pub root_identity: Option<String>,
+}
+
+/// A handle on the writer; cheap to clone.
+#[derive(Clone, Debug)]
+pub struct Writer {
+    jobs: mpsc::Sender<Job>,
+}
+
+/// The writer's thread; ends when every handle is gone.
+#[derive(Debug)]
+pub(crate) struct Running {
+    pub(crate) writer: Writer,
+    pub(crate) thread: JoinHandle<()>,
+    pub(crate) published: watch::Receiver<Revision>,
+}
+
+impl Writer {
+    pub(crate) fn start(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, seed: u64) -> Result<Running, StoreError> {
+        let (world, revision) = {
+            let tables = engine.read()?;
+            (World::load(&*tables, seed)?, crate::meta::revision(&*tables)?)
+        };
+        let (publish, published) = watch::channel(revision);
+        let (jobs, queue) = mpsc::channel(QUEUE);
+        let mut writer = WriterThread::new(engine, clock, world, publish);
+        let thread = std::thread::Builder::new()
+            .name("k1s-writer".to_owned())
+            .spawn(move || writer.run(queue))
+            .map_err(|source| crate::engine::EngineError::Io { path: "k1s-writer".into(), source })?;
+        Ok(Running { writer: Self { jobs }, thread, published })
+    }
+
+    /// Raises the epoch of a source and opens a session of it; an earlier session of the source ends.
+    ///
+    /// # Errors
+    /// When the store cannot be read or written.
+    pub async fn open_session(&self, source: SourceName, policy: SourcePolicy) -> Result<Opening, StoreError> {
+        self.ask(|reply| Job::Open { source, policy, reply }).await
+    }
+
+    /// Does a session's work; answers when it is durable and visible.
+    ///
+    /// # Errors
+    /// When the store cannot be written, or the session has ended.
+    pub async fn submit(&self, source: SourceName, epoch: Epoch, work: Work) -> Result<Receipt, StoreError> {
+        self.ask(|reply| Job::Work { source, epoch, work, reply }).await
+    }
+
+    /// Ends a session; listings that were open are forgotten.
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn close_session(&self, source: SourceName, epoch: Epoch) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Close { source, epoch, reply }).await
+    }
+
+    /// Writes an object for a user of the store.
+    ///
+    /// # Errors
+    /// When a precondition does not hold, or the store cannot be written.
+    pub async fn edit(&self, edit: Edit) -> Result<Edited, StoreError> {
+        self.ask(|reply| Job::Edit { edit, reply }).await
+    }
+
+    async fn ask<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<T, StoreError> {
+        let (reply, answer) = oneshot::channel();
+        self.jobs.send(job(reply)).await.map_err(|_| StoreError::Closed)?;
+        answer.await.map_err(|_| StoreError::Closed)?
+    }
+}

@@ -1,0 +1,159 @@
+//! Objects and their versions, as one transaction changes them.
+
+use k1s_object::{Canonical, Key};
+use k1s_sync_engine::event::Provenance;
+use k1s_sync_engine::id::Revision;
+use serde_json::Value;
+
+use crate::engine::EngineError;
+use crate::place;
+use crate::row::{self, Author, Cause, CurrentRow, Live, Origin, Owner, Uid, VersionHead, VersionState};
+use crate::table::Table;
+use crate::writer::transaction::Transaction;
+use crate::writer::world::World;
+
+/// Versions of one object that are kept for history.
+const KEPT_VERSIONS: usize = 10;
+/// Revisions a watch can go back.
+const WATCH_REVISIONS: u64 = 100_000;
+
+/// One write of an object.
+pub(crate) struct ObjectWrite<'a> {
+    pub(crate) key: &'a Key,
+    pub(crate) body: &'a Canonical,
+    pub(crate) owner: Option<Owner>,
+    pub(crate) author: Author,
+    pub(crate) origin: Origin,
+    pub(crate) provenance: Option<Provenance>,
+    /// The version that must outlive the history limit: the one the owner applied.
+    pub(crate) applied: Option<Revision>,
+}
+
+impl Transaction<'_> {
+    pub(crate) fn current(&self, key: &Key) -> Result<Option<CurrentRow>, EngineError> {
+        self.get(Table::Current, &key.encode())
+    }
+
+    /// The body of a version as canonical bytes.
+    pub(crate) fn body(&self, revision: Revision) -> Result<Vec<u8>, EngineError> {
+        let bytes = self.get_bytes(Table::Versions, &place::version(revision))?;
+        let bytes = bytes.ok_or_else(|| missing_version(revision))?;
+        Ok(row::decode_head(&bytes)?.1.to_vec())
+    }
+
+    /// Writes an object, new or not; returns what it is now. The caller made sure that the body differs.
+    pub(crate) fn write_object(
+        &mut self,
+        world: &mut World,
+        write: ObjectWrite<'_>,
+        before: Option<&Live>,
+    ) -> Result<Live, EngineError> {
+        let value = parse(write.body.bytes())?;
+        let generation = match before {
+            None => 1,
+            Some(live) => live.generation + u64::from(self.spec_changed(live, &value)?),
+        };
+        let live = Live {
+            revision: self.next_revision(),
+            uid: before.map_or_else(Uid::random, |live| live.uid),
+            generation,
+            created: before.map_or(self.now(), |live| live.created),
+            hash: write.body.hash(),
+            origin: write.origin,
+        };
+        let state = if before.is_some() { VersionState::Updated } else { VersionState::Created };
+        self.put_version(&write, &live, state)?;
+        self.trim(write.key, write.applied)?;
+        let row = CurrentRow { owner: write.owner, live: Some(live.clone()) };
+        self.put(Table::Current, &write.key.encode(), &row)?;
+        if let Some(cause) = world.object_written(write.key, &value) {
+            self.arrived(cause);
+        }
+        Ok(live)
+    }
+
+    /// Deletes an object; its last state stays as the body of the deleting version.
+    pub(crate) fn delete_object(
+        &mut self,
+        world: &mut World,
+        key: &Key,
+        live: &Live,
+        author: Author,
+        owner_after: Option<Owner>,
+    ) -> Result<Revision, EngineError> {
+        let body = Canonical::from_sorted(self.body(live.revision)?);
+        let gone = Live { revision: self.next_revision(), ..live.clone() };
+        let write = ObjectWrite {
+            key,
+            body: &body,
+            owner: None,
+            author,
+            origin: live.origin,
+            provenance: None,
+            applied: Some(live.revision),
+        };
+        self.put_version(&write, &gone, VersionState::Deleted)?;
+        self.trim(key, Some(live.revision))?;
+        match owner_after {
+            None => self.delete(Table::Current, &key.encode())?,
+            owner @ Some(_) => self.put(Table::Current, &key.encode(), &CurrentRow { owner, live: None })?,
+        }
+        world.object_deleted(key, &parse(body.bytes())?);
+        self.arrived(Cause::Object(key.clone()));
+        Ok(gone.revision)
+    }
+
+    fn put_version(&mut self, write: &ObjectWrite<'_>, live: &Live, state: VersionState) -> Result<(), EngineError> {
+        let head = VersionHead {
+            key: write.key.clone(),
+            uid: live.uid,
+            generation: live.generation,
+            created: live.created,
+            written: self.now(),
+            state,
+            author: write.author.clone(),
+            provenance: write.provenance.clone(),
+        };
+        let mut bytes = row::encode(Table::Versions, &head)?;
+        bytes.extend_from_slice(write.body.bytes());
+        self.put_bytes(Table::Versions, &place::version(live.revision), &bytes)?;
+        self.put_bytes(Table::VersionsByKey, &place::version_of(write.key, live.revision), &[])
+    }
+
+    /// Drops versions that are neither among the newest, nor what the owner applied, nor within the watch window.
+    fn trim(&mut self, key: &Key, applied: Option<Revision>) -> Result<(), EngineError> {
+        let prefix = place::versions_of(key);
+        let versions = self.keys_after(Table::VersionsByKey, &prefix)?;
+        let surplus = versions.len().saturating_sub(KEPT_VERSIONS);
+        for rest in versions.iter().take(surplus) {
+            let revision = place::revision_at_end(Table::VersionsByKey, rest)?;
+            let watched = self.last_revision().get() - revision.get() < WATCH_REVISIONS;
+            if Some(revision) != applied && !watched {
+                self.delete(Table::Versions, &place::version(revision))?;
+                self.delete(Table::VersionsByKey, &place::version_of(key, revision))?;
+            }
+        }
+        Ok(())
+    }
+
+    fn spec_changed(&self, before: &Live, after: &Value) -> Result<bool, EngineError> {
+        let old = parse(&self.body(before.revision)?)?;
+        let outside = |value: &Value| {
+            let mut fields = value.as_object().cloned().unwrap_or_default();
+            fields.remove("metadata");
+            fields.remove("status");
+            fields
+        };
+        Ok(outside(&old) != outside(after))
+    }
+}
+
+/// Reads a body that the store itself wrote.
+pub(crate) fn parse(bytes: &[u8]) -> Result<Value, EngineError> {
+    serde_json::from_slice(bytes)
+        .map_err(|error| EngineError::Row { table: Table::Versions.name(), detail: error.to_string() })
+}
+
+fn missing_version(revision: Revision) -> EngineError {
+    EngineError::Row { table: Table::Versions.name(), detail: format!("revision {revision} is missing") }
+}

@@ -1,0 +1,198 @@
+//! One transaction of the writer: typed rows over an engine's tables, and the facts it gathers on its way.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
+
+use k1s_object::{GroupKind, Timestamp};
+use k1s_sync_engine::guard::{GuardLimit, Judgement, ShrinkWindow};
+use k1s_sync_engine::id::{Revision, SourceName};
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use crate::engine::{EngineError, Finish, KeyRange, Write};
+use crate::meta;
+use crate::place;
+use crate::row::{self, Cause};
+use crate::table::Table;
+
+/// A transaction in the making.
+pub(crate) struct Transaction<'t> {
+    tables: &'t mut dyn Write,
+    now: Timestamp,
+    first: Revision,
+    last: Revision,
+    writes: usize,
+    flow_by_kind: BTreeMap<(SourceName, GroupKind), Flow>,
+    arrived: BTreeSet<Cause>,
+}
+
+#[derive(Clone, Copy, Default)]
+struct Flow {
+    added: u64,
+    removed: u64,
+}
+
+impl<'t> Transaction<'t> {
+    pub(crate) fn begin(tables: &'t mut dyn Write, now: Timestamp) -> Result<Self, EngineError> {
+        let first = meta::revision(tables)?;
+        Ok(Self {
+            tables,
+            now,
+            first,
+            last: first,
+            writes: 0,
+            flow_by_kind: BTreeMap::new(),
+            arrived: BTreeSet::new(),
+        })
+    }
+
+    /// Writes what was gathered; says whether there is anything to commit, and up to which revision.
+    pub(crate) fn finish(mut self) -> Result<(Finish, Revision), EngineError> {
+        for ((source, group_kind), flow) in std::mem::take(&mut self.flow_by_kind) {
+            self.record_flow(&place::shrink(&source, Some(&group_kind)), flow)?;
+            self.record_flow(&place::shrink(&source, None), flow)?;
+        }
+        if self.last != self.first {
+            meta::set_revision(self.tables, self.last)?;
+            self.writes += 1;
+        }
+        let finish = if self.writes == 0 { Finish::Abort } else { Finish::Commit };
+        Ok((finish, self.last))
+    }
+
+    /// The tables, for reading.
+    pub(crate) fn tables(&self) -> &dyn crate::engine::Read {
+        &*self.tables
+    }
+
+    /// The last revision taken.
+    pub(crate) fn last_revision(&self) -> Revision {
+        self.last
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.now
+    }
+
+    /// Takes the revision of one change of an object.
+    pub(crate) fn next_revision(&mut self) -> Revision {
+        self.last = self.last.next();
+        self.last
+    }
+
+    pub(crate) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, EngineError> {
+        self.tables.get(table, key)?.map(|bytes| row::decode(table, &bytes)).transpose()
+    }
+
+    pub(crate) fn get_bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.tables.get(table, key)
+    }
+
+    pub(crate) fn put<T: Serialize>(&mut self, table: Table, key: &[u8], value: &T) -> Result<(), EngineError> {
+        let bytes = row::encode(table, value)?;
+        self.put_bytes(table, key, &bytes)
+    }
+
+    pub(crate) fn put_bytes(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
+        self.writes += 1;
+        self.tables.put(table, key, value)
+    }
+
+    pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), EngineError> {
+        self.writes += 1;
+        self.tables.delete(table, key)
+    }
+
+    /// The keys of a range, without what they begin with.
+    pub(crate) fn keys_after(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
+        let mut keys = Vec::new();
+        self.tables.scan(table, &KeyRange::prefix(prefix), &mut |key, _| {
+            keys.extend(key.strip_prefix(prefix).map(<[u8]>::to_vec));
+            ControlFlow::Continue(())
+        })?;
+        Ok(keys)
+    }
+
+    /// The rows of a range for which `wanted` says so, with the rest of their keys.
+    pub(crate) fn rows_where<T: DeserializeOwned>(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        wanted: &mut dyn FnMut(&[u8]) -> bool,
+    ) -> Result<Vec<(Vec<u8>, T)>, EngineError> {
+        let (mut rows, mut failure) = (Vec::new(), None);
+        self.tables.scan(table, &KeyRange::prefix(prefix), &mut |key, value| {
+            let Some(rest) = key.strip_prefix(prefix).filter(|rest| wanted(rest)) else {
+                return ControlFlow::Continue(());
+            };
+            match row::decode(table, value) {
+                Ok(decoded) => {
+                    rows.push((rest.to_vec(), decoded));
+                    ControlFlow::Continue(())
+                }
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(rows), Err)
+    }
+
+    /// Notes that a source's inventory of a kind grew.
+    pub(crate) fn gained(&mut self, source: &SourceName, group_kind: &GroupKind) {
+        self.flow(source, group_kind).added += 1;
+    }
+
+    /// Notes that a source's inventory of a kind shrank.
+    pub(crate) fn lost(&mut self, source: &SourceName, group_kind: &GroupKind) {
+        self.flow(source, group_kind).removed += 1;
+    }
+
+    fn flow(&mut self, source: &SourceName, group_kind: &GroupKind) -> &mut Flow {
+        self.flow_by_kind.entry((source.clone(), group_kind.clone())).or_default()
+    }
+
+    fn record_flow(&mut self, key: &[u8], flow: Flow) -> Result<(), EngineError> {
+        let mut window: ShrinkWindow = self.get(Table::Shrink, key)?.unwrap_or_default();
+        window.change(flow.added, flow.removed, self.now);
+        self.put(Table::Shrink, key, &window)
+    }
+
+    /// Objects a source owns, as of this transaction so far.
+    pub(crate) fn inventory_count(&self, source: &SourceName) -> Result<u64, EngineError> {
+        Ok(self.window(source, None)?.count())
+    }
+
+    /// Asks the guard whether so many objects of a kind, or of all kinds, may go.
+    pub(crate) fn judge(
+        &self,
+        source: &SourceName,
+        group_kind: Option<&GroupKind>,
+        removals: u64,
+        limit: GuardLimit,
+    ) -> Result<Judgement, EngineError> {
+        Ok(self.window(source, group_kind)?.judge(removals, limit, self.now))
+    }
+
+    fn window(&self, source: &SourceName, group_kind: Option<&GroupKind>) -> Result<ShrinkWindow, EngineError> {
+        let stored: Option<ShrinkWindow> = self.get(Table::Shrink, &place::shrink(source, group_kind))?;
+        let mut window = stored.unwrap_or_default();
+        for ((owner, kind), flow) in &self.flow_by_kind {
+            if owner == source && group_kind.is_none_or(|wanted| wanted == kind) {
+                window.change(flow.added, flow.removed, self.now);
+            }
+        }
+        Ok(window)
+    }
+
+    /// Notes that something others may wait for is there now.
+    pub(crate) fn arrived(&mut self, cause: Cause) {
+        self.arrived.insert(cause);
+    }
+
+    /// Takes one of the things that arrived.
+    pub(crate) fn take_arrival(&mut self) -> Option<Cause> {
+        self.arrived.pop_first()
+    }
+}
