@@ -1,4 +1,5 @@
 //! Compiles `k1s/source/v1/source.proto` without an installed protoc.
+#![forbid(unsafe_code)]
 
 use std::env;
 use std::error::Error;

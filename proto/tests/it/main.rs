@@ -1,4 +1,5 @@
 //! Binds the constants and the digest to the files that other languages read.
+#![forbid(unsafe_code)]
 
 #[cfg(test)]
 mod digest;
