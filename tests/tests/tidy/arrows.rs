@@ -1,0 +1,67 @@
+//! Which crates of the workspace may know which.
+
+use std::collections::BTreeSet;
+
+use crate::workspace::{Metadata, Package, metadata, no};
+
+/// What a crate may depend on, directly, for building and for its tests alike.
+const ARROWS: &[(&str, &[&str])] = &[
+    ("k1s-object", &[]),
+    ("k1s-sync-engine", &["k1s-object"]),
+    ("k1s-store", &["k1s-object", "k1s-sync-engine"]),
+    ("k1s-api", &["k1s-object", "k1s-sync-engine", "k1s-store"]),
+    ("k1s-process", &[]),
+    (
+        "k1s-sync-host",
+        &[
+            "k1s-api",
+            "k1s-object",
+            "k1s-process",
+            "k1s-source-proto",
+            "k1s-store",
+            "k1s-sync-engine",
+            "k1s-yaml",
+        ],
+    ),
+    ("k1s-source-proto", &[]),
+    ("k1s-yaml", &[]),
+    ("k1s-source", &["k1s-source-proto", "k1s-yaml"]),
+];
+/// What every crate in `plugins/` may depend on.
+const PLUGIN: &[&str] = &["k1s-source", "k1s-source-proto", "k1s-yaml"];
+/// Crates that look at everything and that nothing of the product may depend on.
+const ONLOOKERS: &[&str] = &["k1s-tests", "xtask"];
+
+fn allowed(metadata: &Metadata, package: &Package) -> Option<&'static [&'static str]> {
+    let directory = metadata.relative(package.directory());
+    let is_plugin = directory.starts_with("plugins/");
+    let listed = ARROWS.iter().find(|(name, _)| *name == package.name);
+    if is_plugin {
+        Some(PLUGIN)
+    } else {
+        listed.map(|(_, allowed)| *allowed)
+    }
+}
+
+#[test]
+fn crates_depend_only_on_what_the_picture_allows() -> anyhow::Result<()> {
+    let metadata = metadata()?;
+    let members: BTreeSet<&str> = metadata.members().map(|package| package.name.as_str()).collect();
+    let mut complaints = Vec::new();
+    for package in metadata
+        .members()
+        .filter(|package| !ONLOOKERS.contains(&package.name.as_str()))
+    {
+        let Some(allowed) = allowed(metadata, package) else {
+            complaints.push(format!("{} has no place among the arrows", package.name));
+            continue;
+        };
+        for dependency in &metadata.node(package)?.deps {
+            let target = metadata.target(dependency)?.name.as_str();
+            if members.contains(target) && !allowed.contains(&target) {
+                complaints.push(format!("{} may not depend on {target}", package.name));
+            }
+        }
+    }
+    no(&complaints)
+}
