@@ -85,7 +85,7 @@ pub use line::{LINE_LIMIT, LinePart};
 pub use nonce::Nonce;
 pub use output::{OUTPUT_QUEUE_BYTES, OUTPUT_QUEUE_LINES, OutputCounts, OutputLine, OutputReceiver, OutputStream};
 pub use peer::{PEER_MISMATCH, PeerError, verify_peer};
-pub use permission::{PermissionError, check_executable};
+pub use permission::{PermissionError, check_executable, check_unalterable};
 pub use process_table::StartTime;
 pub use record::{LogLevel, LogRecord};
 pub use ring::LAST_OUTPUT_LIMIT;

@@ -53,6 +53,23 @@ pub enum PermissionError {
         /// The program that was to be started.
         program: PathBuf,
     },
+    /// A file, or a directory above one, cannot be looked at.
+    #[error("{} cannot be found or read; check the permissions of the directories above it", path.display())]
+    Hidden {
+        /// The path that failed.
+        path: PathBuf,
+        /// What the system said.
+        #[source]
+        source: io::Error,
+    },
+    /// Other users can alter a file that decides what is started, or put another in its place.
+    #[error("{path} is writable by others, who could change which programs are started; run `chmod go-w {path}`", path = path.display())]
+    Alterable {
+        /// The file or directory that others can write to.
+        path: PathBuf,
+        /// The file that was to be read.
+        file: PathBuf,
+    },
 }
 
 /// Checks that `program` is an absolute path to a regular, executable file that no other user can alter or replace.
@@ -78,25 +95,42 @@ pub fn check_executable(program: &Path) -> Result<(), PermissionError> {
             path: program.to_owned(),
         });
     }
-    let writable = if is_writable_by_others(&metadata) {
-        Some(resolved.clone())
-    } else {
-        replaceable_directory(&resolved)
-            .and_then(|found| {
-                if found.is_some() {
-                    Ok(found)
-                } else {
-                    replaceable_directory(program)
-                }
-            })
-            .map_err(|(path, source)| unreachable(&path, source))?
-    };
-    match writable {
+    match alterable_at(program, &resolved, &metadata)? {
         Some(path) => Err(PermissionError::WritableByOthers {
             path,
             program: program.to_owned(),
         }),
         None => Ok(()),
+    }
+}
+
+/// Checks that no other user can alter or replace the file `path`, for example one that names programs to start; the
+/// path is absolute.
+pub fn check_unalterable(path: &Path) -> Result<(), PermissionError> {
+    let unreachable = |source| PermissionError::Hidden {
+        path: path.to_owned(),
+        source,
+    };
+    let resolved = fs::canonicalize(path).map_err(unreachable)?;
+    let metadata = fs::metadata(&resolved).map_err(unreachable)?;
+    match alterable_at(path, &resolved, &metadata)? {
+        Some(writable) => Err(PermissionError::Alterable {
+            path: writable,
+            file: path.to_owned(),
+        }),
+        None => Ok(()),
+    }
+}
+
+/// Finds the file itself or a directory above it that others can write to, as written and as resolved.
+fn alterable_at(written: &Path, resolved: &Path, metadata: &Metadata) -> Result<Option<PathBuf>, PermissionError> {
+    if is_writable_by_others(metadata) {
+        return Ok(Some(resolved.to_owned()));
+    }
+    let search = |path| replaceable_directory(path).map_err(|(path, source)| PermissionError::Hidden { path, source });
+    match search(resolved)? {
+        Some(found) => Ok(Some(found)),
+        None => search(written),
     }
 }
 
@@ -206,6 +240,22 @@ mod tests {
                 .unwrap_err()
                 .contains("dir is writable by others")
         );
+    }
+
+    #[test]
+    fn a_file_that_names_programs_is_judged_like_them() {
+        let tree = Tree::new();
+        let check = |tree: &Tree| check_unalterable(&tree.path("dir/plugin")).map_err(|error| error.to_string());
+        tree.set_mode("dir/plugin", 0o644);
+        assert_eq!(check(&tree), Ok(()));
+        tree.set_mode("dir/plugin", 0o646);
+        assert!(check(&tree).unwrap_err().contains("plugin is writable by others"));
+        tree.set_mode("dir/plugin", 0o644);
+        tree.set_mode("dir", 0o777);
+        assert!(check(&tree).unwrap_err().contains("dir is writable by others"));
+        tree.set_mode("dir", 0o1777);
+        assert_eq!(check(&tree), Ok(()));
+        assert!(matches!(check_unalterable(&tree.path("absent")), Err(PermissionError::Hidden { .. })));
     }
 
     #[test]
