@@ -1,0 +1,125 @@
+//! `get`: reads the store.
+
+use std::convert::Infallible;
+use std::path::PathBuf;
+use std::str::FromStr;
+
+use clap::error::ErrorKind;
+use clap::{Args, Error, ValueEnum};
+
+use super::LabelSelector;
+use crate::config::NamespaceName;
+
+/// What `get` is asked for.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::GET_EXAMPLES)]
+pub struct GetArguments {
+    /// The kinds: plural, singular, short name or kind, with `.GROUP` where that is not clear; joined by commas
+    #[arg(value_name = "KIND", required = true, value_delimiter = ',')]
+    pub kinds: Vec<KindQuery>,
+
+    /// The name of one object
+    #[arg(value_name = "NAME", conflicts_with_all = ["all_namespaces", "selector"])]
+    pub name: Option<String>,
+
+    /// Looks into this namespace [default: default]
+    #[arg(short = 'n', long, value_name = "NS", conflicts_with = "all_namespaces")]
+    pub namespace: Option<NamespaceName>,
+
+    /// Looks into every namespace
+    #[arg(short = 'A', long)]
+    pub all_namespaces: bool,
+
+    /// Takes only objects with these labels, for example app=shop,tier!=cache
+    #[arg(short = 'l', long, value_name = "SEL")]
+    pub selector: Option<LabelSelector>,
+
+    /// Chooses the form of the answer
+    #[arg(short = 'o', long, value_name = "FORM", value_enum, default_value_t)]
+    pub output: OutputForm,
+
+    /// Leaves out what only this store knows, so that the answer can be applied elsewhere
+    #[arg(long)]
+    pub export: bool,
+
+    /// Reads the store in this directory [default: $XDG_STATE_HOME/k1s-sync]
+    #[arg(long, value_name = "D")]
+    pub data_dir: Option<PathBuf>,
+
+    /// Known to everyone who uses kubectl, so its absence is explained.
+    #[arg(short = 'w', long, hide = true)]
+    watch: bool,
+}
+
+impl GetArguments {
+    pub(super) fn check(&self) -> Result<(), Error> {
+        if self.watch {
+            return Err(Error::raw(
+                ErrorKind::ArgumentConflict,
+                "--watch is not supported in this version\n",
+            ));
+        }
+        Ok(())
+    }
+
+    /// Which namespaces are asked for; kinds without namespaces ignore it.
+    #[must_use]
+    pub fn namespaces(&self) -> Namespaces<'_> {
+        match &self.namespace {
+            _ if self.all_namespaces => Namespaces::All,
+            Some(name) => Namespaces::One(name.as_str()),
+            None => Namespaces::One("default"),
+        }
+    }
+}
+
+/// Which namespaces are looked into.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Namespaces<'a> {
+    /// Every one.
+    All,
+    /// This one.
+    One(&'a str),
+}
+
+/// A kind as a person names it: `cm`, `deployments`, `Deployment.apps`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindQuery {
+    /// Plural, singular, short name, kind or category; not changed in case.
+    pub word: String,
+    /// The group after the first dot, for example `apps`.
+    pub group: Option<String>,
+}
+
+impl FromStr for KindQuery {
+    type Err = Infallible;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        Ok(match text.split_once('.') {
+            Some((word, group)) => Self {
+                word: word.to_owned(),
+                group: Some(group.to_owned()),
+            },
+            None => Self {
+                word: text.to_owned(),
+                group: None,
+            },
+        })
+    }
+}
+
+/// The form of an answer.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OutputForm {
+    /// A table for people.
+    #[default]
+    Table,
+    /// A table with more columns.
+    Wide,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+    /// One `kind/name` a line.
+    Name,
+}

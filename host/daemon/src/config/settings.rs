@@ -1,0 +1,210 @@
+//! A configuration as the rest of the host sees it: read, checked, every default filled in.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k1s_object::InstanceId;
+use k1s_sync_engine::guard::GuardLimit;
+use k1s_sync_engine::id::SourceName;
+use k1s_sync_engine::message::DEFAULT_HUNG_AFTER;
+use k1s_sync_engine::policy::SourcePolicy;
+use k1s_yaml::{Document, Limits};
+use serde_json::{Map, Value};
+
+use super::assignment::{Assignment, AssignmentError};
+use super::entry::{GuardEntry, Overrides};
+use super::finding::Place;
+use super::period::Period;
+use super::plugin::PluginRef;
+use super::word::{LogLevel, OnError};
+
+/// How often a source without word of deletes is listed again when neither configuration nor plugin say.
+pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
+/// How long a plugin may take to become ready.
+pub const DEFAULT_START_DEADLINE: Duration = Duration::from_secs(30);
+/// How long a key must stay undeclared before a watching source reports its delete.
+pub const DEFAULT_DELETE_SETTLE: Duration = Duration::from_secs(1);
+
+/// What one host is to do.
+#[derive(Clone, Debug)]
+pub struct Configuration {
+    /// The chosen id; absent to use the one that the data directory keeps.
+    pub instance_id: Option<InstanceId>,
+    /// What holds for the host itself.
+    pub options: Options,
+    /// The sources: those of the files in their order, then those of the command line. No two have the same name.
+    pub sources: Vec<SourceSettings>,
+}
+
+/// What holds for the host itself; what holds for sources is already in each of them.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Options {
+    /// The least severe level that the host logs.
+    pub log_level: LogLevel,
+}
+
+/// One source, complete.
+#[derive(Clone, Debug)]
+pub struct SourceSettings {
+    /// Its name.
+    pub name: SourceName,
+    /// Whether it runs, and what.
+    pub activation: Activation,
+    /// Where it was configured.
+    pub origin: Origin,
+    /// Where relative paths in its configuration begin: the shell's directory or the file's; absolute.
+    pub base_dir: PathBuf,
+    /// The plugin's own configuration.
+    pub config: PluginConfig,
+    /// How its objects are treated. `selection` is 0 until the plugin's schema tells which fields select.
+    pub policy: SourcePolicy,
+    /// What a failed object does to the others.
+    pub on_error: OnError,
+    /// How long things may take.
+    pub timing: Timing,
+    /// The least severe level that is logged of it.
+    pub log_level: LogLevel,
+}
+
+/// Whether a source runs.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Activation {
+    /// It runs this plugin.
+    Enabled(PluginRef),
+    /// It does not run and keeps its objects; its plugin need not be there.
+    Disabled,
+}
+
+/// How long things of one source may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Timing {
+    /// How often it is listed again; absent for the plugin's own, else [`DEFAULT_INTERVAL`].
+    pub interval: Option<Duration>,
+    /// How long a key must stay undeclared before its delete is reported.
+    pub delete_settle: Duration,
+    /// From launch until ready.
+    pub start_deadline: Duration,
+    /// From the request to stop until the plugin has drained.
+    pub stop_deadline: Duration,
+    /// How long it may work without a sign of life.
+    pub hung_after: Duration,
+}
+
+/// Where a source was configured.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// In a file.
+    File(FileOrigin),
+    /// By `--plugin`.
+    CommandLine,
+}
+
+/// Which part of which file describes a source; keeps the text, so that places in it can be named later.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FileOrigin {
+    pub(super) file: Arc<PathBuf>,
+    pub(super) text: Arc<[u8]>,
+    pub(super) pointer: String,
+}
+
+impl Origin {
+    /// Finds the place of a field of the source by its JSON pointer, for example `/config/path`; of the nearest field
+    /// around it if there is none. Absent on a command line.
+    #[must_use]
+    pub fn place(&self, pointer: &str) -> Option<Place> {
+        match self {
+            Self::File(origin) => Some(origin.place(pointer)),
+            Self::CommandLine => None,
+        }
+    }
+}
+
+impl FileOrigin {
+    pub(super) fn place(&self, pointer: &str) -> Place {
+        let whole = Place::whole(&self.file);
+        let Ok(document) = k1s_yaml::parse(&self.text, &Limits::default()) else {
+            return whole;
+        };
+        let mut pointer = format!("{}{pointer}", self.pointer);
+        loop {
+            if let Some(position) = value_at(&document, &pointer) {
+                return Place {
+                    line: position.line,
+                    column: position.column,
+                    ..whole
+                };
+            }
+            let Some(end) = pointer.rfind('/') else { return whole };
+            pointer.truncate(end);
+        }
+    }
+}
+
+fn value_at(document: &Document<'_>, pointer: &str) -> Option<k1s_yaml::Position> {
+    document.locate(pointer).map(|mark| mark.value)
+}
+
+/// The configuration of a plugin, as far as it can be known before the plugin described itself.
+#[derive(Clone, Debug, PartialEq)]
+pub enum PluginConfig {
+    /// Of a file.
+    Values(Map<String, Value>),
+    /// Of a command line.
+    Assignments(Vec<Assignment>),
+}
+
+impl PluginConfig {
+    /// The values, where assignments take their types from the plugin's JSON Schema as far as it says any.
+    ///
+    /// # Errors
+    /// When assignments contradict each other or cannot be read.
+    pub fn values(&self, schema: Option<&Value>) -> Result<Map<String, Value>, AssignmentError> {
+        match self {
+            Self::Values(values) => Ok(values.clone()),
+            Self::Assignments(assignments) => Assignment::assemble(assignments, schema),
+        }
+    }
+}
+
+impl Overrides {
+    /// What a source's own entry says, else what `options` say.
+    pub(super) fn over(&self, options: &Self) -> Self {
+        let own = self.guard.unwrap_or_default();
+        let common = options.guard.unwrap_or_default();
+        let guard = GuardEntry {
+            min: own.min.or(common.min),
+            percent: own.percent.or(common.percent),
+        };
+        Self {
+            conflict_resolution: self.conflict_resolution.or(options.conflict_resolution),
+            interval: self.interval.or(options.interval),
+            delete_settle: self.delete_settle.or(options.delete_settle),
+            start_deadline: self.start_deadline.or(options.start_deadline),
+            stop_deadline: self.stop_deadline.or(options.stop_deadline),
+            hung_after: self.hung_after.or(options.hung_after),
+            guard: Some(guard),
+            log_level: self.log_level.or(options.log_level),
+        }
+    }
+
+    pub(super) fn timing(&self) -> Timing {
+        let stop = k1s_process::StopBudget::default().drain;
+        Timing {
+            interval: self.interval.map(Period::get),
+            delete_settle: self.delete_settle.map_or(DEFAULT_DELETE_SETTLE, Period::get),
+            start_deadline: self.start_deadline.map_or(DEFAULT_START_DEADLINE, Period::get),
+            stop_deadline: self.stop_deadline.map_or(stop, Period::get),
+            hung_after: self.hung_after.map_or(DEFAULT_HUNG_AFTER, Period::get),
+        }
+    }
+
+    pub(super) fn guard_limit(&self) -> GuardLimit {
+        let default = GuardLimit::default();
+        let entry = self.guard.unwrap_or_default();
+        GuardLimit {
+            min: entry.min.unwrap_or(default.min),
+            percent: entry.percent.unwrap_or(default.percent),
+        }
+    }
+}
