@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use k1s_object::{DeclaredKey, GroupKind, InstanceId, Key, Timestamp};
 use k1s_sync_engine::event::Provenance;
-use k1s_sync_engine::id::{Revision, ScopeId, SourceName};
+use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName};
 use k1s_sync_engine::message::KnownObject;
 use tokio::sync::watch;
 
@@ -14,7 +14,7 @@ use crate::error::StoreError;
 use crate::kinds::KindTable;
 use crate::meta;
 use crate::place;
-use crate::row::{self, CurrentRow, HeldRow, InventoryRow, Owner, PendingRow, Uid, VersionHead};
+use crate::row::{self, CurrentRow, HeldRow, InventoryRow, Owner, PendingRow, SourceRow, Uid, VersionHead};
 use crate::table::Table;
 use crate::writer::World;
 
@@ -257,6 +257,16 @@ impl Reader {
             Ok(ControlFlow::Continue(()))
         })?;
         Ok(())
+    }
+
+    /// The last launch of a source.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn epoch(&self, source: &SourceName) -> Result<Epoch, StoreError> {
+        let bytes = self.engine.read()?.get(Table::Sources, &place::source(source))?;
+        let row: SourceRow = bytes.map(|bytes| row::decode(Table::Sources, &bytes)).transpose()?.unwrap_or_default();
+        Ok(row.epoch)
     }
 
     /// The sources the store remembers.

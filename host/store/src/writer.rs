@@ -41,8 +41,6 @@ const QUEUE: usize = 256;
 /// What a source's session begins from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
-    /// The launch this session belongs to; no earlier session can write any more.
-    pub epoch: Epoch,
     /// What is stored of each scope the source has.
     pub scopes: BTreeMap<ScopeId, StoredScope>,
 }
@@ -86,20 +84,33 @@ impl Writer {
         Ok(Running { writer: Self { jobs }, thread, published })
     }
 
-    /// Raises the epoch of a source and opens a session of it; an earlier session of the source ends.
+    /// Raises the epoch of a source before a launch; no session of an earlier launch can write any more.
     ///
     /// # Errors
-    /// When the store cannot be read or written.
-    pub async fn open_session(&self, source: SourceName, policy: SourcePolicy) -> Result<Opening, StoreError> {
-        self.ask(|reply| Job::Open { source, policy, reply }).await
+    /// When the store cannot be written.
+    pub async fn raise_epoch(&self, source: SourceName) -> Result<Epoch, StoreError> {
+        self.ask(|reply| Job::Raise { source, reply }).await
     }
 
-    /// Does a session's work; answers when it is durable and visible.
+    /// Opens the session of a launch.
     ///
     /// # Errors
-    /// When the store cannot be written, or the session has ended.
-    pub async fn submit(&self, source: SourceName, epoch: Epoch, work: Work) -> Result<Receipt, StoreError> {
-        self.ask(|reply| Job::Work { source, epoch, work, reply }).await
+    /// When the store cannot be read, or a later launch has begun.
+    pub async fn open_session(
+        &self,
+        source: SourceName,
+        epoch: Epoch,
+        policy: SourcePolicy,
+    ) -> Result<Opening, StoreError> {
+        self.ask(|reply| Job::Open { source, epoch, policy, reply }).await
+    }
+
+    /// Hands over a session's work, in order; waits only while the queue is full.
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn submit(&self, source: SourceName, epoch: Epoch, work: Work) -> Result<Ticket<Receipt>, StoreError> {
+        self.enqueue(|reply| Job::Work { source, epoch, work, reply }).await
     }
 
     /// Ends a session; listings that were open are forgotten.
@@ -119,8 +130,26 @@ impl Writer {
     }
 
     async fn ask<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<T, StoreError> {
+        self.enqueue(job).await?.redeem().await
+    }
+
+    async fn enqueue<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<Ticket<T>, StoreError> {
         let (reply, answer) = oneshot::channel();
         self.jobs.send(job(reply)).await.map_err(|_| StoreError::Closed)?;
-        answer.await.map_err(|_| StoreError::Closed)?
+        Ok(Ticket(answer))
+    }
+}
+
+/// Stands for an answer that comes when the work is durable and visible.
+#[derive(Debug)]
+pub struct Ticket<T>(oneshot::Receiver<Result<T, StoreError>>);
+
+impl<T> Ticket<T> {
+    /// Waits for the answer; may be cancelled and called again until it has answered once.
+    ///
+    /// # Errors
+    /// When the work could not be done, or the store was closed.
+    pub async fn redeem(&mut self) -> Result<T, StoreError> {
+        (&mut self.0).await.map_err(|_| StoreError::Closed)?
     }
 }

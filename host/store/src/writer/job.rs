@@ -15,7 +15,8 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// One request and where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Open { source: SourceName, policy: SourcePolicy, reply: Reply<Opening> },
+    Raise { source: SourceName, reply: Reply<Epoch> },
+    Open { source: SourceName, epoch: Epoch, policy: SourcePolicy, reply: Reply<Opening> },
     Work { source: SourceName, epoch: Epoch, work: Work, reply: Reply<Receipt> },
     Close { source: SourceName, epoch: Epoch, reply: Reply<()> },
     Edit { edit: Edit, reply: Reply<Edited> },
@@ -33,7 +34,7 @@ impl Job {
                 })
                 .sum::<usize>()
             }
-            Self::Open { .. } | Self::Work { .. } | Self::Close { .. } | Self::Edit { .. } => FLAT,
+            Self::Raise { .. } | Self::Open { .. } | Self::Work { .. } | Self::Close { .. } | Self::Edit { .. } => FLAT,
         }
     }
 }

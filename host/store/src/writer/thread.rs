@@ -103,9 +103,14 @@ impl WriterThread {
     /// Does one job. A job that fails by itself is answered; a failure of the engine ends the transaction.
     fn job(&mut self, transaction: &mut Transaction<'_>, job: Job) -> Result<Completion, EngineError> {
         match job {
-            Job::Open { source, policy, reply } => {
-                let opening = self.open(transaction, source, policy)?;
-                Ok(complete(reply, Ok(opening)))
+            Job::Raise { source, reply } => {
+                let epoch = raise_epoch(transaction, &source)?;
+                self.sessions.remove(&source);
+                Ok(complete(reply, Ok(epoch)))
+            }
+            Job::Open { source, epoch, policy, reply } => {
+                let opening = self.open(transaction, source, epoch, policy)?;
+                Ok(complete(reply, opening))
             }
             Job::Work { source, epoch, work, reply } => {
                 let outcome = self.work(transaction, &source, epoch, work)?;
@@ -127,14 +132,15 @@ impl WriterThread {
 
     fn open(
         &mut self,
-        transaction: &mut Transaction<'_>,
+        transaction: &Transaction<'_>,
         source: SourceName,
+        epoch: Epoch,
         policy: SourcePolicy,
-    ) -> Result<Opening, EngineError> {
-        let place = place::source(&source);
-        let before: SourceRow = transaction.get(Table::Sources, &place)?.unwrap_or_default();
-        let epoch = before.epoch.next();
-        transaction.put(Table::Sources, &place, &SourceRow { epoch })?;
+    ) -> Result<Result<Opening, StoreError>, EngineError> {
+        let row: SourceRow = transaction.get(Table::Sources, &place::source(&source))?.unwrap_or_default();
+        if row.epoch != epoch {
+            return Ok(Err(StoreError::NoSession(source)));
+        }
         let state = SourceState::load(transaction.tables(), source.clone(), policy, self.world.seed)?;
         let mut scopes = BTreeMap::new();
         for scope in state.scopes() {
@@ -143,7 +149,7 @@ impl WriterThread {
             scopes.insert(scope.clone(), StoredScope { token, root_identity: row.root_identity });
         }
         self.sessions.insert(source, Session { epoch, state });
-        Ok(Opening { epoch, scopes })
+        Ok(Ok(Opening { scopes }))
     }
 
     fn work(
@@ -212,6 +218,14 @@ impl WriterThread {
         }
         Ok(())
     }
+}
+
+fn raise_epoch(transaction: &mut Transaction<'_>, source: &SourceName) -> Result<Epoch, EngineError> {
+    let place = place::source(source);
+    let before: SourceRow = transaction.get(Table::Sources, &place)?.unwrap_or_default();
+    let epoch = before.epoch.next();
+    transaction.put(Table::Sources, &place, &SourceRow { epoch })?;
+    Ok(epoch)
 }
 
 fn complete<T: 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Completion {
