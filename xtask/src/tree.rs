@@ -1,8 +1,9 @@
 //! Trees of manifests on disk, for trying things by hand and for measurements.
 
+use std::fs;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
 use k1s_tests::tree::{Layout, Tree};
 
 #[derive(Debug, clap::Args)]
@@ -31,7 +32,10 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
         Layout::Mixed
     };
     let tree = Tree::shaped(arguments.seed, arguments.objects, arguments.object_bytes, layout);
-    std::fs::create_dir_all(&arguments.out).with_context(|| format!("making {}", arguments.out.display()))?;
+    let out = arguments.out.display();
+    fs::create_dir_all(&arguments.out).with_context(|| format!("making {out}"))?;
+    let mut entries = fs::read_dir(&arguments.out).with_context(|| format!("reading {out}"))?;
+    ensure!(entries.next().is_none(), "{out} is not empty");
     tree.write(&arguments.out)?;
     println!(
         "{} objects of {} kinds in {} files; {} namespaces declared nowhere",

@@ -24,6 +24,10 @@ const BANNED: &[(&str, Option<[u64; 3]>, &str)] = &[
 /// Libraries that come in several versions: (library, reason). None is a direct dependency.
 const DUPLICATES: &[(&str, &str)] = &[
     (
+        "embedded-io",
+        "postcard names two, and builds neither with the features it is used with",
+    ),
+    (
         "hashbrown",
         "petgraph, which prost-build sorts messages with, has not moved to indexmap's",
     ),
