@@ -6,6 +6,7 @@
 
 mod arrows;
 mod dependencies;
+mod examples;
 mod licences;
 mod purity;
 mod sources;
