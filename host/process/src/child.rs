@@ -8,7 +8,7 @@ use rustix::process::{Pid, Signal};
 use tokio::time::timeout;
 
 use crate::custody::{Custody, remove_directory};
-use crate::exit::{ExitReport, ExitStatus};
+use crate::exit::ExitReport;
 use crate::leader::ExitWatch;
 use crate::lifeline::Lifeline;
 use crate::nonce::Nonce;
@@ -158,7 +158,7 @@ impl Child {
         self.lifeline = None;
         let drained = self.drain.finish(OUTPUT_LIMIT).await;
         if let Some((status, directory)) = self.custody.reap() {
-            let was_killed = status == ExitStatus::Signal(Signal::KILL.as_raw()) && !self.kill_sent;
+            let was_killed = status.tells_of_sigkill() && !self.kill_sent;
             let report = self.report.insert(ExitReport {
                 status,
                 oom_killed: self.oom.end(was_killed),

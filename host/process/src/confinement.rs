@@ -11,7 +11,7 @@ use rustix::io::FdFlags;
 use rustix::process::{Pid, Resource, Rlimit, getpid, getrlimit, setrlimit};
 
 use crate::environment::{ADDRESS_VARIABLE, NONCE_VARIABLE};
-use crate::runtime_dir::LaunchDirectory;
+use crate::launch_directory::LaunchDirectory;
 use crate::spec::{LaunchSpec, Limits};
 
 /// The first descriptor that is not standard input, output or error.

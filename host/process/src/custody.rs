@@ -8,8 +8,8 @@ use tokio::sync::OwnedSemaphorePermit;
 use tokio::sync::mpsc::OwnedPermit;
 
 use crate::exit::ExitStatus;
+use crate::launch_directory::LaunchDirectory;
 use crate::leader::{ExitWatch, Leader};
-use crate::runtime_dir::LaunchDirectory;
 use crate::spawner::SpawnerMessage;
 
 /// What is still to be done for a launch: the leader to reap, then the directory to remove.

@@ -7,6 +7,9 @@ use rustix::process::{Signal, WaitIdStatus};
 
 use crate::output::OutputCounts;
 
+/// A shell whose last command was ended by a signal exits with this and the signal's number (POSIX XCU 2.8.2).
+const SHELL_SIGNAL_BASE: i32 = 128;
+
 /// How the process itself ended.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum ExitStatus {
@@ -24,6 +27,16 @@ impl ExitStatus {
             (Some(code), _) => Self::Code(code),
             (None, Some(signal)) => Self::Signal(signal),
             (None, None) => Self::Unknown,
+        }
+    }
+
+    /// Tells whether SIGKILL ended the process, or a child of the shell that it is.
+    pub(crate) fn tells_of_sigkill(self) -> bool {
+        let signal = Signal::KILL.as_raw();
+        match self {
+            Self::Signal(number) => number == signal,
+            Self::Code(code) => code == SHELL_SIGNAL_BASE + signal,
+            Self::Unknown => false,
         }
     }
 }
@@ -110,6 +123,21 @@ fn signal_name(number: i32) -> Option<&'static str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_shell_tells_of_its_child() {
+        use ExitStatus::{Code, Signal, Unknown};
+        let cases = [
+            (Signal(9), true),
+            (Code(137), true),
+            (Signal(15), false),
+            (Code(9), false),
+            (Unknown, false),
+        ];
+        for (status, expected) in cases {
+            assert_eq!(status.tells_of_sigkill(), expected, "{status}");
+        }
+    }
 
     #[test]
     fn reads_like_a_sentence() {

@@ -255,7 +255,10 @@ mod tests {
         assert!(check(&tree).unwrap_err().contains("dir is writable by others"));
         tree.set_mode("dir", 0o1777);
         assert_eq!(check(&tree), Ok(()));
-        assert!(matches!(check_unalterable(&tree.path("absent")), Err(PermissionError::Hidden { .. })));
+        assert!(matches!(
+            check_unalterable(&tree.path("absent")),
+            Err(PermissionError::Hidden { .. })
+        ));
     }
 
     #[test]

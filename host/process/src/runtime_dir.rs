@@ -7,13 +7,12 @@
 use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io;
-use std::os::unix::ffi::OsStrExt as _;
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, OpenOptionsExt as _};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use crate::launch_record::{LaunchRecord, RecordedLeader};
+use crate::launch_directory::{LaunchDirectory, check_socket_path, socket_path};
 use crate::nonce::Nonce;
 use crate::permission::{is_writable_by_others, replaceable_directory};
 
@@ -23,8 +22,6 @@ pub const SOCKET_PATH_LIMIT: usize = 90;
 pub(crate) const LOCK_SUFFIX: &str = "lock";
 const XDG_SUBDIRECTORY: &str = "k1s-sync";
 const DATA_SUBDIRECTORY: &str = "run";
-const SOCKET_FILE: &str = "sock";
-const SCRATCH_DIRECTORY: &str = "scratch";
 const PRIVATE: u32 = 0o700;
 const ID_LENGTH: usize = 8;
 const CLAIM_ATTEMPTS: usize = 8;
@@ -114,8 +111,9 @@ pub struct RuntimeDirectory {
     claim: Arc<Claim>,
 }
 
+/// The hold on one host's directory.
 #[derive(Debug)]
-struct Claim {
+pub(crate) struct Claim {
     base: PathBuf,
     directory: PathBuf,
     lock_path: PathBuf,
@@ -162,19 +160,7 @@ impl RuntimeDirectory {
     pub(crate) fn prepare(&self) -> Result<LaunchDirectory, RuntimeDirectoryError> {
         let nonce = Nonce::random().map_err(RuntimeDirectoryError::Random)?;
         let number = self.claim.next_launch.fetch_add(1, Ordering::Relaxed);
-        let socket = socket_path(&self.claim.directory, number);
-        check_socket_path(&socket)?;
-        let path = self.claim.directory.join(number.to_string());
-        let launch = LaunchDirectory {
-            _claim: Arc::clone(&self.claim),
-            path,
-            socket,
-            nonce,
-        };
-        make_private(&launch.path)?;
-        make_private(&launch.scratch())?;
-        launch.record(None)?;
-        Ok(launch)
+        LaunchDirectory::make(Arc::clone(&self.claim), &self.claim.directory, number, nonce)
     }
 }
 
@@ -226,65 +212,7 @@ pub(crate) fn try_lock(lock: &File, path: &Path) -> Result<bool, RuntimeDirector
     }
 }
 
-/// The directory of one launch; it stays until it is removed, so that a sweep finds what was left.
-#[derive(Debug)]
-pub(crate) struct LaunchDirectory {
-    _claim: Arc<Claim>,
-    path: PathBuf,
-    socket: PathBuf,
-    nonce: Nonce,
-}
-
-impl LaunchDirectory {
-    pub(crate) fn path(&self) -> &Path {
-        &self.path
-    }
-
-    pub(crate) fn socket(&self) -> &Path {
-        &self.socket
-    }
-
-    pub(crate) fn scratch(&self) -> PathBuf {
-        self.path.join(SCRATCH_DIRECTORY)
-    }
-
-    pub(crate) fn nonce(&self) -> &Nonce {
-        &self.nonce
-    }
-
-    /// Writes down which process was started here.
-    pub(crate) fn record(&self, leader: Option<RecordedLeader>) -> Result<(), RuntimeDirectoryError> {
-        let record = LaunchRecord {
-            nonce: self.nonce.clone(),
-            leader,
-        };
-        record
-            .write(&self.path)
-            .map_err(io_error("write the record of", &self.path))
-    }
-
-    /// Removes the directory with all that is in it; must only be called when nothing of its launch runs any more.
-    pub(crate) fn remove(self) -> Result<(), RuntimeDirectoryError> {
-        fs::remove_dir_all(&self.path).map_err(io_error("remove", &self.path))
-    }
-}
-
-fn socket_path(directory: &Path, launch: u64) -> PathBuf {
-    directory.join(launch.to_string()).join(SOCKET_FILE)
-}
-
-fn check_socket_path(path: &Path) -> Result<(), RuntimeDirectoryError> {
-    let length = path.as_os_str().as_bytes().len();
-    if length > SOCKET_PATH_LIMIT {
-        return Err(RuntimeDirectoryError::PathTooLong {
-            path: path.to_owned(),
-            length,
-        });
-    }
-    Ok(())
-}
-
-fn make_private(path: &Path) -> Result<(), RuntimeDirectoryError> {
+pub(crate) fn make_private(path: &Path) -> Result<(), RuntimeDirectoryError> {
     DirBuilder::new()
         .mode(PRIVATE)
         .create(path)

@@ -10,6 +10,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::launch_record::LaunchRecord;
+use crate::removal::remove_tree;
 use crate::runtime_dir::{LOCK_SUFFIX, RuntimeDirectory, RuntimeDirectoryError, io_error, try_lock};
 
 /// A process that was killed because its host is gone.
@@ -131,7 +132,7 @@ fn sweep_launch(launch: &Path, killed: &mut Vec<SweptProcess>) -> Result<(), Uns
     if let Some(record) = LaunchRecord::read(launch).map_err(io_error("read the record of", launch))? {
         kill_group_of(&record, launch, killed)?;
     }
-    fs::remove_dir_all(launch).map_err(io_error("remove", launch))?;
+    remove_tree(launch).map_err(io_error("remove", launch))?;
     Ok(())
 }
 

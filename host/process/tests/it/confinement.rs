@@ -8,7 +8,7 @@ use std::process::Command;
 use k1s_process::{ExitStatus, Limits, PermissionError, SpawnError};
 use rustix::io::{FdFlags, fcntl_getfd, fcntl_setfd};
 
-use crate::stage::{Stage, environment, next_line, probe, shell, spec};
+use crate::stage::{Stage, environment, next_line, probe, rest, shell, spec};
 
 #[tokio::test]
 async fn the_environment_is_what_was_declared_and_the_two_names_of_the_contract() {
@@ -16,10 +16,11 @@ async fn the_environment_is_what_was_declared_and_the_two_names_of_the_contract(
     let mut spec = spec("/usr/bin/env", &[]);
     spec.environment = environment(&[("TOKEN", "t"), ("PATH", "/bin")]);
     let (mut child, mut output) = stage.spawn(spec).await;
-    let mut lines = Vec::new();
-    while let Some(line) = output.recv().await {
-        lines.push(line.text().into_owned());
-    }
+    let mut lines: Vec<String> = rest(&mut output)
+        .await
+        .iter()
+        .map(|line| line.text().into_owned())
+        .collect();
     lines.sort();
     let address = format!("K1S_SOURCE_ADDR=unix:{}", child.socket_path().display());
     let nonce = format!("K1S_SOURCE_NONCE={}", child.nonce().as_str());

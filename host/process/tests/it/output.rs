@@ -6,14 +6,14 @@ use k1s_process::{
 };
 use tokio::time::timeout;
 
-use crate::stage::{PATIENCE, Stage, next_line};
+use crate::stage::{PATIENCE, Stage, next_line, rest};
 
 #[tokio::test]
 async fn both_streams_arrive_under_their_names() {
     let stage = Stage::new();
     let (mut child, mut output) = stage.shell("echo out; echo err >&2; printf tail").await;
     let mut lines = Vec::new();
-    while let Some(line) = output.recv().await {
+    for line in rest(&mut output).await {
         assert_eq!((line.part, line.dropped_before), (LinePart::Whole, 0));
         lines.push((line.stream, line.text().into_owned()));
     }
@@ -49,7 +49,7 @@ async fn ten_megabytes_without_a_line_end_block_nobody() {
     assert_eq!(report.last_output.len(), LAST_OUTPUT_LIMIT);
 
     let mut pieces = 0;
-    while let Some(piece) = output.recv().await {
+    for piece in rest(&mut output).await {
         assert_eq!(piece.part, if pieces == 0 { LinePart::Start } else { LinePart::Middle });
         assert_eq!(piece.bytes.len(), LINE_LIMIT);
         pieces += 1;
@@ -69,7 +69,7 @@ async fn a_chatty_child_is_not_blocked_by_a_reader_that_sleeps_and_every_line_is
     assert_eq!(report.output.lines, 2 * lines);
 
     let mut received = 0;
-    while let Some(line) = output.recv().await {
+    for line in rest(&mut output).await {
         assert_eq!(line.text(), "chatter");
         received += 1;
     }

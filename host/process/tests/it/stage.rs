@@ -6,7 +6,7 @@ use std::os::fd::OwnedFd;
 use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
-use k1s_process::{Child, Environment, LaunchSpec, Limits, OutputReceiver, RuntimeDirectory, Spawner};
+use k1s_process::{Child, Environment, LaunchSpec, Limits, OutputLine, OutputReceiver, RuntimeDirectory, Spawner};
 use rustix::event::{PollFd, PollFlags, Timespec, poll};
 use rustix::process::{Pid, PidfdFlags, pidfd_open};
 use tempfile::TempDir;
@@ -84,6 +84,18 @@ pub(crate) async fn next_line(output: &mut OutputReceiver) -> String {
         .await
         .expect("a line in time");
     line.expect("a line").text().into_owned()
+}
+
+/// Takes all lines up to the end of the output.
+pub(crate) async fn rest(output: &mut OutputReceiver) -> Vec<OutputLine> {
+    let mut lines = Vec::new();
+    let all = async {
+        while let Some(line) = output.recv().await {
+            lines.push(line);
+        }
+    };
+    tokio::time::timeout(PATIENCE, all).await.expect("the output ends");
+    lines
 }
 
 pub(crate) async fn next_number(output: &mut OutputReceiver) -> i32 {
