@@ -47,7 +47,14 @@ pub(crate) fn compose<E: Events>(
         match composer.tokens.events().next()?.event {
             Event::DocumentStart => break,
             Event::StreamEnd => return Ok(None),
-            _ => {}
+            Event::StreamStart
+            | Event::DocumentEnd
+            | Event::Alias { .. }
+            | Event::Scalar { .. }
+            | Event::SequenceStart { .. }
+            | Event::SequenceEnd
+            | Event::MappingStart { .. }
+            | Event::MappingEnd => {}
         }
     }
     let root = composer.tokens.next()?;
@@ -180,7 +187,11 @@ impl<E: Events> Composer<'_, E> {
                     return Ok(());
                 }
                 Token::Scalar(Scalar::Merge) => self.merge(entries)?,
-                _ => {
+                Token::Scalar(_)
+                | Token::Alias(_)
+                | Token::SequenceStart { .. }
+                | Token::SequenceEnd
+                | Token::MappingStart { .. } => {
                     let key = self.key(key)?;
                     self.entry(entries, origin, key, offset)?;
                 }

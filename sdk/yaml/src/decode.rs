@@ -160,9 +160,10 @@ impl de::Error for Failure {
     }
 
     fn invalid_type(found: Unexpected<'_>, expected: &dyn Expected) -> Self {
-        let found = match found {
-            Unexpected::Unit => "nothing (null)".to_owned(),
-            _ => found.to_string(),
+        let found = if found == Unexpected::Unit {
+            "nothing (null)".to_owned()
+        } else {
+            found.to_string()
         };
         Self::new(DecodeErrorKind::WrongType {
             found,
@@ -258,9 +259,22 @@ impl<'de> de::Deserializer<'de> for Node<'de> {
         }
     }
 
+    /// Unlike serde's own formats, takes no sequence for a struct.
+    fn deserialize_struct<V: Visitor<'de>>(
+        self,
+        _: &'static str,
+        _: &'static [&'static str],
+        visitor: V,
+    ) -> Result<V::Value, Failure> {
+        if self.0.is_array() {
+            return Err(de::Error::invalid_type(Unexpected::Seq, &visitor));
+        }
+        self.deserialize_any(visitor)
+    }
+
     serde::forward_to_deserialize_any! {
         bool i8 i16 i32 i64 i128 u8 u16 u32 u64 u128 f32 f64 char str string bytes byte_buf unit unit_struct seq tuple
-        tuple_struct map struct identifier ignored_any
+        tuple_struct map identifier ignored_any
     }
 }
 
@@ -368,8 +382,8 @@ impl<'de> VariantAccess<'de> for Variant<'de> {
         })
     }
 
-    fn struct_variant<V: Visitor<'de>>(self, _: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
-        let read = de::Deserializer::deserialize_any(self.content(), visitor);
+    fn struct_variant<V: Visitor<'de>>(self, fields: &'static [&'static str], visitor: V) -> Result<V::Value, Failure> {
+        let read = de::Deserializer::deserialize_struct(self.content(), "", fields, visitor);
         read.map_err(|failure| {
             if self.content.is_some() {
                 failure.under(self.name)

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use memchr::memmem;
 use serde_json::Value;
 
 use crate::Limits;
@@ -9,6 +10,7 @@ use crate::compose::{Composed, compose};
 use crate::error::{Error, ErrorKind, Fault, FaultKind, Warning, WarningKind};
 use crate::json::Scanner;
 use crate::libyaml::Parser;
+use crate::quirk::Patched;
 use crate::search::{PointerSearch, Search};
 use crate::text::{Position, Syntax, Text};
 use crate::token::Aliases;
@@ -87,9 +89,11 @@ pub(crate) fn read<'i>(mut text: Text<'i>, index: usize, limits: &Limits) -> Res
     }))
 }
 
+/// The byte order mark.
+const MARK: &[u8] = "\u{feff}".as_bytes();
+
 /// Go's reader of YAML takes one mark off the beginning; JSON has none here, it would not have been taken for JSON.
 fn strip_byte_order_mark(text: &mut Text<'_>) {
-    const MARK: &[u8] = "\u{feff}".as_bytes();
     if text.bytes.starts_with(MARK) {
         text.bytes = match std::mem::take(&mut text.bytes) {
             Cow::Borrowed(bytes) => Cow::Borrowed(&bytes[MARK.len()..]),
@@ -108,15 +112,42 @@ fn compose_text(text: &Text<'_>, limits: &Limits, search: &mut Search) -> Result
     }
     match text.syntax {
         Syntax::Json => compose(Scanner::new(bytes), Aliases::Absent, limits, search),
-        Syntax::Yaml => {
-            let aliases = if bytes.contains(&b'*') {
-                Aliases::Possible
-            } else {
-                Aliases::Absent
-            };
-            compose(Parser::new(bytes), aliases, limits, search)
+        Syntax::Yaml => compose_yaml(bytes, limits, search),
+    }
+}
+
+fn compose_yaml(bytes: &[u8], limits: &Limits, search: &mut Search) -> Result<Option<Composed>, Fault> {
+    if let Some(offset) = mark_at_line_start(bytes) {
+        return Err(Fault::syntax(
+            "found a byte order mark at the beginning of a line",
+            offset,
+        ));
+    }
+    let aliases = if bytes.contains(&b'*') {
+        Aliases::Possible
+    } else {
+        Aliases::Absent
+    };
+    let mut text = Patched::new(bytes);
+    loop {
+        match compose(Parser::new(&text.bytes, text.apostrophe), aliases, limits, search) {
+            Err(fault) if text.patch(&fault) => {}
+            composed => return composed,
         }
     }
+}
+
+/// Finds a byte order mark behind a line break, which libyaml skips without a word or trips over, and which go-yaml
+/// takes into the key behind it: two files in one, at best.
+fn mark_at_line_start(bytes: &[u8]) -> Option<usize> {
+    const BREAKS: [&[u8]; 5] = [
+        b"\n",
+        b"\r",
+        "\u{85}".as_bytes(),
+        "\u{2028}".as_bytes(),
+        "\u{2029}".as_bytes(),
+    ];
+    memmem::find_iter(bytes, MARK).find(|at| *at == 0 || BREAKS.iter().any(|end| bytes[..*at].ends_with(end)))
 }
 
 /// Turns a fault into an error; for a key set twice, reads again to find the first.

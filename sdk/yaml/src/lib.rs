@@ -15,6 +15,7 @@
 mod compose;
 mod decode;
 mod document;
+mod emit;
 mod error;
 mod event;
 mod json;
@@ -25,6 +26,7 @@ mod json;
 mod libyaml;
 mod limits;
 mod number;
+mod quirk;
 mod scalar;
 mod search;
 mod split;
@@ -35,6 +37,7 @@ mod token;
 
 pub use decode::{DecodeError, DecodeErrorKind, from_document};
 pub use document::{Document, Mark};
+pub use emit::{EmitError, to_string};
 pub use error::{Error, ErrorKind, Warning, WarningKind};
 pub use limits::{Limits, MAX_ALIAS_BYTES, MAX_ALIAS_NODES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS};
 pub use stream::Documents;

@@ -4,20 +4,25 @@
 //! one event is alive and is deleted before the next; after an error or the end of the stream it is not called again.
 
 use std::ffi::CStr;
-use std::marker::PhantomData;
 use std::mem::MaybeUninit;
 
 use libyaml_rs as sys;
 
 use crate::error::{ErrorKind, Fault};
 use crate::event::{Event, Events, Located, Style};
+use crate::quirk;
 
 /// A parser of one YAML stream that yields libyaml's events.
 pub(crate) struct Parser<'i> {
     raw: Box<MaybeUninit<sys::yaml_parser_t>>,
     event: Option<OwnedEvent>,
     finished: bool,
-    input: PhantomData<&'i [u8]>,
+    input: &'i [u8],
+    /// How many flow collections are open.
+    flow: usize,
+    /// What stands for `\'` in the input.
+    apostrophe: Option<char>,
+    scratch: String,
 }
 
 /// An event whose memory is released when it is dropped.
@@ -39,8 +44,8 @@ impl Drop for Parser<'_> {
 }
 
 impl<'i> Parser<'i> {
-    /// Prepares to parse `input`, which must not begin with a byte order mark.
-    pub(crate) fn new(input: &'i [u8]) -> Self {
+    /// Prepares to parse `input`, which must not begin with a byte order mark; `apostrophe` is what stands for `\'` in it.
+    pub(crate) fn new(input: &'i [u8], apostrophe: Option<char>) -> Self {
         let mut raw = Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit());
         let parser = raw.as_mut_ptr();
         // SAFETY: `parser` is valid for writes and does not move: it is boxed, and libyaml keeps a pointer to it.
@@ -55,7 +60,10 @@ impl<'i> Parser<'i> {
             raw,
             event: None,
             finished: false,
-            input: PhantomData,
+            input,
+            flow: 0,
+            apostrophe,
+            scratch: String::new(),
         }
     }
 
@@ -67,9 +75,11 @@ impl<'i> Parser<'i> {
             (state, problem)
         };
         let problem = problem.map_or("cannot be parsed".into(), CStr::to_string_lossy);
-        let offset = match state.error {
-            sys::YAML_READER_ERROR => state.problem_offset,
-            _ => state.problem_mark.index,
+        let at_reader = state.error == sys::YAML_READER_ERROR;
+        let offset = if at_reader {
+            state.problem_offset
+        } else {
+            state.problem_mark.index
         };
         Fault::syntax(problem, usize::try_from(offset).unwrap_or(usize::MAX))
     }
@@ -92,10 +102,63 @@ impl Events for Parser<'_> {
             return Err(self.fault());
         }
         // SAFETY: as above.
-        let event = self.event.insert(OwnedEvent(unsafe { event.assume_init() }));
-        let located = located(&event.0)?;
-        self.finished = matches!(located.event, Event::StreamEnd);
+        let OwnedEvent(event) = self.event.insert(OwnedEvent(unsafe { event.assume_init() }));
+        let mut located = located(event)?;
+        match located.event {
+            Event::StreamEnd => self.finished = true,
+            Event::SequenceStart { .. } | Event::MappingStart { .. } if self.flow > 0 || is_flow(event) => {
+                self.flow += 1;
+            }
+            Event::SequenceEnd | Event::MappingEnd => self.flow = self.flow.saturating_sub(1),
+            Event::Scalar { text, style, anchor } => {
+                if let Some(fault) = refused_scalar(event, text, self.flow, self.input) {
+                    return Err(fault);
+                }
+                if let Some(substitute) = self.apostrophe
+                    && text.contains(substitute)
+                {
+                    self.scratch = text.replace(substitute, "'");
+                    located.event = Event::Scalar {
+                        text: &self.scratch,
+                        style,
+                        anchor,
+                    };
+                }
+            }
+            Event::StreamStart
+            | Event::DocumentStart
+            | Event::DocumentEnd
+            | Event::Alias { .. }
+            | Event::SequenceStart { .. }
+            | Event::MappingStart { .. } => {}
+        }
         Ok(located)
+    }
+}
+
+/// Returns whether a collection is written with brackets or braces.
+fn is_flow(raw: &sys::yaml_event_t) -> bool {
+    let (sequence, mapping) = (sys::YAML_SEQUENCE_START_EVENT, sys::YAML_MAPPING_START_EVENT);
+    // SAFETY: the member read is the one that the event's type says is set.
+    unsafe {
+        raw.type_ == sequence && raw.data.sequence_start.style == sys::YAML_FLOW_SEQUENCE_STYLE
+            || raw.type_ == mapping && raw.data.mapping_start.style == sys::YAML_FLOW_MAPPING_STYLE
+    }
+}
+
+/// Returns why go-yaml would refuse a scalar that libyaml takes.
+fn refused_scalar(raw: &sys::yaml_event_t, text: &str, flow: usize, input: &[u8]) -> Option<Fault> {
+    let [start, end] = [raw.start_mark, raw.end_mark].map(|mark| usize::try_from(mark.index).unwrap_or(usize::MAX));
+    // SAFETY: the event is a scalar, as its text shows.
+    let style = unsafe { raw.data.scalar.style };
+    if style == sys::YAML_DOUBLE_QUOTED_SCALAR_STYLE {
+        quirk::double_quoted(input.get(start..end)?, start)
+    } else if flow == 0 || style != sys::YAML_PLAIN_SCALAR_STYLE {
+        None
+    } else if text.is_empty() {
+        quirk::tag_before_comma(input, start..end)
+    } else {
+        quirk::plain_in_flow(text, start)
     }
 }
 
@@ -133,7 +196,7 @@ fn located(raw: &sys::yaml_event_t) -> Result<Located<'_>, Fault> {
                 anchor: name(raw.data.mapping_start.anchor, offset)?,
             },
             sys::YAML_MAPPING_END_EVENT => Event::MappingEnd,
-            _ => Event::StreamEnd,
+            sys::YAML_NO_EVENT | sys::YAML_STREAM_END_EVENT | _ => Event::StreamEnd,
         }
     };
     Ok(Located { event, offset })

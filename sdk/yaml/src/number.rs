@@ -110,24 +110,18 @@ fn finite(text: &str) -> Option<f64> {
     text.parse().ok().filter(|value: &f64| value.is_finite())
 }
 
-/// Returns the JSON integer that `value` is, if it is one that fits 64 bits.
+/// Returns the JSON integer that `value` is printed as, if it fits 64 bits: the shortest digits, then zeros, as Go's
+/// encoder prints below 1e21. Above 2^53 that is not the float's own value, but it is what is read back.
 pub(crate) fn integral(value: f64) -> Option<Number> {
-    const TWO_63: f64 = 9_223_372_036_854_775_808.0;
-    if value.fract() != 0.0 {
+    if value.fract() != 0.0 || value.abs() >= 1e21 {
         return None;
     }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "the range is checked"
-    )]
-    if (-TWO_63..TWO_63).contains(&value) {
-        Some((value as i64).into())
-    } else if (TWO_63..TWO_63 * 2.0).contains(&value) {
-        Some((value as u64).into())
-    } else {
-        None
-    }
+    // Rust prints the same digits; `-0` is 0.
+    let text = value.to_string();
+    text.parse()
+        .map(|integer: i64| integer.into())
+        .or_else(|_| text.parse().map(|integer: u64| integer.into()))
+        .ok()
 }
 
 /// Prints a float as a key: in 32-bit precision, as sigs.k8s.io/yaml does.
@@ -170,7 +164,7 @@ fn general(scientific: &str) -> String {
     let (sign, mantissa) = mantissa.strip_prefix('-').map_or(("", mantissa), |rest| ("-", rest));
     let exponent: i32 = exponent.parse().unwrap_or(0);
     let digits = mantissa.replace('.', "");
-    if exponent < -4 || exponent >= EXPONENT_FROM {
+    if !(-4..EXPONENT_FROM).contains(&exponent) {
         let sign_of_exponent = if exponent < 0 { '-' } else { '+' };
         return format!("{sign}{mantissa}e{sign_of_exponent}{:02}", exponent.abs());
     }

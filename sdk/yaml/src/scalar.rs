@@ -141,7 +141,12 @@ fn special_float(text: &str) -> Option<Scalar> {
 
 fn tagged(text: &str, tag: &str) -> Result<Scalar, ErrorKind> {
     let Some(short) = tag.strip_prefix(TAG_PREFIX) else {
-        return Ok(Scalar::String(text.to_owned()));
+        // The bare `!` leaves a scalar a string, but to go-yaml `<<` still merges.
+        return Ok(if tag == "!" && text == "<<" {
+            Scalar::Merge
+        } else {
+            Scalar::String(text.to_owned())
+        });
     };
     let mismatch = || ErrorKind::Tag {
         tag: format!("!!{short}"),

@@ -256,7 +256,10 @@ fn behind_json(rest: &[u8], at: Position) -> Option<Splitter<'_>> {
 fn is_blank(text: &[u8]) -> bool {
     let mut lines = text.split(|byte| *byte == b'\n');
     lines.all(|line| {
-        let line = line.strip_prefix(b"---").unwrap_or(line);
+        let line = line
+            .strip_prefix(b"---")
+            .filter(|rest| matches!(rest, [] | [b' ', ..]))
+            .unwrap_or(line);
         let mut bytes = line.iter().skip_while(|byte| **byte == b' ');
         bytes
             .next()

@@ -27,9 +27,10 @@ pub(crate) struct Text<'i> {
 }
 
 impl Text<'_> {
-    /// Returns the place of the byte at `offset`; beyond the end is the end.
+    /// Returns the place of the byte at `offset`; beyond the last line is its end, which exists in the input.
     pub(crate) fn position(&self, offset: usize) -> Position {
-        advance(self.origin, &self.bytes[..offset.min(self.bytes.len())])
+        let content = self.bytes.strip_suffix(b"\n").unwrap_or(&self.bytes);
+        advance(self.origin, &content[..offset.min(content.len())])
     }
 }
 
