@@ -1,12 +1,12 @@
 //! The crate against Kubernetes' own Go modules, against hostile input, and its promises about places.
 
-#[path = "it/decode.rs"]
+#[cfg(test)]
 mod decode;
-#[path = "it/emit.rs"]
+#[cfg(test)]
 mod emit;
-#[path = "it/fixtures.rs"]
+#[cfg(test)]
 mod fixtures;
-#[path = "it/hostile.rs"]
+#[cfg(test)]
 mod hostile;
-#[path = "it/places.rs"]
+#[cfg(test)]
 mod places;
