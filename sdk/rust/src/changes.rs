@@ -31,6 +31,7 @@ pub enum Reason {
 
 /// An order to list a scope, or to go on from a token.
 #[derive(Debug)]
+#[must_use = "the host waits for the listing that it ordered"]
 pub struct Order {
     generation: u64,
     reason: Reason,
@@ -111,6 +112,15 @@ impl Changes {
         }
     }
 
+    /// Ends a listing that is open as incomplete, and says why.
+    pub(crate) async fn fail(&mut self, problem: &Problem) -> Result<(), Problem> {
+        if self.scribe.outlet.is_stopped() {
+            return Err(Problem::stopped());
+        }
+        tracing::warn!(scope = %self.scribe.scope(), code = ?problem.code(), "the source failed");
+        self.scribe.fail(problem).await
+    }
+
     pub(crate) fn has_next(&self) -> bool {
         self.next.is_some()
     }
@@ -123,7 +133,6 @@ impl Changes {
     }
 
     /// Begins changes that belong together: one debounced burst, one page, one commit.
-    #[must_use]
     pub fn window(&mut self) -> Window<'_> {
         Window {
             scribe: &mut self.scribe,
@@ -146,6 +155,7 @@ impl Changes {
     /// # Errors
     /// Fails when the session is over.
     pub async fn report(&mut self, problem: &Problem) -> Result<(), Problem> {
+        self.scribe.close_abandoned().await?;
         self.scribe.problem(problem).await
     }
 

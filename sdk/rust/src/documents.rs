@@ -100,6 +100,7 @@ fn code_of(kind: &ErrorKind) -> Code {
     match kind {
         ErrorKind::AliasBomb
         | ErrorKind::TooDeep { .. }
+        | ErrorKind::TooManyNodes { .. }
         | ErrorKind::TooManyDocuments { .. }
         | ErrorKind::TooLarge { .. } => Code::TooLarge,
         ErrorKind::Syntax { .. }

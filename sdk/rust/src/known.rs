@@ -13,7 +13,7 @@ use sha2::{Digest as _, Sha256};
 /// Most entries of one scope.
 const ENTRIES: usize = 4_000_000;
 /// Room for " i/n" at the end of the version of one of several documents, in bytes.
-const PLACE_BYTES: usize = 24;
+const PLACE_BYTES: usize = 20;
 
 /// What the host holds of one scope, by key and by path.
 #[derive(Debug, Default)]

@@ -2,22 +2,36 @@
 #![forbid(unsafe_code)]
 
 mod at;
+mod batcher;
+mod caught;
 mod changes;
+mod config;
 mod declared;
+mod describe;
 mod diagnostic;
 mod documents;
 mod ignore;
 mod known;
+mod launch;
+mod lifeline;
 mod limits;
+mod log;
 mod object;
+mod opening;
+mod orders;
 mod outlet;
 mod problem;
 mod progress;
+mod pump;
+mod redactor;
 mod scribe;
 mod secret;
 mod serve;
+mod server;
+mod session;
 mod snapshot;
 mod source;
+mod usage;
 
 pub use at::At;
 pub use changes::{Changes, Order, Reason, Window};
@@ -31,6 +45,6 @@ pub use problem::{Code, Level, Problem, Retry};
 pub use progress::Progress;
 pub use prost::bytes::Bytes;
 pub use secret::Secret;
-pub use serve::serve;
+pub use serve::{ServeError, serve, serve_on};
 pub use snapshot::SnapshotWriter;
 pub use source::{Capability, Context, Permission, Probe, Scope, Source, list_on_order};

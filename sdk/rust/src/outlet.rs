@@ -81,6 +81,10 @@ impl Outlet {
         &self.scope
     }
 
+    pub(crate) fn is_stopped(&self) -> bool {
+        *self.stop.borrow()
+    }
+
     /// Waits until the host asks to stop.
     pub(crate) async fn stopped(&mut self) {
         // The sender lives as long as the session; its end is a stop as well.
@@ -91,7 +95,7 @@ impl Outlet {
 
     /// Says something that the author asked for; fails once the host asked to stop.
     pub(crate) async fn say(&self, what: What) -> Result<(), Problem> {
-        if *self.stop.borrow() {
+        if self.is_stopped() {
             return Err(Problem::stopped());
         }
         self.close(what).await
@@ -104,7 +108,7 @@ impl Outlet {
 
     /// Sends an event; fails once the host asked to stop.
     pub(crate) async fn event(&self, event: v1::Event) -> Result<(), Problem> {
-        if *self.stop.borrow() {
+        if self.is_stopped() {
             return Err(Problem::stopped());
         }
         let bytes = event.encoded_len();

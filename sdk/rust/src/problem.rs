@@ -192,6 +192,12 @@ impl Problem {
         &self.message
     }
 
+    /// Returns the text for the logs.
+    #[must_use]
+    pub fn details(&self) -> &str {
+        &self.detail
+    }
+
     /// Makes the problem of something that could not be read at `place`, classified by the kind of error.
     #[must_use]
     pub fn reading(place: impl fmt::Display, error: &io::Error) -> Self {
@@ -282,6 +288,10 @@ impl<E: Error + Send + Sync + 'static> From<E> for Problem {
     }
 }
 
+#[expect(
+    clippy::wildcard_enum_match_arm,
+    reason = "the standard library adds kinds; those not named mean the same"
+)]
 fn code_of(kind: ErrorKind) -> Code {
     match kind {
         ErrorKind::NotFound | ErrorKind::NotADirectory => Code::RootNotFound,

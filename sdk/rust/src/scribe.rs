@@ -1,5 +1,7 @@
 //! What listing and watching have in common: turning declarations into events, and remembering what was sent.
 
+use std::sync::Arc;
+
 use k1s_source_proto::limits;
 use k1s_source_proto::v1::{self, event::Change, source_message::Message};
 use prost::bytes::Bytes;
@@ -9,6 +11,7 @@ use crate::limits::SessionLimits;
 use crate::object::Object;
 use crate::outlet::{Outlet, What};
 use crate::problem::Level;
+use crate::redactor::Redactor;
 use crate::{At, Code, Ignore, Known, Problem, Progress, Scope};
 
 /// Which of its capabilities a scope's loop uses.
@@ -20,6 +23,13 @@ pub(crate) struct Habits {
     pub(crate) watches: bool,
 }
 
+/// A listing that was dropped without its end.
+#[derive(Debug)]
+pub(crate) struct Abandoned {
+    /// How it would have begun, if it had not yet.
+    pub(crate) begin: Option<v1::SnapshotBegin>,
+}
+
 /// The state of one scope's loop behind the author's handles.
 #[derive(Debug)]
 pub(crate) struct Scribe {
@@ -27,19 +37,26 @@ pub(crate) struct Scribe {
     pub(crate) known: Known,
     pub(crate) limits: SessionLimits,
     pub(crate) habits: Habits,
-    /// A listing was dropped without its end.
-    pub(crate) abandoned: bool,
+    redactor: Arc<Redactor>,
+    abandoned: Option<Abandoned>,
     live: bool,
 }
 
 impl Scribe {
-    pub(crate) fn new(outlet: Outlet, known: Known, limits: SessionLimits, habits: Habits) -> Self {
+    pub(crate) fn new(
+        outlet: Outlet,
+        known: Known,
+        limits: SessionLimits,
+        habits: Habits,
+        redactor: Arc<Redactor>,
+    ) -> Self {
         Self {
             outlet,
             known,
             limits,
             habits,
-            abandoned: false,
+            redactor,
+            abandoned: None,
             live: false,
         }
     }
@@ -57,12 +74,35 @@ impl Scribe {
         self.say(What::Message(message)).await
     }
 
+    /// Notes a listing that was dropped without its end; the next word ends it.
+    pub(crate) fn abandon(&mut self, abandoned: Abandoned) {
+        self.abandoned = Some(abandoned);
+    }
+
     /// Ends a listing that was dropped without its end.
     pub(crate) async fn close_abandoned(&mut self) -> Result<(), Problem> {
-        if std::mem::take(&mut self.abandoned) {
-            self.outlet.close(What::Abandon(Code::Internal)).await?;
+        match self.abandoned.take() {
+            Some(abandoned) => self.close(abandoned, Code::Internal, None).await,
+            None => Ok(()),
         }
-        Ok(())
+    }
+
+    /// Says why the loop failed, and ends the listing that it failed in.
+    pub(crate) async fn fail(&mut self, problem: &Problem) -> Result<(), Problem> {
+        match self.abandoned.take() {
+            Some(abandoned) => self.close(abandoned, problem.code(), Some(problem)).await,
+            None => self.problem(problem).await,
+        }
+    }
+
+    async fn close(&mut self, abandoned: Abandoned, code: Code, why: Option<&Problem>) -> Result<(), Problem> {
+        if let Some(begin) = abandoned.begin {
+            self.outlet.say(What::Begin(Box::new(begin))).await?;
+        }
+        if let Some(problem) = why {
+            self.problem(problem).await?;
+        }
+        self.outlet.close(What::Abandon(code)).await
     }
 
     /// Says, once, that from here on events are changes.
@@ -122,13 +162,18 @@ impl Scribe {
         if let Some(key) = &key {
             self.known.touch(key, generation);
         }
-        let change = Change::Failed(problem.to_wire(Level::Object, self.scope().id()));
+        let change = Change::Failed(self.to_wire(problem, Level::Object));
         self.event(key, change, at, String::new()).await
     }
 
     pub(crate) async fn problem(&mut self, problem: &Problem) -> Result<(), Problem> {
-        let wire = problem.to_wire(Level::Scope, self.scope().id());
-        self.message(Message::Problem(wire)).await
+        let wire = self.to_wire(problem, Level::Scope);
+        self.outlet.say(What::Message(Message::Problem(wire))).await
+    }
+
+    fn to_wire(&self, problem: &Problem, usual: Level) -> v1::Problem {
+        let clean = |text| self.redactor.clean(text);
+        problem.clone().map_text(clean).to_wire(usual, self.scope().id())
     }
 
     pub(crate) async fn progress(&mut self, progress: Progress) -> Result<(), Problem> {

@@ -12,7 +12,7 @@ use crate::known::{bounded_path_version, bounded_version, document_version};
 use crate::object::{ObjectLimits, Verdict, judge};
 use crate::outlet::What;
 use crate::progress::Throttle;
-use crate::scribe::Scribe;
+use crate::scribe::{Abandoned, Scribe};
 use crate::{At, Code, Ignore, KindInfo, Known, Order, Problem, Progress};
 
 /// Declares what one scope holds.
@@ -305,22 +305,29 @@ impl<'c> SnapshotWriter<'c> {
     }
 
     async fn begin(&mut self) -> Result<(), Problem> {
-        let Stage::New {
+        if let Some(begin) = self.opening() {
+            self.scribe.say(What::Begin(Box::new(begin))).await?;
+            self.stage = Stage::Begun;
+        }
+        Ok(())
+    }
+
+    /// Returns how the listing begins, if it has not yet.
+    fn opening(&self) -> Option<v1::SnapshotBegin> {
+        let (root_identity, expected) = match &self.stage {
+            Stage::New {
+                root_identity,
+                expected,
+            } => (root_identity.clone(), *expected),
+            Stage::Begun | Stage::Ended => return None,
+        };
+        let scope = self.scribe.scope().id().to_owned();
+        Some(v1::SnapshotBegin {
+            scope,
+            generation: self.generation,
             root_identity,
             expected,
-        } = &mut self.stage
-        else {
-            return Ok(());
-        };
-        let begin = v1::SnapshotBegin {
-            scope: self.scribe.scope().id().to_owned(),
-            generation: self.generation,
-            root_identity: std::mem::take(root_identity),
-            expected: *expected,
-        };
-        self.scribe.say(What::Begin(Box::new(begin))).await?;
-        self.stage = Stage::Begun;
-        Ok(())
+        })
     }
 
     async fn declare(&mut self, verdict: Verdict, at: At, call: u32) -> Result<(), Problem> {
@@ -366,8 +373,10 @@ impl<'c> SnapshotWriter<'c> {
 
 impl Drop for SnapshotWriter<'_> {
     fn drop(&mut self) {
-        if matches!(self.stage, Stage::Begun) {
-            self.scribe.abandoned = true;
+        let begin = self.opening();
+        match self.stage {
+            Stage::New { .. } | Stage::Begun => self.scribe.abandon(Abandoned { begin }),
+            Stage::Ended => {}
         }
     }
 }

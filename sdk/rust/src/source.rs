@@ -19,7 +19,7 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// The kind of place in one word, a DNS label, for example `filesystem`.
     const TYPE: &'static str;
     /// The name of the plugin, usually `env!("CARGO_PKG_NAME")`.
-    const NAME: &'static str;
+    const NAME: &'static str = Self::TYPE;
     /// The version of the plugin, usually `env!("CARGO_PKG_VERSION")`.
     const VERSION: &'static str = "0.0.0";
     /// What the source can do beyond listing.
