@@ -32,13 +32,16 @@ pub use self::command::{Command, EndCause, Report};
 use self::flow::Flow;
 pub use self::flow::{MAX_UNCOMMITTED, MAX_UNCOMMITTED_BYTES};
 use self::scope::{Asking, Scope, Standing};
-pub use self::settings::{Capability, Limits, MAX_KINDS, MAX_ROOT_IDENTITY_BYTES, MAX_SCOPES, Settings};
+pub use self::settings::{
+    Capability, Limits, MAX_DETAIL_BYTES, MAX_KIND_BYTES, MAX_KINDS, MAX_MESSAGE_BYTES, MAX_ROOT_IDENTITY_BYTES,
+    MAX_SCOPES, Settings,
+};
 use crate::backoff;
 use crate::id::{Generation, Moment, ScopeId, Seq};
 use crate::liveness::Liveness;
 use crate::message::{HostMessage, Mode, SourceMessage, SyncReason};
 use crate::problem::{Problem, ProblemCode};
-use crate::work::{Absence, Receipt};
+use crate::work::{Absence, GenerationClosed, Receipt};
 
 /// How long after an incomplete listing the scope is listed again, where no interval says otherwise.
 pub const RELIST_INCOMPLETE: Duration = Duration::from_secs(30);
@@ -142,7 +145,7 @@ impl Session {
             self.forget_known(&scope);
         }
         if let Some(closed) = receipt.closed {
-            self.relist_after(&closed.scope, &closed.absence, now);
+            self.relist_after(&closed, now);
             self.report(Report::GenerationClosed(closed));
         }
         self.report_live();
@@ -282,15 +285,17 @@ impl Session {
         }
     }
 
-    fn relist_after(&mut self, id: &ScopeId, absence: &Absence, now: Moment) {
-        let otherwise = match absence {
+    fn relist_after(&mut self, closed: &GenerationClosed, now: Moment) {
+        let otherwise = match closed.absence {
             Absence::None | Absence::Pruned(_) | Absence::Held { .. } => None,
             Absence::Unproven(_) => Some(RELIST_INCOMPLETE),
         };
         let at = self.relist_time(otherwise, now);
-        let Some(scope) = self.scopes.get_mut(id) else { return };
+        let Some(scope) = self.scopes.get_mut(&closed.scope) else {
+            return;
+        };
         if otherwise.is_some() {
-            scope.withhold_positions();
+            scope.handle_unproven(closed.generation);
         }
         if let Some(at) = at {
             scope.relist(at);

@@ -2,7 +2,10 @@
 
 use k1s_object::{ContentHash, KindNames};
 
-use super::{Capability, EndCause, MAX_KINDS, MAX_ROOT_IDENTITY_BYTES, MAX_SCOPES, Phase, Report, Rest, Session};
+use super::{
+    Capability, EndCause, MAX_DETAIL_BYTES, MAX_KIND_BYTES, MAX_KINDS, MAX_MESSAGE_BYTES, MAX_ROOT_IDENTITY_BYTES,
+    MAX_SCOPES, Phase, Report, Rest, Session,
+};
 use crate::event::{Change, Event};
 use crate::id::{Generation, Moment, ScopeId, Seq, Token};
 use crate::message::{Activity, Batch, EmptyListing, Mode, Progress, ScopeGone, SnapshotEnd, SourceMessage};
@@ -11,9 +14,6 @@ use crate::session::Command;
 use crate::session::scope::{Scope, Standing};
 use crate::session::violation::Violation;
 use crate::work::{GenerationEnd, Outcome, Work};
-
-/// What a piece of work without objects counts as, in bytes.
-const FLAT: usize = 256;
 
 impl Session {
     pub(super) fn accept(&mut self, message: SourceMessage, now: Moment) -> Result<(), Violation> {
@@ -64,7 +64,9 @@ impl Session {
         self.report(Report::Progress(progress));
     }
 
-    fn problem(&mut self, problem: Problem) {
+    fn problem(&mut self, mut problem: Problem) {
+        cut(&mut problem.message, MAX_MESSAGE_BYTES);
+        cut(&mut problem.detail, MAX_DETAIL_BYTES);
         match &problem.level {
             Level::Source => {
                 self.scopes.values_mut().for_each(|scope| scope.spoil(&problem));
@@ -84,6 +86,7 @@ impl Session {
         if self.kinds.get(&names.group_kind) == Some(&names) {
             return Ok(());
         }
+        within("bytes of a kind", bytes_of(&names), MAX_KIND_BYTES)?;
         let full = self.kinds.len() >= MAX_KINDS;
         if full && !self.kinds.contains_key(&names.group_kind) {
             return Err(Violation::TooMany {
@@ -92,18 +95,12 @@ impl Session {
             });
         }
         self.kinds.insert(names.group_kind.clone(), names.clone());
-        self.submit(Work::Kind(names), FLAT);
+        self.submit(Work::Kind(names));
         Ok(())
     }
 
     fn begin(&mut self, id: ScopeId, generation: Generation, root_identity: String) -> Result<(), Violation> {
-        if root_identity.len() > MAX_ROOT_IDENTITY_BYTES {
-            return Err(Violation::RootIdentity {
-                scope: id,
-                length: root_identity.len(),
-                limit: MAX_ROOT_IDENTITY_BYTES,
-            });
-        }
+        within("bytes of root identity", root_identity.len(), MAX_ROOT_IDENTITY_BYTES)?;
         let begun = |(other, scope): (&ScopeId, &Scope)| *other != id && scope.has_begun();
         if self.scopes.iter().any(begun) {
             self.announced("a second scope", Capability::MultiScope)?;
@@ -120,13 +117,12 @@ impl Session {
             .or_insert_with(|| Scope::new(Standing::Unlisted));
         scope.begin(&id, generation)?;
         self.rest = Rest::No;
-        let held = FLAT + root_identity.len();
         let work = Work::BeginGeneration {
             scope: id,
             generation,
             root_identity,
         };
-        self.submit(work, held);
+        self.submit(work);
         Ok(())
     }
 
@@ -140,22 +136,21 @@ impl Session {
         }
         self.check_sizes(&batch)?;
         batch.events.iter().try_for_each(|event| self.check_event(event))?;
-        self.check_token(batch.seq, batch.token.as_ref())?;
+        self.check_token(batch.token.as_ref())?;
+        if batch.generation.is_none() && !batch.events.is_empty() {
+            self.announced("a change outside a listing", Capability::Watch)?;
+        }
         match self.scopes.get_mut(&batch.scope) {
             Some(scope) => scope.admit(&mut batch)?,
             None => Scope::new(Standing::Unlisted).admit(&mut batch)?,
         }
-        if batch.generation.is_none() && !batch.events.is_empty() {
-            self.announced("a change", Capability::Watch)?;
-        }
         self.last = expected;
-        let held = FLAT + batch.events.iter().map(Event::size).sum::<usize>();
-        self.submit(Work::Apply(batch), held);
+        self.submit(Work::Apply(batch));
         Ok(())
     }
 
     fn close(&mut self, end: SnapshotEnd) -> Result<(), Violation> {
-        self.check_token(self.last, end.token.as_ref())?;
+        self.check_token(end.token.as_ref())?;
         let closing = match self.scopes.get_mut(&end.scope) {
             Some(scope) => scope.end(end)?,
             None => Scope::new(Standing::Unlisted).end(end)?,
@@ -164,7 +159,7 @@ impl Session {
             Outcome::Complete => self.complaint = None,
             Outcome::Incomplete(_) => {}
         }
-        self.submit(Work::EndGeneration(closing.end), FLAT);
+        self.submit(Work::EndGeneration(closing.end));
         closing.mismatch.map_or(Ok(()), Err)
     }
 
@@ -173,9 +168,9 @@ impl Session {
             return Err(Violation::ReplacedByItself(id));
         }
         if let Some(generation) = self.scopes.get_mut(&id).and_then(Scope::go_away) {
-            self.submit(Work::EndGeneration(cut_short(&id, generation)), FLAT);
+            self.submit(Work::EndGeneration(cut_short(&id, generation)));
         }
-        self.submit(Work::ScopeGone { scope: id, reason }, FLAT);
+        self.submit(Work::ScopeGone { scope: id, reason });
         Ok(())
     }
 
@@ -215,8 +210,8 @@ impl Session {
         }
     }
 
-    fn submit(&mut self, work: Work, bytes: usize) {
-        self.flow.push_work(bytes);
+    fn submit(&mut self, work: Work) {
+        self.flow.push_work(&work);
         self.liveness.handle_taken();
         self.commands.push_back(Command::Submit(work));
     }
@@ -231,13 +226,12 @@ impl Session {
 
     fn check_sizes(&self, batch: &Batch) -> Result<(), Violation> {
         let limits = &self.settings.limits;
-        let bytes: usize = batch.events.iter().map(object_bytes).sum();
-        let may_carry = match batch.events.as_slice() {
-            [_alone] => limits.object_bytes,
-            [] | [..] => limits.batch_bytes,
-        };
-        within(batch.seq, "events", batch.events.len(), limits.batch_events)?;
-        within(batch.seq, "bytes of objects", bytes, may_carry)
+        within("events in a batch", batch.events.len(), limits.batch_events)?;
+        if batch.events.len() > 1 {
+            let bytes = batch.events.iter().map(object_bytes).sum();
+            within("bytes of objects in a batch", bytes, limits.batch_bytes)?;
+        }
+        Ok(())
     }
 
     fn check_event(&self, event: &Event) -> Result<(), Violation> {
@@ -245,6 +239,7 @@ impl Session {
             Change::Upsert {
                 object, content_hash, ..
             } => {
+                within("bytes of an object", object.len(), self.settings.limits.object_bytes)?;
                 if ContentHash::of(object) != *content_hash {
                     return Err(Violation::Hash(event.provenance.clone()));
                 }
@@ -255,11 +250,14 @@ impl Session {
         }
     }
 
-    fn check_token(&self, seq: Seq, token: Option<&Token>) -> Result<(), Violation> {
+    fn check_token(&self, token: Option<&Token>) -> Result<(), Violation> {
         let Some(token) = token else { return Ok(()) };
         self.announced("a token", Capability::Resume)?;
-        let limit = self.settings.limits.token_bytes;
-        within(seq, "bytes of token", token.as_bytes().len(), limit)
+        within(
+            "bytes of a token",
+            token.as_bytes().len(),
+            self.settings.limits.token_bytes,
+        )
     }
 }
 
@@ -271,14 +269,26 @@ fn object_bytes(event: &Event) -> usize {
     }
 }
 
-fn within(seq: Seq, what: &'static str, length: usize, limit: usize) -> Result<(), Violation> {
+fn bytes_of(names: &KindNames) -> usize {
+    let single = [
+        &names.group_kind.group,
+        &names.group_kind.kind,
+        &names.plural,
+        &names.singular,
+    ];
+    let many = [&names.versions, &names.short_names, &names.categories];
+    let single = single.into_iter().map(|name| name.len());
+    single.chain(many.into_iter().flatten().map(|name| name.len())).sum()
+}
+
+/// Cuts at the last whole character within the limit.
+fn cut(text: &mut String, limit: usize) {
+    text.truncate(text.floor_char_boundary(limit));
+}
+
+fn within(what: &'static str, length: usize, limit: usize) -> Result<(), Violation> {
     if length > limit {
-        Err(Violation::TooLarge {
-            seq,
-            what,
-            length,
-            limit,
-        })
+        Err(Violation::TooLarge { what, length, limit })
     } else {
         Ok(())
     }

@@ -2,12 +2,17 @@
 
 use std::collections::VecDeque;
 
+use crate::event::{Change, Event};
 use crate::id::ScopeId;
+use crate::work::Work;
 
 /// Most pieces of work submitted and not durable; then no message is read until one is.
 pub const MAX_UNCOMMITTED: usize = 256;
 /// Most bytes submitted and not durable; then no message is read until some are. One message may pass it.
 pub const MAX_UNCOMMITTED_BYTES: usize = 8 * 1024 * 1024;
+
+/// What is counted for the parts of known, small size.
+const FLAT: usize = 256;
 
 /// Something in the order of the session.
 #[derive(Clone, Debug)]
@@ -28,7 +33,8 @@ pub(super) struct Flow {
 
 impl Flow {
     /// Notes work that was submitted.
-    pub(super) fn push_work(&mut self, bytes: usize) {
+    pub(super) fn push_work(&mut self, work: &Work) {
+        let bytes = held(work);
         self.entries.push_back(Entry::Work(bytes));
         self.works += 1;
         self.bytes += bytes;
@@ -66,4 +72,27 @@ impl Flow {
     pub(super) fn has_room(&self) -> bool {
         self.works < MAX_UNCOMMITTED && self.bytes < MAX_UNCOMMITTED_BYTES
     }
+}
+
+/// Bytes of the source that work holds, in whatever field they came.
+fn held(work: &Work) -> usize {
+    let text = match work {
+        Work::BeginGeneration { root_identity, .. } => root_identity.len(),
+        Work::Apply(batch) => batch.events.iter().map(held_by).sum(),
+        Work::Kind(_) | Work::EndGeneration(_) | Work::ScopeGone { .. } => 0,
+    };
+    FLAT + text
+}
+
+fn held_by(event: &Event) -> usize {
+    let change = match &event.change {
+        Change::Upsert { object, .. } => object.len(),
+        Change::Failed { problem, .. } => problem.message.len() + problem.detail.len(),
+        Change::Delete { .. } | Change::Seen { .. } | Change::Ignored { .. } => 0,
+    };
+    let key = event.change.key().map_or(0, |key| {
+        key.group_kind.group.len() + key.group_kind.kind.len() + key.namespace.len() + key.name.len()
+    });
+    let place = &event.provenance;
+    FLAT + change + key + place.uri.len() + place.path.len() + place.revision.len()
 }

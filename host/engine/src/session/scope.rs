@@ -232,19 +232,24 @@ impl Scope {
         open
     }
 
-    /// Notes why an open listing proves nothing; the first reason stays.
+    /// Notes why an open listing proves nothing; the first reason stays, without its detail.
     pub(super) fn spoil(&mut self, problem: &Problem) {
         match &mut self.state {
             State::Listing { fault, .. } => {
-                fault.get_or_insert_with(|| problem.clone());
+                fault.get_or_insert_with(|| Problem {
+                    detail: String::new(),
+                    ..problem.clone()
+                });
             }
             State::Idle(_) => {}
         }
     }
 
-    /// The listing that ended proved nothing after all.
-    pub(super) fn withhold_positions(&mut self) {
-        self.positions = Positions::Withheld;
+    /// A listing that ended proved nothing after all.
+    pub(super) fn handle_unproven(&mut self, generation: Generation) {
+        if self.last == Some(generation) {
+            self.positions = Positions::Withheld;
+        }
     }
 
     /// A `Seen` named a state the host does not hold. The first time in a session the source is to list without `Seen`.

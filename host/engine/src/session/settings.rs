@@ -13,6 +13,12 @@ use crate::message::{DEFAULT_HUNG_AFTER, Mode};
 pub const MAX_SCOPES: usize = 4096;
 /// Most kinds one session may describe.
 pub const MAX_KINDS: usize = 4096;
+/// Longest description of a kind in bytes, over all its names.
+pub const MAX_KIND_BYTES: usize = 1024;
+/// Longest message of a problem outside any event in bytes; the rest is cut off.
+pub const MAX_MESSAGE_BYTES: usize = 4 * 1024;
+/// Longest detail of a problem outside any event in bytes; the rest is cut off.
+pub const MAX_DETAIL_BYTES: usize = 64 * 1024;
 /// Longest root identity in bytes; room for two paths of the operating system's longest kind.
 pub const MAX_ROOT_IDENTITY_BYTES: usize = 16 * 1024;
 

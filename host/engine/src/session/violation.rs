@@ -12,9 +12,8 @@ use crate::session::settings::Capability;
 pub(super) enum Violation {
     #[error("batch {got} arrived where batch {expected} was due")]
     Sequence { expected: Seq, got: Seq },
-    #[error("batch {seq} has {length} {what}; at most {limit} are allowed")]
+    #[error("{length} {what}; at most {limit} are allowed")]
     TooLarge {
-        seq: Seq,
         what: &'static str,
         length: usize,
         limit: usize,
@@ -25,42 +24,36 @@ pub(super) enum Violation {
     Hash(Provenance),
     #[error("batch {0} has a token inside a listing")]
     TokenInListing(Seq),
-    #[error("scope {scope:?} began listing {got} while listing {open} was open")]
+    #[error("scope {:?} began listing {got} while listing {open} was open", .scope.as_str())]
     AlreadyListing {
         scope: ScopeId,
         open: Generation,
         got: Generation,
     },
-    #[error("scope {scope:?} began listing {got} after listing {last}")]
+    #[error("scope {:?} began listing {got} after listing {last}", .scope.as_str())]
     GenerationOrder {
         scope: ScopeId,
         last: Generation,
         got: Generation,
     },
-    #[error("listing {generation} of scope {scope:?} is not open")]
+    #[error("listing {generation} of scope {:?} is not open", .scope.as_str())]
     NotListing { scope: ScopeId, generation: Generation },
-    #[error("scope {scope:?} sent a change outside its open listing {open}")]
+    #[error("scope {:?} sent a change outside its open listing {open}", .scope.as_str())]
     OutsideListing { scope: ScopeId, open: Generation },
-    #[error("scope {0:?} sent a change before it was live")]
+    #[error("scope {:?} sent a change before it was live", .0.as_str())]
     NotLive(ScopeId),
-    #[error("scope {scope:?} went live while listing {open} was open")]
+    #[error("scope {:?} went live while listing {open} was open", .scope.as_str())]
     LiveInListing { scope: ScopeId, open: Generation },
-    #[error("scope {0:?} went live before it was listed")]
+    #[error("scope {:?} went live before it was listed", .0.as_str())]
     LiveUnlisted(ScopeId),
-    #[error("the counts of listing {generation} of scope {scope:?} are not those of the events that arrived")]
+    #[error("the counts of listing {generation} of scope {:?} are not those of the events that arrived", .scope.as_str())]
     Counts { scope: ScopeId, generation: Generation },
-    #[error("the digest of listing {generation} of scope {scope:?} is not that of the events that arrived")]
+    #[error("the digest of listing {generation} of scope {:?} is not that of the events that arrived", .scope.as_str())]
     Digest { scope: ScopeId, generation: Generation },
-    #[error("scope {0:?} is replaced by itself")]
+    #[error("scope {:?} is replaced by itself", .0.as_str())]
     ReplacedByItself(ScopeId),
     #[error("more than {limit} {what}")]
     TooMany { what: &'static str, limit: usize },
-    #[error("the root identity of scope {scope:?} has {length} bytes; at most {limit} are allowed")]
-    RootIdentity {
-        scope: ScopeId,
-        length: usize,
-        limit: usize,
-    },
     #[error("drained up to batch {got}, but the last batch was {last}")]
     DrainedAt { last: Seq, got: Seq },
     #[error("a message after the source had drained")]
@@ -85,7 +78,6 @@ impl Violation {
             | Self::LiveUnlisted(_)
             | Self::ReplacedByItself(_)
             | Self::TooMany { .. }
-            | Self::RootIdentity { .. }
             | Self::DrainedAt { .. }
             | Self::AfterDrained => ProblemCode::ProtocolViolation,
         }
