@@ -16,7 +16,7 @@ use std::io::{self, Write};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
-pub use get::{GetArguments, KindQuery, Namespaces, OutputForm};
+pub use get::{GetArguments, KindQueries, KindQuery, KindQueryError, Namespaces, OutputForm};
 pub use outcome::Outcome;
 pub use run::{ConfigFlags, LogFormat, RunArguments, StoreFlags};
 pub use selector::{LabelSelector, SelectorError};
@@ -109,4 +109,184 @@ pub fn write_completion(shell: Shell, out: &mut impl Write) -> io::Result<()> {
     let mut script = Vec::new();
     clap_complete::generate(shell, &mut CommandLine::command(), PROGRAM, &mut script);
     out.write_all(&script)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::path::PathBuf;
+
+    use super::*;
+
+    fn parse(line: &str) -> Result<Verb, clap::Error> {
+        Verb::parse_from([PROGRAM].into_iter().chain(line.split_whitespace()))
+    }
+
+    fn run(line: &str) -> RunArguments {
+        match parse(line).unwrap() {
+            Verb::Run(run) => *run,
+            other @ (Verb::Get(_) | Verb::Vet(_) | Verb::Version | Verb::Completion { .. }) => panic!("{other:?}"),
+        }
+    }
+
+    /// `plugin name key=…` for each source.
+    fn sources(line: &str) -> Vec<String> {
+        let shown = |source: &crate::config::CommandLineSource| {
+            let keys: Vec<String> = source.assignments.iter().map(crate::config::Assignment::key).collect();
+            format!("{} {} {}", source.plugin.display(), source.name, keys.join(","))
+        };
+        run(line).source.sources.iter().map(shown).collect()
+    }
+
+    #[test]
+    fn the_definition_holds_together() {
+        CommandLine::command().debug_assert();
+    }
+
+    #[test]
+    fn no_verb_is_run() {
+        for line in ["--plugin ./fs --once", "run --plugin ./fs --once"] {
+            let run = run(line);
+            assert!(run.once, "{line}");
+            assert_eq!(run.source.sources.len(), 1, "{line}");
+        }
+        assert!(run("").source.sources.is_empty());
+    }
+
+    #[test]
+    fn names_and_settings_belong_to_the_plugin_before_them() {
+        for (line, expected) in [
+            ("--plugin ./k1s-sync-fs", &["./k1s-sync-fs k1s-sync-fs "][..]),
+            (
+                "--plugin ./source.py --set a=1 --set b.c=2",
+                &["./source.py source a,b.c"],
+            ),
+            (
+                "--plugin fs --name one --set a=1 --once --plugin=fs --set=b=2 --name=two --plugin fs",
+                &["fs one a", "fs two b", "fs fs "],
+            ),
+            ("run --plugin fs --set a=1 -f x --name n --set b=2", &["fs n a,b"]),
+        ] {
+            assert_eq!(sources(line), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn what_is_wrong_is_a_usage_error() {
+        for (line, expected) in [
+            ("--name a --plugin fs", "--name a belongs to the --plugin before it"),
+            ("--set a=1", "--set a belongs to the --plugin before it"),
+            ("--plugin fs --name a --name b", "two names, a and b"),
+            ("--plugin fs --name Upper", "use lower-case letters"),
+            ("--plugin ./my_plugin.py", "needs a --name"),
+            ("--plugin fs --set a", "not key=value"),
+            ("--data-dir d --ephemeral", "cannot be used with"),
+            ("--instance-id Not_Valid", "instance id"),
+            ("--log-level loud", "possible values: error, warn, info, debug, trace"),
+            ("--plugn fs", "similar argument exists: '--plugin'"),
+            ("get", "<KIND>"),
+            ("get cm,,secrets", "name a kind"),
+            ("get cm/settings", "write the name apart from the kind: cm settings"),
+            ("get cm a b", "unexpected argument"),
+            ("get cm -A -n x", "cannot be used with"),
+            ("get cm name -l a=b", "cannot be used with"),
+            ("get cm -l a=(", "parenthesis"),
+            ("get cm -n Upper", "use lower-case letters"),
+            ("get cm --watch", "--watch is not supported in this version"),
+            ("get cm -o xml", "possible values: table, wide, json, yaml, name"),
+            ("vet", "required"),
+            ("vet -f a b", "cannot be used with"),
+            ("completion csh", "possible values"),
+            ("prunes list", "unrecognized subcommand"),
+            ("--once get cm", "cannot be used with"),
+        ] {
+            let error = parse(line).unwrap_err();
+            assert!(error.to_string().contains(expected), "{line}: {error}");
+            assert_eq!(error.exit_code(), 2, "{line}");
+        }
+    }
+
+    #[test]
+    fn get_is_told_what_to_read() {
+        let Verb::Get(get) = parse("get deploy,Certificate.cert-manager.io -A -l app=shop -o yaml --export").unwrap()
+        else {
+            panic!("not get");
+        };
+        let query = |word: &str, group: Option<&str>| KindQuery {
+            word: word.into(),
+            group: group.map(str::to_owned),
+        };
+        assert_eq!(
+            get.kinds.as_slice(),
+            [query("deploy", None), query("Certificate", Some("cert-manager.io"))]
+        );
+        assert_eq!(
+            (get.namespaces(), get.output, get.export),
+            (Namespaces::All, OutputForm::Yaml, true)
+        );
+
+        for (line, expected) in [("get cm settings", "default"), ("get cm -n shop", "shop")] {
+            let Verb::Get(get) = parse(line).unwrap() else {
+                panic!("not get")
+            };
+            assert_eq!(get.namespaces(), Namespaces::One(expected), "{line}");
+        }
+    }
+
+    #[test]
+    fn vet_takes_files_or_a_path() {
+        for (line, expected) in [
+            ("vet -f a -f b", VetSubject::Configuration(&["a".into(), "b".into()])),
+            ("vet ./manifests", VetSubject::Manifests(&PathBuf::from("./manifests"))),
+        ] {
+            let Verb::Vet(vet) = parse(line).unwrap() else {
+                panic!("not vet")
+            };
+            assert_eq!(vet.subject(), expected, "{line}");
+        }
+    }
+
+    #[test]
+    fn the_examples_of_the_help_are_right() {
+        let examples = [RUN_EXAMPLES, GET_EXAMPLES, VET_EXAMPLES];
+        let lines: Vec<&str> = examples
+            .iter()
+            .flat_map(|text| text.lines())
+            .filter_map(|line| line.strip_prefix("  k1s-sync-host "))
+            .collect();
+        assert!(lines.len() > examples.len());
+        for line in lines {
+            parse(line).unwrap();
+        }
+    }
+
+    #[test]
+    fn no_verb_has_more_than_fifteen_flags() {
+        for verb in CommandLine::command().get_subcommands() {
+            let flags = verb.get_opts().filter(|flag| !flag.is_hide_set()).count();
+            assert!(flags <= 15, "{} has {flags}", verb.get_name());
+        }
+    }
+
+    #[test]
+    fn every_shell_gets_a_script_with_the_verbs() {
+        for shell in [Shell::Bash, Shell::Zsh, Shell::Fish, Shell::Elvish, Shell::PowerShell] {
+            let mut script = Vec::new();
+            write_completion(shell, &mut script).unwrap();
+            let script = String::from_utf8(script).unwrap();
+            assert!(
+                ["run", "get", "vet", "version", "completion"]
+                    .iter()
+                    .all(|verb| script.contains(verb)),
+                "{shell}"
+            );
+        }
+    }
+
+    #[test]
+    fn outcomes_are_the_documented_exit_codes() {
+        assert_eq!(
+            [Outcome::Done, Outcome::Partial, Outcome::Failed].map(Outcome::code),
+            [0, 1, 2]
+        );
+    }
 }

@@ -11,6 +11,7 @@
 //! - A field is accepted if and only if the JSON Schema names it, and then it has an effect.
 //! - A file that is wrong anywhere is refused whole.
 
+mod assembly;
 mod assignment;
 mod directories;
 mod entry;
@@ -20,11 +21,13 @@ mod finding;
 mod load;
 mod namespace;
 mod node;
+mod overrides;
 mod period;
 mod plugin;
 mod registry;
 mod schema;
 mod settings;
+mod source_entry;
 mod word;
 
 pub use assignment::{Assignment, AssignmentError};
@@ -32,11 +35,9 @@ pub use directories::{Directories, NoDataDirectory};
 pub use finding::{ConfigError, Finding, Place};
 pub use load::{CommandLineSource, Inputs, load};
 pub use namespace::NamespaceName;
+pub use overrides::{DEFAULT_DELETE_SETTLE, DEFAULT_INTERVAL, DEFAULT_START_DEADLINE};
 pub use period::{Period, PeriodError};
 pub use plugin::{PluginOrigin, PluginRef, PluginSearch};
 pub use schema::{source_plugin_schema, sync_configuration_schema};
-pub use settings::{
-    Activation, Configuration, DEFAULT_DELETE_SETTLE, DEFAULT_INTERVAL, DEFAULT_START_DEADLINE, FileOrigin, Options,
-    Origin, PluginConfig, SourceSettings, Timing,
-};
+pub use settings::{Activation, Configuration, FileOrigin, Options, Origin, PluginConfig, SourceSettings, Timing};
 pub use word::{LogLevel, OnError};

@@ -5,3 +5,18 @@
 
 pub mod cli;
 pub mod config;
+pub mod output;
+
+mod clock;
+mod console;
+mod data_directory;
+mod get;
+mod logging;
+mod program;
+mod run;
+mod source;
+mod supervisor;
+mod transport;
+mod vet;
+
+pub use program::main;

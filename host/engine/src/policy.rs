@@ -89,6 +89,8 @@ pub struct SourcePolicy {
     pub undeclared: Undeclared,
     /// Whether status is content.
     pub status: StatusRule,
+    /// The kind of place the source reads, in its plugin's word; shown with its objects.
+    pub source_type: Box<str>,
     /// Fingerprint of everything that selects what the source declares; rows claimed under another are never pruned for absence.
     pub selection: u64,
 }
@@ -107,6 +109,7 @@ impl Default for SourcePolicy {
             empty: EmptyRule::Hold,
             undeclared: Undeclared::Survive,
             status: StatusRule::Drop,
+            source_type: "".into(),
             selection: 0,
         }
     }

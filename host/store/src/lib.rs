@@ -23,6 +23,7 @@ mod meta;
 mod place;
 pub mod reader;
 pub mod row;
+pub mod served;
 mod store;
 mod table;
 pub mod writer;

@@ -11,7 +11,8 @@ pub(crate) const FORMAT: u64 = 1;
 
 const FORMAT_KEY: &[u8] = b"format";
 const REVISION_KEY: &[u8] = b"revision";
-const INSTANCE_KEY: &[u8] = b"instance-id";
+const INSTANCE_ID: &[u8] = b"instance-id";
+const INSTANCE_KEY: &[u8] = b"instance-key";
 
 pub(crate) fn format(tables: &dyn Read) -> Result<Option<u64>, EngineError> {
     number(tables, FORMAT_KEY)
@@ -30,21 +31,71 @@ pub(crate) fn set_revision(tables: &mut dyn Write, revision: Revision) -> Result
 }
 
 pub(crate) fn instance_id(tables: &dyn Read) -> Result<Option<InstanceId>, EngineError> {
-    let Some(bytes) = tables.get(Table::Meta, INSTANCE_KEY)? else { return Ok(None) };
+    let Some(bytes) = tables.get(Table::Meta, INSTANCE_ID)? else {
+        return Ok(None);
+    };
     let text = String::from_utf8(bytes).map_err(|error| damaged(error.to_string()))?;
-    Ok(Some(InstanceId::new(&text).map_err(|error| damaged(error.to_string()))?))
+    Ok(Some(
+        InstanceId::new(&text).map_err(|error| damaged(error.to_string()))?,
+    ))
 }
 
 pub(crate) fn set_instance_id(tables: &mut dyn Write, id: &InstanceId) -> Result<(), EngineError> {
-    tables.put(Table::Meta, INSTANCE_KEY, id.as_str().as_bytes())
+    tables.put(Table::Meta, INSTANCE_ID, id.as_str().as_bytes())
+}
+
+/// The secret of a store: 32 random bytes, made with it, with which hashes of secrets are keyed.
+#[derive(Clone)]
+pub(crate) struct InstanceKey([u8; 32]);
+
+impl InstanceKey {
+    /// Draws a new one.
+    pub(crate) fn random() -> Self {
+        let mut bytes = [0; 32];
+        for half in bytes.chunks_mut(16) {
+            half.copy_from_slice(uuid::Uuid::new_v4().as_bytes());
+        }
+        Self(bytes)
+    }
+
+    pub(crate) fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl std::fmt::Debug for InstanceKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("InstanceKey(***)")
+    }
+}
+
+pub(crate) fn instance_key(tables: &dyn Read) -> Result<Option<InstanceKey>, EngineError> {
+    let Some(bytes) = tables.get(Table::Meta, INSTANCE_KEY)? else {
+        return Ok(None);
+    };
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| damaged("the instance key has not 32 bytes".to_owned()))?;
+    Ok(Some(InstanceKey(bytes)))
+}
+
+pub(crate) fn set_instance_key(tables: &mut dyn Write, key: &InstanceKey) -> Result<(), EngineError> {
+    tables.put(Table::Meta, INSTANCE_KEY, key.as_bytes())
 }
 
 fn number(tables: &dyn Read, key: &[u8]) -> Result<Option<u64>, EngineError> {
-    let Some(bytes) = tables.get(Table::Meta, key)? else { return Ok(None) };
-    let bytes = bytes.try_into().map_err(|_| damaged("a number has not 8 bytes".to_owned()))?;
+    let Some(bytes) = tables.get(Table::Meta, key)? else {
+        return Ok(None);
+    };
+    let bytes = bytes
+        .try_into()
+        .map_err(|_| damaged("a number has not 8 bytes".to_owned()))?;
     Ok(Some(u64::from_be_bytes(bytes)))
 }
 
 fn damaged(detail: String) -> EngineError {
-    EngineError::Row { table: Table::Meta.name(), detail }
+    EngineError::Row {
+        table: Table::Meta.name(),
+        detail,
+    }
 }

@@ -33,7 +33,10 @@ pub(crate) fn row(source_name: &SourceName, scope_id: &ScopeId, key: &Key) -> Ve
 
 /// Splits the key of a scope's row into scope and object key.
 pub(crate) fn split_row(table: Table, source_name: &SourceName, bytes: &[u8]) -> Result<(ScopeId, Key), EngineError> {
-    let damaged = || EngineError::Row { table: table.name(), detail: "a key is not source, scope and object".to_owned() };
+    let damaged = || EngineError::Row {
+        table: table.name(),
+        detail: "a key is not source, scope and object".to_owned(),
+    };
     let rest = bytes.strip_prefix(source(source_name).as_slice()).ok_or_else(damaged)?;
     let (scope, key) = split_scope(rest).ok_or_else(damaged)?;
     Ok((scope, Key::decode(key).map_err(|_| damaged())?))
@@ -72,7 +75,11 @@ pub(crate) fn split_waiting(bytes: &[u8]) -> Option<(SourceName, ScopeId, Key)> 
     let end = bytes.iter().position(|byte| *byte == 0)?;
     let (name, rest) = bytes.split_at(end);
     let (scope, key) = split_scope(rest.get(1..)?)?;
-    Some((SourceName::new(std::str::from_utf8(name).ok()?).ok()?, scope, Key::decode(key).ok()?))
+    Some((
+        SourceName::new(std::str::from_utf8(name).ok()?).ok()?,
+        scope,
+        Key::decode(key).ok()?,
+    ))
 }
 
 /// The key of one version.
@@ -96,9 +103,10 @@ pub(crate) fn version_of(key: &Key, revision: Revision) -> Vec<u8> {
 
 /// Reads the revision at the end of a key.
 pub(crate) fn revision_at_end(table: Table, bytes: &[u8]) -> Result<Revision, EngineError> {
-    let (_, last) = bytes
-        .split_last_chunk::<8>()
-        .ok_or_else(|| EngineError::Row { table: table.name(), detail: "a key holds no revision".to_owned() })?;
+    let (_, last) = bytes.split_last_chunk::<8>().ok_or_else(|| EngineError::Row {
+        table: table.name(),
+        detail: "a key holds no revision".to_owned(),
+    })?;
     Ok(Revision::new(u64::from_be_bytes(*last)))
 }
 
@@ -122,11 +130,24 @@ mod tests {
         let scopes = ["", "a", "a\0b", "aa"].map(|text| ScopeId::new(text).expect("short"));
         for one in &scopes {
             let place = row(&name, one, &key);
-            assert_eq!(split_row(Table::Inventory, &name, &place).expect("own row"), (one.clone(), key.clone()));
-            let owners = scopes.iter().filter(|other| place.starts_with(&scope(&name, other))).count();
+            assert_eq!(
+                split_row(Table::Inventory, &name, &place).expect("own row"),
+                (one.clone(), key.clone())
+            );
+            let owners = scopes
+                .iter()
+                .filter(|other| place.starts_with(&scope(&name, other)))
+                .count();
             assert_eq!(owners, 1, "{one:?}");
         }
-        assert!(split_row(Table::Inventory, &SourceName::new("other").expect("valid"), &row(&name, &scopes[0], &key)).is_err());
+        assert!(
+            split_row(
+                Table::Inventory,
+                &SourceName::new("other").expect("valid"),
+                &row(&name, &scopes[0], &key)
+            )
+            .is_err()
+        );
     }
 
     #[test]
@@ -135,6 +156,9 @@ mod tests {
         let long = Key::new("", "ConfigMap", "shop", "ab");
         assert!(!version_of(&long, Revision::new(1)).starts_with(&versions_of(&short)));
         let place = version_of(&short, Revision::new(7));
-        assert_eq!(revision_at_end(Table::VersionsByKey, &place).expect("revision"), Revision::new(7));
+        assert_eq!(
+            revision_at_end(Table::VersionsByKey, &place).expect("revision"),
+            Revision::new(7)
+        );
     }
 }

@@ -98,6 +98,10 @@ impl Reader {
         Ok(meta::instance_id(&*self.engine.read()?)?)
     }
 
+    pub(crate) fn instance_key(&self) -> Result<Option<meta::InstanceKey>, StoreError> {
+        Ok(meta::instance_key(&*self.engine.read()?)?)
+    }
+
     /// The kinds known now.
     ///
     /// # Errors
@@ -112,7 +116,9 @@ impl Reader {
     /// When the engine fails.
     pub fn get(&self, key: &Key) -> Result<Option<StoredObject>, StoreError> {
         let tables = self.engine.read()?;
-        let Some(bytes) = tables.get(Table::Current, &key.encode())? else { return Ok(None) };
+        let Some(bytes) = tables.get(Table::Current, &key.encode())? else {
+            return Ok(None);
+        };
         Ok(stored(&*tables, key.clone(), row::decode(Table::Current, &bytes)?)?)
     }
 
@@ -134,8 +140,10 @@ impl Reader {
         }
         let mut page = Page::default();
         let mut failure = None;
-        tables.scan(Table::Current, &range, &mut |key, value| {
-            match listed(&*tables, key, value) {
+        tables.scan(
+            Table::Current,
+            &range,
+            &mut |key, value| match listed(&*tables, key, value) {
                 Ok(None) => ControlFlow::Continue(()),
                 Ok(Some(object)) if page.objects.len() == limit => {
                     page.next = Some(object.key);
@@ -149,8 +157,8 @@ impl Reader {
                     failure = Some(error);
                     ControlFlow::Break(())
                 }
-            }
-        })?;
+            },
+        )?;
         failure.map_or(Ok(page), |error| Err(error.into()))
     }
 
@@ -165,8 +173,16 @@ impl Reader {
         each(&*tables, Table::Versions, &range, &mut |key, value| {
             let revision = place::revision_at_end(Table::Versions, key)?;
             let (head, body) = row::decode_head(value)?;
-            versions.push(Version { revision, head, body: body.to_vec() });
-            Ok(if versions.len() < limit { ControlFlow::Continue(()) } else { ControlFlow::Break(()) })
+            versions.push(Version {
+                revision,
+                head,
+                body: body.to_vec(),
+            });
+            Ok(if versions.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            })
         })?;
         Ok(versions)
     }
@@ -183,17 +199,33 @@ impl Reader {
     ) -> Result<(), StoreError> {
         let tables = self.engine.read()?;
         let prefix = place::scope(source, scope);
-        each(&*tables, Table::Inventory, &KeyRange::prefix(&prefix), &mut |key, value| {
-            let (_, key) = place::split_row(Table::Inventory, source, key)?;
-            let row: InventoryRow = row::decode(Table::Inventory, value)?;
-            let declared =
-                DeclaredKey { group_kind: key.group_kind, namespace: row.declared_namespace, name: key.name };
-            visit(KnownObject { key: declared, source_version: row.source_version, path: row.provenance.path });
-            Ok(ControlFlow::Continue(()))
-        })?;
+        each(
+            &*tables,
+            Table::Inventory,
+            &KeyRange::prefix(&prefix),
+            &mut |key, value| {
+                let (_, key) = place::split_row(Table::Inventory, source, key)?;
+                let row: InventoryRow = row::decode(Table::Inventory, value)?;
+                let declared = DeclaredKey {
+                    group_kind: key.group_kind,
+                    namespace: row.declared_namespace,
+                    name: key.name,
+                };
+                visit(KnownObject {
+                    key: declared,
+                    source_version: row.source_version,
+                    path: row.provenance.path,
+                });
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         self.pending(source, &mut |in_scope, row| {
             if in_scope == *scope {
-                visit(KnownObject { key: row.key, source_version: row.source_version, path: row.provenance.path });
+                visit(KnownObject {
+                    key: row.key,
+                    source_version: row.source_version,
+                    path: row.provenance.path,
+                });
             }
         })
     }
@@ -202,17 +234,18 @@ impl Reader {
     ///
     /// # Errors
     /// When the engine fails.
-    pub fn pending(
-        &self,
-        source: &SourceName,
-        visit: &mut dyn FnMut(ScopeId, PendingRow),
-    ) -> Result<(), StoreError> {
+    pub fn pending(&self, source: &SourceName, visit: &mut dyn FnMut(ScopeId, PendingRow)) -> Result<(), StoreError> {
         let tables = self.engine.read()?;
-        each(&*tables, Table::Pending, &KeyRange::prefix(&place::source(source)), &mut |key, value| {
-            let (scope, _) = place::split_row(Table::Pending, source, key)?;
-            visit(scope, row::decode(Table::Pending, value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
+        each(
+            &*tables,
+            Table::Pending,
+            &KeyRange::prefix(&place::source(source)),
+            &mut |key, value| {
+                let (scope, _) = place::split_row(Table::Pending, source, key)?;
+                visit(scope, row::decode(Table::Pending, value)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(())
     }
 
@@ -234,7 +267,10 @@ impl Reader {
         for (scope, _, keys) in &mut held {
             let rows = KeyRange::prefix(&place::scope(source, scope));
             each(&*tables, Table::HeldRows, &rows, &mut |key, value| {
-                keys.push((place::split_row(Table::HeldRows, source, key)?.1, row::decode(Table::HeldRows, value)?));
+                keys.push((
+                    place::split_row(Table::HeldRows, source, key)?.1,
+                    row::decode(Table::HeldRows, value)?,
+                ));
                 Ok(ControlFlow::Continue(()))
             })?;
         }
@@ -251,11 +287,16 @@ impl Reader {
         visit: &mut dyn FnMut(ScopeId, Key, InventoryRow),
     ) -> Result<(), StoreError> {
         let tables = self.engine.read()?;
-        each(&*tables, Table::Inventory, &KeyRange::prefix(&place::source(source)), &mut |key, value| {
-            let (scope, key) = place::split_row(Table::Inventory, source, key)?;
-            visit(scope, key, row::decode(Table::Inventory, value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
+        each(
+            &*tables,
+            Table::Inventory,
+            &KeyRange::prefix(&place::source(source)),
+            &mut |key, value| {
+                let (scope, key) = place::split_row(Table::Inventory, source, key)?;
+                visit(scope, key, row::decode(Table::Inventory, value)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
         Ok(())
     }
 
@@ -265,7 +306,10 @@ impl Reader {
     /// When the engine fails.
     pub fn epoch(&self, source: &SourceName) -> Result<Epoch, StoreError> {
         let bytes = self.engine.read()?.get(Table::Sources, &place::source(source))?;
-        let row: SourceRow = bytes.map(|bytes| row::decode(Table::Sources, &bytes)).transpose()?.unwrap_or_default();
+        let row: SourceRow = bytes
+            .map(|bytes| row::decode(Table::Sources, &bytes))
+            .transpose()?
+            .unwrap_or_default();
         Ok(row.epoch)
     }
 
@@ -302,19 +346,27 @@ fn each(
 }
 
 fn listed(tables: &dyn Read, key: &[u8], value: &[u8]) -> Result<Option<StoredObject>, EngineError> {
-    let key = Key::decode(key)
-        .map_err(|error| EngineError::Row { table: Table::Current.name(), detail: error.to_string() })?;
+    let key = Key::decode(key).map_err(|error| EngineError::Row {
+        table: Table::Current.name(),
+        detail: error.to_string(),
+    })?;
     stored(tables, key, row::decode(Table::Current, value)?)
 }
 
 fn stored(tables: &dyn Read, key: Key, current: CurrentRow) -> Result<Option<StoredObject>, EngineError> {
     let Some(live) = current.live else { return Ok(None) };
-    let version = tables.get(Table::Versions, &place::version(live.revision))?.ok_or_else(|| EngineError::Row {
-        table: Table::Versions.name(),
-        detail: format!("revision {} is missing", live.revision),
-    })?;
+    let version = tables
+        .get(Table::Versions, &place::version(live.revision))?
+        .ok_or_else(|| EngineError::Row {
+            table: Table::Versions.name(),
+            detail: format!("revision {} is missing", live.revision),
+        })?;
     let body = row::decode_head(&version)?.1.to_vec();
-    let owned = current.owner.map(|owner| owned(tables, &key, owner)).transpose()?.flatten();
+    let owned = current
+        .owner
+        .map(|owner| owned(tables, &key, owner))
+        .transpose()?
+        .flatten();
     Ok(Some(StoredObject {
         key,
         uid: live.uid,
@@ -329,7 +381,14 @@ fn stored(tables: &dyn Read, key: Key, current: CurrentRow) -> Result<Option<Sto
 fn owned(tables: &dyn Read, key: &Key, owner: Owner) -> Result<Option<Owned>, EngineError> {
     let place = place::row(&owner.source, &owner.scope, key);
     let bytes = tables.get(Table::Inventory, &place)?;
-    bytes.map(|bytes| Ok(Owned { owner, row: row::decode(Table::Inventory, &bytes)? })).transpose()
+    bytes
+        .map(|bytes| {
+            Ok(Owned {
+                owner,
+                row: row::decode(Table::Inventory, &bytes)?,
+            })
+        })
+        .transpose()
 }
 
 impl StoredObject {

@@ -136,6 +136,8 @@ pub struct InventoryRow {
     pub applied: Applied,
     /// The source's word for the state it declared.
     pub source_version: SourceVersion,
+    /// The kind of place the source reads, in its plugin's word.
+    pub source_type: Box<str>,
     /// Where the source read it.
     pub provenance: Provenance,
     /// Fingerprint of what turned the declaration into the object.
@@ -284,5 +286,8 @@ pub(crate) fn decode_head(bytes: &[u8]) -> Result<(VersionHead, &[u8]), EngineEr
 }
 
 fn undecodable(table: Table, error: &postcard::Error) -> EngineError {
-    EngineError::Row { table: table.name(), detail: error.to_string() }
+    EngineError::Row {
+        table: table.name(),
+        detail: error.to_string(),
+    }
 }

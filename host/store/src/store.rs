@@ -8,8 +8,9 @@ use k1s_object::InstanceId;
 use crate::clock::Clock;
 use crate::engine::{Engine, Finish, Write};
 use crate::error::StoreError;
-use crate::meta;
+use crate::meta::{self, InstanceKey};
 use crate::reader::Reader;
+use crate::served::Servery;
 use crate::writer::{Running, Writer};
 
 /// How a store is opened.
@@ -39,8 +40,17 @@ impl Store {
     pub fn open(engine: Arc<dyn Engine>, options: OpenOptions) -> Result<Self, StoreError> {
         let instance_id = identify(&*engine, &options)?;
         let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
-        let Running { writer, thread, published } = Writer::start(Arc::clone(&engine), options.clock, seed)?;
-        Ok(Self { reader: Reader::new(engine, published), writer, thread, instance_id })
+        let Running {
+            writer,
+            thread,
+            published,
+        } = Writer::start(Arc::clone(&engine), options.clock, seed)?;
+        Ok(Self {
+            reader: Reader::new(engine, published),
+            writer,
+            thread,
+            instance_id,
+        })
     }
 
     /// A handle for reading.
@@ -61,6 +71,15 @@ impl Store {
         &self.instance_id
     }
 
+    /// Makes objects of this store ready for readers.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn servery(&self) -> Result<Servery, StoreError> {
+        let key = self.reader.instance_key()?.unwrap_or_else(InstanceKey::random);
+        Ok(Servery::new(self.instance_id.clone(), key))
+    }
+
     /// Closes the store: waits until the writer has done what it was given. Every other handle on the writer must be gone.
     ///
     /// # Errors
@@ -78,18 +97,23 @@ fn identify(engine: &dyn Engine, options: &OpenOptions) -> Result<InstanceId, St
         (meta::format(&*tables)?, meta::instance_id(&*tables)?)
     };
     if let Some(found) = format.filter(|found| *found > meta::FORMAT) {
-        return Err(StoreError::NewerFormat { found, known: meta::FORMAT });
+        return Err(StoreError::NewerFormat {
+            found,
+            known: meta::FORMAT,
+        });
     }
     match (stored, &options.instance_id) {
-        (Some(stored), Some(asked)) if stored != *asked => {
-            Err(StoreError::OtherInstance { stored, asked: asked.clone() })
-        }
+        (Some(stored), Some(asked)) if stored != *asked => Err(StoreError::OtherInstance {
+            stored,
+            asked: asked.clone(),
+        }),
         (Some(stored), _) => Ok(stored),
         (None, asked) => {
             let id = asked.clone().unwrap_or_else(|| options.new_instance_id.clone());
             engine.write(&mut |tables: &mut dyn Write| {
                 meta::set_format(tables)?;
                 meta::set_instance_id(tables, &id)?;
+                meta::set_instance_key(tables, &InstanceKey::random())?;
                 Ok(Finish::Commit)
             })?;
             Ok(id)

@@ -80,8 +80,15 @@ impl Writer {
         let thread = std::thread::Builder::new()
             .name("k1s-writer".to_owned())
             .spawn(move || writer.run(queue))
-            .map_err(|source| crate::engine::EngineError::Io { path: "k1s-writer".into(), source })?;
-        Ok(Running { writer: Self { jobs }, thread, published })
+            .map_err(|source| crate::engine::EngineError::Io {
+                path: "k1s-writer".into(),
+                source,
+            })?;
+        Ok(Running {
+            writer: Self { jobs },
+            thread,
+            published,
+        })
     }
 
     /// Raises the epoch of a source before a launch; no session of an earlier launch can write any more.
@@ -102,7 +109,13 @@ impl Writer {
         epoch: Epoch,
         policy: SourcePolicy,
     ) -> Result<Opening, StoreError> {
-        self.ask(|reply| Job::Open { source, epoch, policy, reply }).await
+        self.ask(|reply| Job::Open {
+            source,
+            epoch,
+            policy,
+            reply,
+        })
+        .await
     }
 
     /// Hands over a session's work, in order; waits only while the queue is full.
@@ -110,7 +123,13 @@ impl Writer {
     /// # Errors
     /// When the store is closed.
     pub async fn submit(&self, source: SourceName, epoch: Epoch, work: Work) -> Result<Ticket<Receipt>, StoreError> {
-        self.enqueue(|reply| Job::Work { source, epoch, work, reply }).await
+        self.enqueue(|reply| Job::Work {
+            source,
+            epoch,
+            work,
+            reply,
+        })
+        .await
     }
 
     /// Ends a session; listings that were open are forgotten.

@@ -1,11 +1,11 @@
 //! `get`: reads the store.
 
-use std::convert::Infallible;
 use std::path::PathBuf;
 use std::str::FromStr;
 
 use clap::error::ErrorKind;
-use clap::{Args, Error, ValueEnum};
+use clap::{Args, Error as UsageError, ValueEnum};
+use thiserror::Error;
 
 use super::LabelSelector;
 use crate::config::NamespaceName;
@@ -15,8 +15,8 @@ use crate::config::NamespaceName;
 #[command(after_help = super::GET_EXAMPLES)]
 pub struct GetArguments {
     /// The kinds: plural, singular, short name or kind, with `.GROUP` where that is not clear; joined by commas
-    #[arg(value_name = "KIND", required = true, value_delimiter = ',')]
-    pub kinds: Vec<KindQuery>,
+    #[arg(value_name = "KIND", required = true)]
+    pub kinds: KindQueries,
 
     /// The name of one object
     #[arg(value_name = "NAME", conflicts_with_all = ["all_namespaces", "selector"])]
@@ -52,11 +52,11 @@ pub struct GetArguments {
 }
 
 impl GetArguments {
-    pub(super) fn check(&self) -> Result<(), Error> {
+    pub(super) fn check(&self) -> Result<(), UsageError> {
         if self.watch {
-            return Err(Error::raw(
+            return Err(UsageError::raw(
                 ErrorKind::ArgumentConflict,
-                "--watch is not supported in this version\n",
+                "--watch is not supported in this version",
             ));
         }
         Ok(())
@@ -92,20 +92,63 @@ pub struct KindQuery {
 }
 
 impl FromStr for KindQuery {
-    type Err = Infallible;
+    type Err = KindQueryError;
 
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        Ok(match text.split_once('.') {
-            Some((word, group)) => Self {
-                word: word.to_owned(),
-                group: Some(group.to_owned()),
-            },
-            None => Self {
-                word: text.to_owned(),
-                group: None,
-            },
+        let (word, group) = match text.split_once('.') {
+            Some((word, group)) => (word, Some(group)),
+            None => (text, None),
+        };
+        if word.is_empty() || group.is_some_and(str::is_empty) {
+            return Err(KindQueryError::Empty);
+        }
+        if let Some((kind, name)) = text.split_once('/') {
+            return Err(KindQueryError::Name {
+                kind: kind.to_owned(),
+                name: name.to_owned(),
+            });
+        }
+        Ok(Self {
+            word: word.to_owned(),
+            group: group.map(str::to_owned),
         })
     }
+}
+
+/// At least one kind.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KindQueries(Vec<KindQuery>);
+
+impl KindQueries {
+    /// The kinds in their order.
+    #[must_use]
+    pub fn as_slice(&self) -> &[KindQuery] {
+        &self.0
+    }
+}
+
+impl FromStr for KindQueries {
+    type Err = KindQueryError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.split(',').map(str::parse).collect::<Result<_, _>>().map(Self)
+    }
+}
+
+/// Why a text does not name a kind.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum KindQueryError {
+    /// There is nothing, or nothing after the dot.
+    #[error("name a kind, for example configmaps, cm or Deployment.apps")]
+    Empty,
+    /// The name of an object comes with it.
+    #[error("write the name apart from the kind: {kind} {name}")]
+    Name {
+        /// What is before the slash.
+        kind: String,
+        /// What is after it.
+        name: String,
+    },
 }
 
 /// The form of an answer.

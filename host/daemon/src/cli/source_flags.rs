@@ -61,7 +61,7 @@ fn stem(plugin: &Path) -> Result<SourceName, Error> {
 }
 
 fn usage(message: &str) -> Error {
-    Error::raw(ErrorKind::ValueValidation, format!("{message}\n"))
+    Error::raw(ErrorKind::ValueValidation, message)
 }
 
 /// All flags in the order they were written.

@@ -50,6 +50,15 @@ pub enum AssignmentError {
 }
 
 impl Assignment {
+    /// Sets one field of the configuration itself.
+    #[must_use]
+    pub fn of_text(key: &str, text: &str) -> Self {
+        Self {
+            path: vec![key.to_owned()],
+            text: text.to_owned(),
+        }
+    }
+
     /// The key as typed.
     #[must_use]
     pub fn key(&self) -> String {

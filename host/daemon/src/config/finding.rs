@@ -9,6 +9,9 @@ use thiserror::Error;
 /// Most edits, as a share of the longer name, between a name and a suggestion for it.
 const LIKENESS: f64 = 0.6;
 
+/// Most findings that are reported of one configuration; later ones are dropped.
+const MAX_FINDINGS: usize = 200;
+
 /// A place in a file; lines and columns count from 1, columns in characters.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Place {
@@ -58,6 +61,31 @@ impl fmt::Display for Finding {
     }
 }
 
+/// What was found, up to a limit.
+#[derive(Debug, Default)]
+pub(super) struct Findings {
+    list: Vec<Finding>,
+}
+
+impl Findings {
+    /// Adds a finding, which is not even made when there are enough.
+    pub(super) fn add(&mut self, finding: impl FnOnce() -> Finding) {
+        if self.list.len() < MAX_FINDINGS {
+            self.list.push(finding());
+        }
+    }
+
+    /// Adds what is not there yet.
+    pub(super) fn extend(&mut self, findings: Vec<Finding>) {
+        let room = MAX_FINDINGS.saturating_sub(self.list.len());
+        let fresh: Vec<Finding> = findings
+            .into_iter()
+            .filter(|finding| !self.list.contains(finding))
+            .collect();
+        self.list.extend(fresh.into_iter().take(room));
+    }
+}
+
 /// A configuration that cannot be used: everything found, in the order of files, lines and columns; never empty.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub struct ConfigError {
@@ -66,7 +94,8 @@ pub struct ConfigError {
 
 impl ConfigError {
     /// Takes what was found, or nothing when nothing was.
-    pub(super) fn of(mut findings: Vec<Finding>) -> Result<(), Self> {
+    pub(super) fn of(findings: Findings) -> Result<(), Self> {
+        let mut findings = findings.list;
         if findings.is_empty() {
             return Ok(());
         }

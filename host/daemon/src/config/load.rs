@@ -1,28 +1,26 @@
 //! From the words of files and command line to one checked configuration.
 
 use std::collections::BTreeMap;
-use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use k1s_object::{InstanceId, StatusRule};
+use k1s_object::InstanceId;
 use k1s_sync_engine::id::SourceName;
-use k1s_sync_engine::policy::{EmptyRule, NamespaceCreation, PruneMode, SourcePolicy, Undeclared};
 
+use super::assembly::Assembly;
 use super::assignment::Assignment;
-use super::entry::{ConfigurationEntry, Environment, Located, Overrides, SourceEntry};
+use super::entry::{ConfigurationEntry, Located};
 use super::files::{self, FileText};
-use super::filter::{KindFilter, NamespaceFilter};
-use super::finding::{ConfigError, Finding, Place};
+use super::finding::{ConfigError, Finding, Findings, Place};
 use super::node::{Read as _, Sheet};
-use super::plugin::{Missing, PluginSearch};
-use super::settings::{Activation, Configuration, FileOrigin, Options, Origin, PluginConfig, SourceSettings};
+use super::overrides::Overrides;
+use super::plugin::PluginSearch;
+use super::settings::{Configuration, FileOrigin, Options};
+use super::source_entry::SourceEntry;
 use super::word::LogLevel;
 
 /// Most sources of one host.
 const MAX_SOURCES: usize = 1000;
-/// Most findings that are reported of one configuration; later ones are dropped.
-const MAX_FINDINGS: usize = 200;
 
 /// A source that the command line describes.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -84,32 +82,8 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Configuration, ConfigError> {
     for source in inputs.sources {
         configuration.sources.extend(assembly.of_command_line(source));
     }
-    ConfigError::of(assembly.findings.list)?;
+    ConfigError::of(assembly.findings)?;
     Ok(configuration)
-}
-
-/// What was found, up to a limit.
-#[derive(Debug, Default)]
-struct Findings {
-    list: Vec<Finding>,
-}
-
-impl Findings {
-    /// Adds a finding, which is not even made when there are enough.
-    fn add(&mut self, finding: impl FnOnce() -> Finding) {
-        if self.list.len() < MAX_FINDINGS {
-            self.list.push(finding());
-        }
-    }
-
-    fn extend(&mut self, findings: Vec<Finding>) {
-        let room = MAX_FINDINGS.saturating_sub(self.list.len());
-        let fresh: Vec<Finding> = findings
-            .into_iter()
-            .filter(|finding| !self.list.contains(finding))
-            .collect();
-        self.list.extend(fresh.into_iter().take(room));
-    }
 }
 
 /// What the files say, put together.
@@ -199,141 +173,5 @@ fn take_once<T>(
             place: Some(place()),
             message: format!("{name:?} is already set in {first}; only one file may have it"),
         }),
-    }
-}
-
-/// Turns what was said of each source into what is to be done.
-struct Assembly<'a> {
-    inputs: &'a Inputs<'a>,
-    defaults: &'a Overrides,
-    /// Where each name was used first.
-    places: BTreeMap<SourceName, Origin>,
-    findings: Findings,
-}
-
-impl Assembly<'_> {
-    fn of_file(&mut self, origin: FileOrigin, entry: SourceEntry) -> Option<SourceSettings> {
-        let directory = origin.file.parent().unwrap_or(self.inputs.working_directory);
-        let base_dir = self.inputs.working_directory.join(directory);
-        let origin = Origin::File(origin);
-        self.claim_name(&entry.name, &origin)?;
-        let activation = if entry.enabled.unwrap_or(true) {
-            let env = entry.env.clone().unwrap_or_default();
-            self.activate(OsStr::new(&entry.plugin), &base_dir, &env, &origin)?
-        } else {
-            Activation::Disabled
-        };
-        let overrides = entry.overrides.over(self.defaults);
-        Some(SourceSettings {
-            name: entry.name.clone(),
-            activation,
-            origin,
-            base_dir,
-            config: PluginConfig::Values(entry.config.clone().unwrap_or_default()),
-            on_error: entry.on_error.unwrap_or_default(),
-            timing: overrides.timing(),
-            log_level: overrides.log_level.unwrap_or_default(),
-            policy: policy(entry, &overrides),
-        })
-    }
-
-    fn of_command_line(&mut self, source: &CommandLineSource) -> Option<SourceSettings> {
-        let origin = Origin::CommandLine;
-        self.claim_name(&source.name, &origin)?;
-        let base_dir = self.inputs.working_directory.to_owned();
-        let activation = self.activate(source.plugin.as_os_str(), &base_dir, &Environment::new(), &origin)?;
-        if let Err(error) = Assignment::assemble(&source.assignments, None) {
-            self.findings.add(|| Finding {
-                place: None,
-                message: format!("--set of source {}: {error}", source.name),
-            });
-            return None;
-        }
-        let overrides = self.defaults.clone();
-        Some(SourceSettings {
-            name: source.name.clone(),
-            activation,
-            origin,
-            base_dir,
-            config: PluginConfig::Assignments(source.assignments.clone()),
-            on_error: super::OnError::default(),
-            timing: overrides.timing(),
-            log_level: overrides.log_level.unwrap_or_default(),
-            policy: SourcePolicy {
-                conflict: overrides.conflict_resolution.unwrap_or_default(),
-                guard: overrides.guard_limit(),
-                ..SourcePolicy::default()
-            },
-        })
-    }
-
-    fn claim_name(&mut self, name: &SourceName, origin: &Origin) -> Option<()> {
-        let Some(first) = self.places.get(name) else {
-            self.places.insert(name.clone(), origin.clone());
-            return Some(());
-        };
-        self.findings.add(|| {
-            let message = match (first.place("/name"), origin) {
-                (Some(place), _) => format!("the source name {name} is already used in {place}"),
-                (None, _) => format!("the source name {name} is already used by another --plugin; use --name"),
-            };
-            Finding {
-                place: origin.place("/name"),
-                message,
-            }
-        });
-        None
-    }
-
-    fn activate(&mut self, plugin: &OsStr, base: &Path, env: &Environment, origin: &Origin) -> Option<Activation> {
-        match self.inputs.plugins.find(plugin, base, env) {
-            Ok(plugin) => return Some(Activation::Enabled(plugin)),
-            Err(Missing::Unusable(message)) => {
-                self.findings.add(|| Finding {
-                    place: origin.place("/plugin"),
-                    message,
-                });
-            }
-            Err(Missing::Registry(findings)) => self.findings.extend(findings),
-        }
-        None
-    }
-}
-
-/// How the objects of a source are treated.
-fn policy(entry: SourceEntry, overrides: &Overrides) -> SourcePolicy {
-    let default = SourcePolicy::default();
-    let namespace = entry.default_namespace.map(|name| name.as_str().into());
-    SourcePolicy {
-        conflict: overrides.conflict_resolution.unwrap_or_default(),
-        adoption: entry.adoption.unwrap_or_default(),
-        default_namespace: namespace.unwrap_or(default.default_namespace),
-        namespace_creation: match entry.create_namespaces {
-            Some(false) => NamespaceCreation::Declared,
-            Some(true) | None => NamespaceCreation::Automatic,
-        },
-        kinds: entry.kinds.map(|KindFilter(filter)| filter).unwrap_or_default(),
-        namespaces: entry
-            .namespaces
-            .map(|NamespaceFilter(filter)| filter)
-            .unwrap_or_default(),
-        guard: overrides.guard_limit(),
-        prune: match entry.prune {
-            Some(false) => PruneMode::Disabled,
-            Some(true) | None => PruneMode::Enabled,
-        },
-        empty: match entry.allow_empty {
-            Some(true) => EmptyRule::Allow,
-            Some(false) | None => EmptyRule::Hold,
-        },
-        undeclared: match entry.mirror {
-            Some(true) => Undeclared::Strip,
-            Some(false) | None => Undeclared::Survive,
-        },
-        status: match entry.include_status {
-            Some(true) => StatusRule::Keep,
-            Some(false) | None => StatusRule::Drop,
-        },
-        selection: default.selection,
     }
 }

@@ -146,7 +146,8 @@ impl<'s> Node<'s> {
         match self.value {
             Value::String(text) => Some(text),
             Value::Number(number) => self.refuse(format!("expected text, found the number {number}; put it in quotes")),
-            Value::Bool(_) | Value::Null | Value::Array(_) | Value::Object(_) => self.wrong_type("text"),
+            Value::Bool(value) => self.refuse(format!("expected text, found {value}; put it in quotes")),
+            Value::Null | Value::Array(_) | Value::Object(_) => self.wrong_type("text"),
         }
     }
 

@@ -5,9 +5,11 @@ use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::entry::Environment;
+use k1s_process::PermissionError;
+
 use super::finding::{Finding, Place, suggestion};
 use super::registry::{self, Registry};
+use super::source_entry::Environment;
 
 /// How the project's own plugins begin, which are also looked for beside the host.
 const OWN_PREFIX: &str = "k1s-sync-";
@@ -25,6 +27,16 @@ pub struct PluginRef {
     pub env: Environment,
     /// How it was found.
     pub origin: PluginOrigin,
+}
+
+impl PluginRef {
+    fn unusable(&self, error: &PermissionError) -> Missing {
+        let from = match &self.origin {
+            PluginOrigin::Registry(place) => format!("; it is the command of {place}"),
+            PluginOrigin::Path | PluginOrigin::Beside => String::new(),
+        };
+        Missing::Unusable(format!("{error}{from}"))
+    }
 }
 
 /// How a plugin was found.
@@ -72,7 +84,7 @@ impl PluginSearch {
         } else {
             self.by_name(&named.to_string_lossy())?
         };
-        k1s_process::check_executable(&plugin.program).map_err(|error| Missing::Unusable(error.to_string()))?;
+        k1s_process::check_executable(&plugin.program).map_err(|error| plugin.unusable(&error))?;
         plugin.env.extend(env.clone());
         Ok(plugin)
     }

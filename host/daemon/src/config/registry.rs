@@ -9,11 +9,11 @@ use std::sync::Arc;
 
 use schemars::JsonSchema;
 
-use super::entry::{Environment, environment};
 use super::files::{self, FileText};
 use super::finding::{Finding, Place};
 use super::node::{Node, Read, Sheet};
 use super::schema::{EnvironmentText, LabelText, WordText};
+use super::source_entry::{Environment, environment};
 use super::word::{ConfigVersion, Word};
 
 const PLUGIN_LATER: &[&str] = &["permissions", "pins"];

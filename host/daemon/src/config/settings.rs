@@ -1,30 +1,19 @@
 //! A configuration as the rest of the host sees it: read, checked, every default filled in.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
 use k1s_object::InstanceId;
-use k1s_sync_engine::guard::GuardLimit;
 use k1s_sync_engine::id::SourceName;
-use k1s_sync_engine::message::DEFAULT_HUNG_AFTER;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_yaml::{Document, Limits};
 use serde_json::{Map, Value};
 
 use super::assignment::{Assignment, AssignmentError};
-use super::entry::{GuardEntry, Overrides};
 use super::finding::Place;
-use super::period::Period;
 use super::plugin::PluginRef;
 use super::word::{LogLevel, OnError};
-
-/// How often a source without word of deletes is listed again when neither configuration nor plugin say.
-pub const DEFAULT_INTERVAL: Duration = Duration::from_secs(30);
-/// How long a plugin may take to become ready.
-pub const DEFAULT_START_DEADLINE: Duration = Duration::from_secs(30);
-/// How long a key must stay undeclared before a watching source reports its delete.
-pub const DEFAULT_DELETE_SETTLE: Duration = Duration::from_secs(1);
 
 /// What one host is to do.
 #[derive(Clone, Debug)]
@@ -79,7 +68,7 @@ pub enum Activation {
 /// How long things of one source may take.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Timing {
-    /// How often it is listed again; absent for the plugin's own, else [`DEFAULT_INTERVAL`].
+    /// How often it is listed again; absent for the plugin's own, else [`DEFAULT_INTERVAL`](super::DEFAULT_INTERVAL).
     pub interval: Option<Duration>,
     /// How long a key must stay undeclared before its delete is reported.
     pub delete_settle: Duration,
@@ -121,6 +110,11 @@ impl Origin {
 }
 
 impl FileOrigin {
+    /// The directory of the file.
+    pub(super) fn directory(&self) -> &Path {
+        self.file.parent().unwrap_or(&self.file)
+    }
+
     pub(super) fn place(&self, pointer: &str) -> Place {
         let whole = Place::whole(&self.file);
         let Ok(document) = k1s_yaml::parse(&self.text, &Limits::default()) else {
@@ -163,48 +157,6 @@ impl PluginConfig {
         match self {
             Self::Values(values) => Ok(values.clone()),
             Self::Assignments(assignments) => Assignment::assemble(assignments, schema),
-        }
-    }
-}
-
-impl Overrides {
-    /// What a source's own entry says, else what `options` say.
-    pub(super) fn over(&self, options: &Self) -> Self {
-        let own = self.guard.unwrap_or_default();
-        let common = options.guard.unwrap_or_default();
-        let guard = GuardEntry {
-            min: own.min.or(common.min),
-            percent: own.percent.or(common.percent),
-        };
-        Self {
-            conflict_resolution: self.conflict_resolution.or(options.conflict_resolution),
-            interval: self.interval.or(options.interval),
-            delete_settle: self.delete_settle.or(options.delete_settle),
-            start_deadline: self.start_deadline.or(options.start_deadline),
-            stop_deadline: self.stop_deadline.or(options.stop_deadline),
-            hung_after: self.hung_after.or(options.hung_after),
-            guard: Some(guard),
-            log_level: self.log_level.or(options.log_level),
-        }
-    }
-
-    pub(super) fn timing(&self) -> Timing {
-        let stop = k1s_process::StopBudget::default().drain;
-        Timing {
-            interval: self.interval.map(Period::get),
-            delete_settle: self.delete_settle.map_or(DEFAULT_DELETE_SETTLE, Period::get),
-            start_deadline: self.start_deadline.map_or(DEFAULT_START_DEADLINE, Period::get),
-            stop_deadline: self.stop_deadline.map_or(stop, Period::get),
-            hung_after: self.hung_after.map_or(DEFAULT_HUNG_AFTER, Period::get),
-        }
-    }
-
-    pub(super) fn guard_limit(&self) -> GuardLimit {
-        let default = GuardLimit::default();
-        let entry = self.guard.unwrap_or_default();
-        GuardLimit {
-            min: entry.min.unwrap_or(default.min),
-            percent: entry.percent.unwrap_or(default.percent),
         }
     }
 }

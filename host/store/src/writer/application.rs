@@ -47,7 +47,10 @@ pub(crate) struct Application<'a, 't> {
 
 impl Application<'_, '_> {
     pub(crate) fn owner(&self) -> Owner {
-        Owner { source: self.source.name.clone(), scope: self.scope.clone() }
+        Owner {
+            source: self.source.name.clone(),
+            scope: self.scope.clone(),
+        }
     }
 
     pub(crate) fn scope_state(&mut self) -> &mut ScopeState {
@@ -144,12 +147,18 @@ impl Application<'_, '_> {
     }
 
     fn pending_row(&mut self, place: &[u8]) -> Result<Option<PendingRow>, EngineError> {
-        if self.scope_state().pending == 0 { Ok(None) } else { self.transaction.get(Table::Pending, place) }
+        if self.scope_state().pending == 0 {
+            Ok(None)
+        } else {
+            self.transaction.get(Table::Pending, place)
+        }
     }
 
     /// A pending declaration also keeps the object that an earlier one made.
     fn touch_row_of(&mut self, declared: &DeclaredKey) -> Result<(), EngineError> {
-        let Some(scope) = self.world.scope_of(&declared.group_kind) else { return Ok(()) };
+        let Some(scope) = self.world.scope_of(&declared.group_kind) else {
+            return Ok(());
+        };
         let key = declared.resolve(scope, &self.source.policy.default_namespace);
         let hash = self.hash(&key);
         match self.scope_state().index.presence(hash) {
@@ -162,7 +171,9 @@ impl Application<'_, '_> {
     pub(crate) fn drop_pending(&mut self, declared: &DeclaredKey) -> Result<bool, EngineError> {
         let key = declared.unresolved();
         let place = self.place(&key);
-        let Some(row) = self.pending_row(&place)? else { return Ok(false) };
+        let Some(row) = self.pending_row(&place)? else {
+            return Ok(false);
+        };
         self.transaction.delete(Table::Pending, &place)?;
         let waiting = place::waiting(&row.cause, &self.source.name, &self.scope, &key);
         self.transaction.delete(Table::PendingByCause, &waiting)?;
@@ -180,7 +191,11 @@ impl Application<'_, '_> {
     pub(crate) fn report(&mut self, key: Option<Key>, verdict: Verdict, provenance: &Provenance) {
         self.receipt.tally.count(&verdict);
         if !matches!(verdict, Verdict::Unchanged | Verdict::Ignored(_)) {
-            self.receipt.events.push(SyncEvent { key, verdict, provenance: provenance.clone() });
+            self.receipt.events.push(SyncEvent {
+                key,
+                verdict,
+                provenance: provenance.clone(),
+            });
         }
     }
 }

@@ -24,9 +24,17 @@ pub(crate) fn apply(
     source: &mut SourceState,
     batch: Batch,
 ) -> Result<Receipt, EngineError> {
-    let mut receipt = Receipt { seq: Some(batch.seq), ..Receipt::default() };
-    let mut application =
-        Application { transaction, world, source, scope: batch.scope.clone(), receipt: &mut receipt };
+    let mut receipt = Receipt {
+        seq: Some(batch.seq),
+        ..Receipt::default()
+    };
+    let mut application = Application {
+        transaction,
+        world,
+        source,
+        scope: batch.scope.clone(),
+        receipt: &mut receipt,
+    };
     let mut deletes = Vec::new();
     for (index, event) in in_order(batch.events, application.world) {
         application.event(index, event, &mut deletes)?;
@@ -44,14 +52,21 @@ pub(crate) fn apply(
 fn in_order(events: Vec<Event>, world: &World) -> Vec<(u32, Event)> {
     let mut indexed: Vec<(u32, Event)> = (0..).zip(events).collect();
     indexed.sort_by_key(|(_, event)| {
-        event.change.key().map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
+        event
+            .change
+            .key()
+            .map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
     });
     indexed
 }
 
 impl Application<'_, '_> {
     fn event(&mut self, index: u32, event: Event, deletes: &mut Vec<Candidate>) -> Result<(), EngineError> {
-        let Event { change, provenance, source_version } = event;
+        let Event {
+            change,
+            provenance,
+            source_version,
+        } = event;
         let declaration = |key, object, content_hash| Declaration {
             key,
             object,
@@ -60,14 +75,20 @@ impl Application<'_, '_> {
             provenance: provenance.clone(),
         };
         let (key, verdict) = match change {
-            Change::Upsert { key, object, content_hash } => self.upsert(&declaration(key, object, content_hash))?,
+            Change::Upsert {
+                key,
+                object,
+                content_hash,
+            } => self.upsert(&declaration(key, object, content_hash))?,
             Change::Seen { key } => {
                 let declared = declaration(key, bytes::Bytes::new(), ContentHash::of(&[]));
                 let verdict = self.seen(&declared)?;
                 let key = Some(declared.key.unresolved());
                 (key, verdict.map_or_else(|| self.pin_unknown(&declared), Ok)?)
             }
-            Change::Delete { key } => return self.delete(&declaration(key, bytes::Bytes::new(), ContentHash::of(&[])), deletes),
+            Change::Delete { key } => {
+                return self.delete(&declaration(key, bytes::Bytes::new(), ContentHash::of(&[])), deletes);
+            }
             Change::Ignored { code, .. } => (None, Verdict::Ignored(code)),
             Change::Failed { key, problem } => {
                 let key = self.pin_failed(key.as_ref(), &provenance.path, &problem)?;
@@ -75,7 +96,11 @@ impl Application<'_, '_> {
             }
         };
         if let Verdict::Error(problem) | Verdict::Pending(problem) = &verdict {
-            let refusal = Refusal { event: index, code: problem.code, message: problem.message.clone() };
+            let refusal = Refusal {
+                event: index,
+                code: problem.code,
+                message: problem.message.clone(),
+            };
             self.receipt.refusals.push(refusal);
         }
         self.report(key, verdict, &provenance);
@@ -86,7 +111,10 @@ impl Application<'_, '_> {
     fn pin_unknown(&mut self, declaration: &Declaration) -> Result<Verdict, EngineError> {
         let problem = Problem::with_object(
             ProblemCode::Partial,
-            format!("{} was reported as unchanged since a state the host does not hold", declaration.key),
+            format!(
+                "{} was reported as unchanged since a state the host does not hold",
+                declaration.key
+            ),
         );
         self.pin_key(&declaration.key)?;
         self.scope_state().index.spoil(problem.clone());
@@ -137,7 +165,10 @@ impl Application<'_, '_> {
             self.report(None, Verdict::Unchanged, &declaration.provenance);
             return Ok(());
         };
-        match self.row(&key)?.filter(|row: &InventoryRow| row.standing == Standing::Owned) {
+        match self
+            .row(&key)?
+            .filter(|row: &InventoryRow| row.standing == Standing::Owned)
+        {
             Some(row) => deletes.push(Candidate { key, row }),
             None => self.report(Some(key), Verdict::Unchanged, &declaration.provenance),
         }
@@ -158,7 +189,11 @@ impl Application<'_, '_> {
 
     pub(crate) fn store_token(&mut self, token: Option<k1s_sync_engine::id::Token>) -> Result<(), EngineError> {
         let before = self.scope_row()?;
-        let after = ScopeRow { token, selection: self.source.policy.selection, ..before.clone() };
+        let after = ScopeRow {
+            token,
+            selection: self.source.policy.selection,
+            ..before.clone()
+        };
         self.put_scope_row(&before, &after)
     }
 

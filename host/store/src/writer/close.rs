@@ -25,10 +25,21 @@ pub(crate) fn end_generation(
     end: GenerationEnd,
 ) -> Result<Receipt, EngineError> {
     let mut receipt = Receipt::default();
-    let mut application = Application { transaction, world, source, scope: end.scope.clone(), receipt: &mut receipt };
+    let mut application = Application {
+        transaction,
+        world,
+        source,
+        scope: end.scope.clone(),
+        receipt: &mut receipt,
+    };
     let absence = application.end(&end)?;
     let pending = application.scope_state().pending;
-    receipt.closed = Some(GenerationClosed { scope: end.scope, generation: end.generation, absence, pending });
+    receipt.closed = Some(GenerationClosed {
+        scope: end.scope,
+        generation: end.generation,
+        absence,
+        pending,
+    });
     Ok(receipt)
 }
 
@@ -41,7 +52,13 @@ pub(crate) fn scope_gone(
     reason: &ScopeGone,
 ) -> Result<Receipt, EngineError> {
     let mut receipt = Receipt::default();
-    let mut application = Application { transaction, world, source, scope: scope.clone(), receipt: &mut receipt };
+    let mut application = Application {
+        transaction,
+        world,
+        source,
+        scope: scope.clone(),
+        receipt: &mut receipt,
+    };
     let rows = application.owned_rows(&mut |_| true)?;
     for candidate in rows {
         match reason {
@@ -81,7 +98,11 @@ impl Application<'_, '_> {
             None => Some(open.root_identity().to_owned()),
         };
         let absence = self.prune(absent, &Trigger::Absent { root_changed, empty })?;
-        let after = ScopeRow { token: end.token.clone(), root_identity, selection: self.source.policy.selection };
+        let after = ScopeRow {
+            token: end.token.clone(),
+            root_identity,
+            selection: self.source.policy.selection,
+        };
         self.put_scope_row(&before, &after)?;
         Ok(absence)
     }
@@ -91,23 +112,31 @@ impl Application<'_, '_> {
             return Ok(Vec::new());
         }
         let rows = self.untouched(open)?;
-        Ok(rows.into_iter().filter(|candidate| !open.pins(&candidate.row.provenance.path)).collect())
+        Ok(rows
+            .into_iter()
+            .filter(|candidate| !open.pins(&candidate.row.provenance.path))
+            .collect())
     }
 
     fn untouched(&mut self, open: &OpenGeneration) -> Result<Vec<Candidate>, EngineError> {
         let (seed, generation) = (self.world.seed, open.generation());
         let prefix = place::scope(&self.source.name, &self.scope);
         let index = &self.source.scope(&self.scope).index;
-        let mut wanted = |bytes: &[u8]| {
-            Key::decode(bytes).is_ok_and(|key| !index.was_touched(KeyHash::of(&key, seed), generation))
-        };
-        owned(self.transaction.rows_where::<InventoryRow>(Table::Inventory, &prefix, &mut wanted)?)
+        let mut wanted =
+            |bytes: &[u8]| Key::decode(bytes).is_ok_and(|key| !index.was_touched(KeyHash::of(&key, seed), generation));
+        owned(
+            self.transaction
+                .rows_where::<InventoryRow>(Table::Inventory, &prefix, &mut wanted)?,
+        )
     }
 
     /// The rows of this scope that its source owns.
     fn owned_rows(&self, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Vec<Candidate>, EngineError> {
         let prefix = place::scope(&self.source.name, &self.scope);
-        owned(self.transaction.rows_where::<InventoryRow>(Table::Inventory, &prefix, wanted)?)
+        owned(
+            self.transaction
+                .rows_where::<InventoryRow>(Table::Inventory, &prefix, wanted)?,
+        )
     }
 
     /// Pending declarations that a whole listing did not have were never objects: they go without guard.
@@ -116,7 +145,9 @@ impl Application<'_, '_> {
             return Ok(());
         }
         let prefix = place::scope(&self.source.name, &self.scope);
-        let rows = self.transaction.rows_where::<PendingRow>(Table::Pending, &prefix, &mut |_| true)?;
+        let rows = self
+            .transaction
+            .rows_where::<PendingRow>(Table::Pending, &prefix, &mut |_| true)?;
         for (_, row) in rows {
             let hash = self.hash(&row.key.unresolved());
             let touched = self.scope_state().index.was_touched(hash, open.generation());
@@ -128,11 +159,7 @@ impl Application<'_, '_> {
     }
 
     /// Moves a row to another scope of the same source.
-    fn hand_over(
-        &mut self,
-        candidate: Candidate,
-        successor: &k1s_sync_engine::id::ScopeId,
-    ) -> Result<(), EngineError> {
+    fn hand_over(&mut self, candidate: Candidate, successor: &k1s_sync_engine::id::ScopeId) -> Result<(), EngineError> {
         let Candidate { key, row } = candidate;
         let (from, to) = (self.place(&key), place::row(&self.source.name, successor, &key));
         self.transaction.delete(Table::Inventory, &from)?;
@@ -141,7 +168,11 @@ impl Application<'_, '_> {
             self.transaction.delete(Table::Bases, &from)?;
             self.transaction.put_bytes(Table::Bases, &to, &base)?;
         }
-        if let Some(mut current) = self.transaction.current(&key)?.filter(|current| current.owner == Some(self.owner())) {
+        if let Some(mut current) = self
+            .transaction
+            .current(&key)?
+            .filter(|current| current.owner == Some(self.owner()))
+        {
             if let Some(owner) = &mut current.owner {
                 owner.scope = successor.clone();
             }
@@ -157,16 +188,24 @@ fn owned(rows: Vec<(Vec<u8>, InventoryRow)>) -> Result<Vec<Candidate>, EngineErr
     rows.into_iter()
         .filter(|(_, row)| row.standing == Standing::Owned)
         .map(|(bytes, row)| {
-            let key = Key::decode(&bytes)
-                .map_err(|error| EngineError::Row { table: Table::Inventory.name(), detail: error.to_string() })?;
+            let key = Key::decode(&bytes).map_err(|error| EngineError::Row {
+                table: Table::Inventory.name(),
+                detail: error.to_string(),
+            })?;
             Ok(Candidate { key, row })
         })
         .collect()
 }
 
 fn root_changed(before: &ScopeRow, open: &OpenGeneration) -> Option<HoldReason> {
-    let stored = before.root_identity.as_ref().filter(|stored| stored.as_str() != open.root_identity())?;
-    Some(HoldReason::RootChanged { stored: stored.clone(), seen: open.root_identity().to_owned() })
+    let stored = before
+        .root_identity
+        .as_ref()
+        .filter(|stored| stored.as_str() != open.root_identity())?;
+    Some(HoldReason::RootChanged {
+        stored: stored.clone(),
+        seen: open.root_identity().to_owned(),
+    })
 }
 
 fn forgotten() -> Problem {

@@ -71,7 +71,9 @@ pub(crate) fn apply(
         (EditBody::Put(value), live) => {
             let body = Canonical::of_body(value, &edit.key, StatusRule::Keep);
             if let Some(live) = live.as_ref().filter(|live| live.hash == body.hash()) {
-                return Ok(Ok(Edited { revision: live.revision }));
+                return Ok(Ok(Edited {
+                    revision: live.revision,
+                }));
             }
             let applied = mark_written(transaction, &edit.key, owner.as_ref())?;
             let write = ObjectWrite {
@@ -96,12 +98,18 @@ fn check(edit: &Edit, live: Option<&Live>) -> Result<(), StoreError> {
         None => Ok(()),
         Some(live) => {
             if let Some(expected) = uid.filter(|uid| *uid != live.uid) {
-                return Err(StoreError::OtherUid { key: edit.key.clone(), found: live.uid, expected });
+                return Err(StoreError::OtherUid {
+                    key: edit.key.clone(),
+                    found: live.uid,
+                    expected,
+                });
             }
             match revision.filter(|revision| *revision != live.revision) {
-                Some(expected) => {
-                    Err(StoreError::Conflict { key: edit.key.clone(), found: live.revision, expected })
-                }
+                Some(expected) => Err(StoreError::Conflict {
+                    key: edit.key.clone(),
+                    found: live.revision,
+                    expected,
+                }),
                 None => Ok(()),
             }
         }
@@ -116,8 +124,17 @@ fn mark_written(
 ) -> Result<Option<Revision>, EngineError> {
     let Some(owner) = owner else { return Ok(None) };
     let place = place::row(&owner.source, &owner.scope, key);
-    let Some(row) = transaction.get::<InventoryRow>(Table::Inventory, &place)? else { return Ok(None) };
+    let Some(row) = transaction.get::<InventoryRow>(Table::Inventory, &place)? else {
+        return Ok(None);
+    };
     let applied = row.applied.revision;
-    transaction.put(Table::Inventory, &place, &InventoryRow { mark: Mark::Written, ..row })?;
+    transaction.put(
+        Table::Inventory,
+        &place,
+        &InventoryRow {
+            mark: Mark::Written,
+            ..row
+        },
+    )?;
     Ok(Some(applied))
 }

@@ -15,11 +15,31 @@ pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
 /// One request and where its answer goes.
 #[derive(Debug)]
 pub(crate) enum Job {
-    Raise { source: SourceName, reply: Reply<Epoch> },
-    Open { source: SourceName, epoch: Epoch, policy: SourcePolicy, reply: Reply<Opening> },
-    Work { source: SourceName, epoch: Epoch, work: Work, reply: Reply<Receipt> },
-    Close { source: SourceName, epoch: Epoch, reply: Reply<()> },
-    Edit { edit: Edit, reply: Reply<Edited> },
+    Raise {
+        source: SourceName,
+        reply: Reply<Epoch>,
+    },
+    Open {
+        source: SourceName,
+        epoch: Epoch,
+        policy: SourcePolicy,
+        reply: Reply<Opening>,
+    },
+    Work {
+        source: SourceName,
+        epoch: Epoch,
+        work: Work,
+        reply: Reply<Receipt>,
+    },
+    Close {
+        source: SourceName,
+        epoch: Epoch,
+        reply: Reply<()>,
+    },
+    Edit {
+        edit: Edit,
+        reply: Reply<Edited>,
+    },
 }
 
 impl Job {
@@ -27,13 +47,17 @@ impl Job {
     pub(crate) fn size(&self) -> usize {
         const FLAT: usize = 4096;
         match self {
-            Self::Work { work: Work::Apply(batch), .. } => {
-                batch.events.iter().map(|event| match &event.change {
+            Self::Work {
+                work: Work::Apply(batch),
+                ..
+            } => batch
+                .events
+                .iter()
+                .map(|event| match &event.change {
                     Change::Upsert { object, .. } => 2 * object.len(),
                     Change::Delete { .. } | Change::Seen { .. } | Change::Ignored { .. } | Change::Failed { .. } => 64,
                 })
-                .sum::<usize>()
-            }
+                .sum::<usize>(),
             Self::Raise { .. } | Self::Open { .. } | Self::Work { .. } | Self::Close { .. } | Self::Edit { .. } => FLAT,
         }
     }

@@ -61,10 +61,17 @@ impl Transaction<'_> {
             hash: write.body.hash(),
             origin: write.origin,
         };
-        let state = if before.is_some() { VersionState::Updated } else { VersionState::Created };
+        let state = if before.is_some() {
+            VersionState::Updated
+        } else {
+            VersionState::Created
+        };
         self.put_version(&write, &live, state)?;
         self.trim(write.key, write.applied)?;
-        let row = CurrentRow { owner: write.owner, live: Some(live.clone()) };
+        let row = CurrentRow {
+            owner: write.owner,
+            live: Some(live.clone()),
+        };
         self.put(Table::Current, &write.key.encode(), &row)?;
         if let Some(cause) = world.object_written(write.key, &value) {
             self.arrived(cause);
@@ -82,7 +89,10 @@ impl Transaction<'_> {
         owner_after: Option<Owner>,
     ) -> Result<Revision, EngineError> {
         let body = Canonical::from_sorted(self.body(live.revision)?);
-        let gone = Live { revision: self.next_revision(), ..live.clone() };
+        let gone = Live {
+            revision: self.next_revision(),
+            ..live.clone()
+        };
         let write = ObjectWrite {
             key,
             body: &body,
@@ -150,10 +160,15 @@ impl Transaction<'_> {
 
 /// Reads a body that the store itself wrote.
 pub(crate) fn parse(bytes: &[u8]) -> Result<Value, EngineError> {
-    serde_json::from_slice(bytes)
-        .map_err(|error| EngineError::Row { table: Table::Versions.name(), detail: error.to_string() })
+    serde_json::from_slice(bytes).map_err(|error| EngineError::Row {
+        table: Table::Versions.name(),
+        detail: error.to_string(),
+    })
 }
 
 fn missing_version(revision: Revision) -> EngineError {
-    EngineError::Row { table: Table::Versions.name(), detail: format!("revision {revision} is missing") }
+    EngineError::Row {
+        table: Table::Versions.name(),
+        detail: format!("revision {revision} is missing"),
+    }
 }

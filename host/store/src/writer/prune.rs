@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k1s_object::{ControlAnnotations, GroupKind, Key, PruneRule, Reconcile};
-use k1s_sync_engine::decide::{Action, LocalState, Likeness, SourceState as Declared, decide};
+use k1s_sync_engine::decide::{Action, Likeness, LocalState, SourceState as Declared, decide};
 use k1s_sync_engine::event::Verdict;
 use k1s_sync_engine::guard::Judgement;
 use k1s_sync_engine::order::ApplyOrder;
@@ -49,7 +49,13 @@ impl Application<'_, '_> {
     pub(crate) fn prune(&mut self, candidates: Vec<Candidate>, trigger: &Trigger) -> Result<Absence, EngineError> {
         let mut candidates = self.without_orphans(candidates, trigger)?;
         if let Some(reason) = self.group_hold(&candidates, trigger)? {
-            let held = candidates.into_iter().map(|candidate| Held { candidate, reason: reason.clone() }).collect();
+            let held = candidates
+                .into_iter()
+                .map(|candidate| Held {
+                    candidate,
+                    reason: reason.clone(),
+                })
+                .collect();
             return self.hold(held, trigger);
         }
         let held = self.individual_holds(&mut candidates)?;
@@ -95,14 +101,25 @@ impl Application<'_, '_> {
         let Candidate { key, row } = candidate;
         let place = self.place(&key);
         self.transaction.lost(&self.source.name, &key.group_kind);
-        if let Some(current) = self.transaction.current(&key)?.filter(|current| current.owner == Some(self.owner())) {
+        if let Some(current) = self
+            .transaction
+            .current(&key)?
+            .filter(|current| current.owner == Some(self.owner()))
+        {
             let current = CurrentRow { owner: None, ..current };
             match current.live {
                 Some(_) => self.transaction.put(Table::Current, &key.encode(), &current)?,
                 None => self.transaction.delete(Table::Current, &key.encode())?,
             }
         }
-        self.transaction.put(Table::Inventory, &place, &InventoryRow { standing: Standing::Orphaned, ..row })
+        self.transaction.put(
+            Table::Inventory,
+            &place,
+            &InventoryRow {
+                standing: Standing::Orphaned,
+                ..row
+            },
+        )
     }
 
     /// Whether the whole set is held, and why.
@@ -123,9 +140,14 @@ impl Application<'_, '_> {
         for candidate in candidates {
             *removals_by_kind.entry(&candidate.key.group_kind).or_default() += 1;
         }
-        let by_kind = removals_by_kind.into_iter().map(|(kind, removals)| (Some(kind), removals));
+        let by_kind = removals_by_kind
+            .into_iter()
+            .map(|(kind, removals)| (Some(kind), removals));
         for (kind, removals) in std::iter::once((None, removals)).chain(by_kind) {
-            match self.transaction.judge(&self.source.name, kind, removals, self.source.policy.guard)? {
+            match self
+                .transaction
+                .judge(&self.source.name, kind, removals, self.source.policy.guard)?
+            {
                 Judgement::Pass => {}
                 Judgement::Hold { shrink, limit } => return Ok(Some(HoldReason::Guard { shrink, limit })),
             }
@@ -147,25 +169,28 @@ impl Application<'_, '_> {
         Ok(held)
     }
 
-    fn individual_hold(
-        &self,
-        candidate: &Candidate,
-        going: &BTreeSet<Key>,
-    ) -> Result<Option<HoldReason>, EngineError> {
-        let Some(live) = self.own_live(candidate)? else { return Ok(None) };
+    fn individual_hold(&self, candidate: &Candidate, going: &BTreeSet<Key>) -> Result<Option<HoldReason>, EngineError> {
+        let Some(live) = self.own_live(candidate)? else {
+            return Ok(None);
+        };
         let body = parse(&self.transaction.body(live.revision)?)?;
         let control = ControlAnnotations::of(&body);
         if control.prune != PruneRule::Allowed || control.reconcile == Reconcile::Disabled {
             return Ok(Some(HoldReason::Annotation(candidate.key.clone())));
         }
-        let stays = self.contents(&candidate.key, &body)?.into_iter().any(|key| !going.contains(&key));
+        let stays = self
+            .contents(&candidate.key, &body)?
+            .into_iter()
+            .any(|key| !going.contains(&key));
         Ok(stays.then(|| HoldReason::Contents(candidate.key.clone())))
     }
 
     /// What a namespace or a definition holds.
     fn contents(&self, key: &Key, body: &serde_json::Value) -> Result<Vec<Key>, EngineError> {
         let prefix = if key.group_kind == definition_kind() {
-            let Ok(names) = crate::kinds::definition_names(body) else { return Ok(Vec::new()) };
+            let Ok(names) = crate::kinds::definition_names(body) else {
+                return Ok(Vec::new());
+            };
             Key::prefix(&names.group_kind, None)
         } else if key.group_kind == namespace_kind() {
             Vec::new()
@@ -175,8 +200,10 @@ impl Application<'_, '_> {
         let mut contents = Vec::new();
         for rest in self.transaction.keys_after(Table::Current, &prefix)? {
             let bytes = [prefix.as_slice(), &rest].concat();
-            let inner = Key::decode(&bytes)
-                .map_err(|error| EngineError::Row { table: Table::Current.name(), detail: error.to_string() })?;
+            let inner = Key::decode(&bytes).map_err(|error| EngineError::Row {
+                table: Table::Current.name(),
+                detail: error.to_string(),
+            })?;
             if key.group_kind != namespace_kind() || inner.namespace == key.name {
                 contents.push(inner);
             }
@@ -188,7 +215,9 @@ impl Application<'_, '_> {
     fn own_live(&self, candidate: &Candidate) -> Result<Option<Live>, EngineError> {
         let current = self.transaction.current(&candidate.key)?;
         let mine = current.filter(|current| current.owner == Some(self.owner()));
-        Ok(mine.and_then(|current| current.live).filter(|live| live.uid == candidate.row.applied.uid))
+        Ok(mine
+            .and_then(|current| current.live)
+            .filter(|live| live.uid == candidate.row.applied.uid))
     }
 
     /// Deletes one object and keeps a tombstone, or only forgets the row when there is no object of ours.
@@ -224,22 +253,33 @@ impl Application<'_, '_> {
         let prefix = place::cause(&Cause::Object(key.clone()));
         let waiting = self.transaction.keys_after(Table::PendingByCause, &prefix)?;
         let heirs = waiting.iter().filter_map(|rest| place::split_waiting(rest));
-        Ok(heirs.map(|(source, scope, _)| Owner { source, scope }).find(|heir| *heir != self.owner()))
+        Ok(heirs
+            .map(|(source, scope, _)| Owner { source, scope })
+            .find(|heir| *heir != self.owner()))
     }
 
     /// Hands an object over in place of deleting it; its new owner's declaration is applied next.
     fn transfer(&mut self, candidate: &Candidate, live: Live, heir: Owner) -> Result<(), EngineError> {
-        let row = CurrentRow { owner: Some(heir), live: Some(live) };
+        let row = CurrentRow {
+            owner: Some(heir),
+            live: Some(live),
+        };
         self.transaction.put(Table::Current, &candidate.key.encode(), &row)?;
         self.transaction.arrived(Cause::Object(candidate.key.clone()));
         self.forget_row(candidate)?;
-        self.report(Some(candidate.key.clone()), Verdict::Unchanged, &candidate.row.provenance);
+        self.report(
+            Some(candidate.key.clone()),
+            Verdict::Unchanged,
+            &candidate.row.provenance,
+        );
         Ok(())
     }
 
     fn delete_with_tombstone(&mut self, candidate: &Candidate, live: &Live) -> Result<(), EngineError> {
         let author = Author::Source(self.source.name.clone());
-        let deleted = self.transaction.delete_object(self.world, &candidate.key, live, author, None)?;
+        let deleted = self
+            .transaction
+            .delete_object(self.world, &candidate.key, live, author, None)?;
         let tombstone = TombstoneRow {
             key: candidate.key.clone(),
             owner: self.owner(),
@@ -247,16 +287,21 @@ impl Application<'_, '_> {
             at: self.transaction.now(),
             inventory: candidate.row.clone(),
         };
-        self.transaction.put(Table::Tombstones, &place::version(deleted), &tombstone)
+        self.transaction
+            .put(Table::Tombstones, &place::version(deleted), &tombstone)
     }
 
     /// Gives up a key whose object is not there.
     fn release_key(&mut self, key: &Key) -> Result<(), EngineError> {
-        let current = self.transaction.current(key)?.filter(|current| current.owner == Some(self.owner()));
+        let current = self
+            .transaction
+            .current(key)?
+            .filter(|current| current.owner == Some(self.owner()));
         match current {
             Some(CurrentRow { live: None, .. }) => self.transaction.delete(Table::Current, &key.encode()),
             Some(current) => {
-                self.transaction.put(Table::Current, &key.encode(), &CurrentRow { owner: None, ..current })
+                self.transaction
+                    .put(Table::Current, &key.encode(), &CurrentRow { owner: None, ..current })
             }
             None => Ok(()),
         }
@@ -285,25 +330,47 @@ impl Application<'_, '_> {
             Trigger::Absent { .. } => BTreeMap::new(),
         };
         let reason = held.first().map(|held| held.reason.clone());
-        uid_by_key.extend(held.into_iter().map(|held| (held.candidate.key, held.candidate.row.applied.uid)));
+        uid_by_key.extend(
+            held.into_iter()
+                .map(|held| (held.candidate.key, held.candidate.row.applied.uid)),
+        );
         let id = held_id(&uid_by_key);
-        let unchanged = before.as_ref().map_or(uid_by_key.is_empty(), |row| row.id == id && !uid_by_key.is_empty());
+        let unchanged = before
+            .as_ref()
+            .map_or(uid_by_key.is_empty(), |row| row.id == id && !uid_by_key.is_empty());
         let Some(reason) = reason.or_else(|| before.as_ref().map(|row| row.reason.clone())) else {
             return Ok(Absence::None);
         };
         let rows = u64::try_from(uid_by_key.len()).unwrap_or(u64::MAX);
         if !unchanged {
-            self.replace_held(&place, &uid_by_key, HeldRow { id: id.clone(), reason: reason.clone(), rows, since: self.transaction.now() })?;
+            self.replace_held(
+                &place,
+                &uid_by_key,
+                HeldRow {
+                    id: id.clone(),
+                    reason: reason.clone(),
+                    rows,
+                    since: self.transaction.now(),
+                },
+            )?;
         }
-        if rows == 0 { Ok(Absence::None) } else { Ok(Absence::Held { id, rows, reason }) }
+        if rows == 0 {
+            Ok(Absence::None)
+        } else {
+            Ok(Absence::Held { id, rows, reason })
+        }
     }
 
     fn held_rows(&self, place: &[u8]) -> Result<BTreeMap<Key, Uid>, EngineError> {
-        let rows = self.transaction.rows_where::<Uid>(Table::HeldRows, place, &mut |_| true)?;
+        let rows = self
+            .transaction
+            .rows_where::<Uid>(Table::HeldRows, place, &mut |_| true)?;
         rows.into_iter()
             .map(|(key, uid)| {
-                let key = Key::decode(&key)
-                    .map_err(|error| EngineError::Row { table: Table::HeldRows.name(), detail: error.to_string() })?;
+                let key = Key::decode(&key).map_err(|error| EngineError::Row {
+                    table: Table::HeldRows.name(),
+                    detail: error.to_string(),
+                })?;
                 Ok((key, uid))
             })
             .collect()
@@ -353,5 +420,12 @@ fn held_id(uid_by_key: &BTreeMap<Key, Uid>) -> HeldPruneId {
         hash.update(uid.to_string());
     }
     let digest: [u8; 32] = hash.finalize().into();
-    HeldPruneId(digest.iter().take(8).map(|byte| format!("{byte:02x}")).collect::<String>().into())
+    HeldPruneId(
+        digest
+            .iter()
+            .take(8)
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+            .into(),
+    )
 }

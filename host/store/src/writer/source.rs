@@ -34,7 +34,12 @@ pub(crate) struct ScopeState {
 impl SourceState {
     /// A source of which nothing is known yet.
     pub(crate) fn new(name: SourceName, policy: SourcePolicy) -> Self {
-        Self { name, policy, scopes: BTreeMap::new(), late: Receipt::default() }
+        Self {
+            name,
+            policy,
+            scopes: BTreeMap::new(),
+            late: Receipt::default(),
+        }
     }
 
     /// Loads the index of every scope the source has rows of.
@@ -58,7 +63,9 @@ impl SourceState {
             of_scope.index.insert(KeyHash::of(&key, seed));
             of_scope.pending += 1;
         })?;
-        each_key(tables, Table::HeldRows, &name, &mut |scope, _| state.scope(&scope).held += 1)?;
+        each_key(tables, Table::HeldRows, &name, &mut |scope, _| {
+            state.scope(&scope).held += 1
+        })?;
         Ok(state)
     }
 
@@ -90,7 +97,11 @@ fn each_key(
             Ok((scope, key)) => visit(scope, key),
             Err(error) => failure = Some(error),
         }
-        if failure.is_some() { std::ops::ControlFlow::Break(()) } else { std::ops::ControlFlow::Continue(()) }
+        if failure.is_some() {
+            std::ops::ControlFlow::Break(())
+        } else {
+            std::ops::ControlFlow::Continue(())
+        }
     })?;
     failure.map_or(Ok(()), Err)
 }

@@ -47,7 +47,13 @@ impl WriterThread {
         world: World,
         publish: watch::Sender<Revision>,
     ) -> Self {
-        Self { engine, clock, world, sessions: BTreeMap::new(), publish }
+        Self {
+            engine,
+            clock,
+            world,
+            sessions: BTreeMap::new(),
+            publish,
+        }
     }
 
     pub(crate) fn run(&mut self, mut queue: mpsc::Receiver<Job>) {
@@ -80,13 +86,16 @@ impl WriterThread {
         });
         match result {
             Ok(()) => {
-                self.publish.send_if_modified(|published| std::mem::replace(published, reached) != reached);
+                self.publish
+                    .send_if_modified(|published| std::mem::replace(published, reached) != reached);
                 completions.into_iter().for_each(|complete| complete(Ok(())));
             }
             Err(error) => {
                 let error = StoreError::from(error);
                 self.forget();
-                completions.into_iter().for_each(|complete| complete(Err(error.clone())));
+                completions
+                    .into_iter()
+                    .for_each(|complete| complete(Err(error.clone())));
             }
         }
     }
@@ -108,11 +117,21 @@ impl WriterThread {
                 self.sessions.remove(&source);
                 Ok(complete(reply, Ok(epoch)))
             }
-            Job::Open { source, epoch, policy, reply } => {
+            Job::Open {
+                source,
+                epoch,
+                policy,
+                reply,
+            } => {
                 let opening = self.open(transaction, source, epoch, policy)?;
                 Ok(complete(reply, opening))
             }
-            Job::Work { source, epoch, work, reply } => {
+            Job::Work {
+                source,
+                epoch,
+                work,
+                reply,
+            } => {
                 let outcome = self.work(transaction, &source, epoch, work)?;
                 Ok(complete(reply, outcome))
             }
@@ -137,16 +156,26 @@ impl WriterThread {
         epoch: Epoch,
         policy: SourcePolicy,
     ) -> Result<Result<Opening, StoreError>, EngineError> {
-        let row: SourceRow = transaction.get(Table::Sources, &place::source(&source))?.unwrap_or_default();
+        let row: SourceRow = transaction
+            .get(Table::Sources, &place::source(&source))?
+            .unwrap_or_default();
         if row.epoch != epoch {
             return Ok(Err(StoreError::NoSession(source)));
         }
         let state = SourceState::load(transaction.tables(), source.clone(), policy, self.world.seed)?;
         let mut scopes = BTreeMap::new();
         for scope in state.scopes() {
-            let row: ScopeRow = transaction.get(Table::Scopes, &place::scope(&source, scope))?.unwrap_or_default();
+            let row: ScopeRow = transaction
+                .get(Table::Scopes, &place::scope(&source, scope))?
+                .unwrap_or_default();
             let token = row.token.filter(|_| row.selection == state.policy.selection);
-            scopes.insert(scope.clone(), StoredScope { token, root_identity: row.root_identity });
+            scopes.insert(
+                scope.clone(),
+                StoredScope {
+                    token,
+                    root_identity: row.root_identity,
+                },
+            );
         }
         self.sessions.insert(source, Session { epoch, state });
         Ok(Ok(Opening { scopes }))
@@ -173,7 +202,11 @@ impl WriterThread {
                 }
                 Receipt::default()
             }
-            Work::BeginGeneration { scope, generation, root_identity } => {
+            Work::BeginGeneration {
+                scope,
+                generation,
+                root_identity,
+            } => {
                 state.scope(&scope).index.begin(generation, root_identity);
                 Receipt::default()
             }
@@ -198,10 +231,16 @@ impl WriterThread {
     fn apply_arrivals(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EngineError> {
         while let Some(cause) = transaction.take_arrival() {
             for rest in transaction.keys_after(Table::PendingByCause, &place::cause(&cause))? {
-                let Some((source, scope, key)) = place::split_waiting(&rest) else { continue };
-                let Some(session) = self.sessions.get_mut(&source) else { continue };
+                let Some((source, scope, key)) = place::split_waiting(&rest) else {
+                    continue;
+                };
+                let Some(session) = self.sessions.get_mut(&source) else {
+                    continue;
+                };
                 let place = place::row(&source, &scope, &key);
-                let Some(row) = transaction.get::<PendingRow>(Table::Pending, &place)? else { continue };
+                let Some(row) = transaction.get::<PendingRow>(Table::Pending, &place)? else {
+                    continue;
+                };
                 let mut late = std::mem::take(&mut session.state.late);
                 let mut application = Application {
                     transaction,

@@ -56,7 +56,11 @@ impl<'t> Transaction<'t> {
             meta::set_revision(self.tables, self.last)?;
             self.writes += 1;
         }
-        let finish = if self.writes == 0 { Finish::Abort } else { Finish::Commit };
+        let finish = if self.writes == 0 {
+            Finish::Abort
+        } else {
+            Finish::Commit
+        };
         Ok((finish, self.last))
     }
 
@@ -81,7 +85,10 @@ impl<'t> Transaction<'t> {
     }
 
     pub(crate) fn get<T: DeserializeOwned>(&self, table: Table, key: &[u8]) -> Result<Option<T>, EngineError> {
-        self.tables.get(table, key)?.map(|bytes| row::decode(table, &bytes)).transpose()
+        self.tables
+            .get(table, key)?
+            .map(|bytes| row::decode(table, &bytes))
+            .transpose()
     }
 
     pub(crate) fn get_bytes(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
@@ -150,7 +157,9 @@ impl<'t> Transaction<'t> {
     }
 
     fn flow(&mut self, source: &SourceName, group_kind: &GroupKind) -> &mut Flow {
-        self.flow_by_kind.entry((source.clone(), group_kind.clone())).or_default()
+        self.flow_by_kind
+            .entry((source.clone(), group_kind.clone()))
+            .or_default()
     }
 
     fn record_flow(&mut self, key: &[u8], flow: Flow) -> Result<(), EngineError> {

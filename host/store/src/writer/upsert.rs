@@ -1,7 +1,7 @@
 //! What becomes of an object that a source declares.
 
 use k1s_object::{Canonical, ContentHash, Document, Key, KindScope, agree_on, overlay};
-use k1s_sync_engine::decide::{Action, LocalState, Likeness, SourceState as Declared, decide};
+use k1s_sync_engine::decide::{Action, Likeness, LocalState, SourceState as Declared, decide};
 use k1s_sync_engine::event::Verdict;
 use k1s_sync_engine::inventory::Presence;
 use k1s_sync_engine::policy::{Denial, NamespaceCreation, Undeclared};
@@ -65,7 +65,12 @@ impl Application<'_, '_> {
         if let Some(problem) = self.duplicate(declaration, &key, row.as_ref()) {
             return Ok(Verdict::Error(problem));
         }
-        let resolved = Resolved { declaration, key, transform, row };
+        let resolved = Resolved {
+            declaration,
+            key,
+            transform,
+            row,
+        };
         if let Some(row) = &resolved.row
             && is_unchanged(row, declaration, transform)
         {
@@ -130,10 +135,21 @@ impl Application<'_, '_> {
     ) -> Result<Verdict, EngineError> {
         let value = parse(source.bytes())?;
         let current = self.transaction.current(&resolved.key)?;
-        let prepared = Prepared { resolved, api_version, source, value, current };
+        let prepared = Prepared {
+            resolved,
+            api_version,
+            source,
+            value,
+            current,
+        };
         let declared = prepared.declared();
         let local = self.local_state(&prepared)?;
-        let action = decide(self.source.policy.conflict, self.source.policy.adoption, declared, local);
+        let action = decide(
+            self.source.policy.conflict,
+            self.source.policy.adoption,
+            declared,
+            local,
+        );
         self.act(prepared, action, local)
     }
 
@@ -147,8 +163,16 @@ impl Application<'_, '_> {
     ) -> Result<Verdict, EngineError> {
         let source = Canonical::from_sorted(self.base(key, &row)?.to_string().into_bytes());
         let api_version = row.api_version.clone();
-        let declaration = Declaration { content_hash: row.content_hash, ..declaration.clone() };
-        let resolved = Resolved { declaration: &declaration, key: key.clone(), transform, row: Some(row) };
+        let declaration = Declaration {
+            content_hash: row.content_hash,
+            ..declaration.clone()
+        };
+        let resolved = Resolved {
+            declaration: &declaration,
+            key: key.clone(),
+            transform,
+            row: Some(row),
+        };
         self.conclude(resolved, api_version, source)
     }
 
@@ -160,7 +184,10 @@ impl Application<'_, '_> {
         match self.source.policy.namespace_creation {
             NamespaceCreation::Declared => Ok(Some(Deferral {
                 code: ProblemCode::NoNamespace,
-                message: format!("{key}: namespace {} does not exist; declare it, or set createNamespaces", key.namespace),
+                message: format!(
+                    "{key}: namespace {} does not exist; declare it, or set createNamespaces",
+                    key.namespace
+                ),
                 cause: Cause::Namespace(key.namespace.clone()),
             })),
             NamespaceCreation::Automatic => self.make_namespace(&key.namespace).map(|()| None),
@@ -187,25 +214,44 @@ impl Application<'_, '_> {
     }
 
     fn local_state(&mut self, prepared: &Prepared<'_>) -> Result<LocalState, EngineError> {
-        let Some(current) = &prepared.current else { return Ok(LocalState::Absent) };
+        let Some(current) = &prepared.current else {
+            return Ok(LocalState::Absent);
+        };
         if current.owner.as_ref().is_some_and(|owner| *owner != self.owner()) {
             return Ok(LocalState::OwnedByOther);
         }
-        let Some(live) = &current.live else { return Ok(LocalState::Absent) };
+        let Some(live) = &current.live else {
+            return Ok(LocalState::Absent);
+        };
         let row = prepared.resolved.row.as_ref().filter(|row| row.applied.uid == live.uid);
         match row {
             Some(row) if row.applied.revision == live.revision => Ok(LocalState::Untouched),
             Some(row) => {
-                let (base, applied) = (self.base(&prepared.resolved.key, row)?, self.value(row.applied.revision)?);
+                let (base, applied) = (
+                    self.base(&prepared.resolved.key, row)?,
+                    self.value(row.applied.revision)?,
+                );
                 let same = agree_on(&base, Some(&self.value(live.revision)?), Some(&applied));
-                Ok(if same { LocalState::Untouched } else { LocalState::Edited })
+                Ok(if same {
+                    LocalState::Untouched
+                } else {
+                    LocalState::Edited
+                })
             }
             None if live.origin == Origin::HostMade => Ok(LocalState::HostMade),
             // Handed over by its former owner.
             None if current.owner.is_some() => Ok(LocalState::Edited),
             None => {
-                let equal = agree_on(&prepared.value, Some(&self.value(live.revision)?), Some(&prepared.value));
-                Ok(LocalState::Unowned(if equal { Likeness::Equal } else { Likeness::Different }))
+                let equal = agree_on(
+                    &prepared.value,
+                    Some(&self.value(live.revision)?),
+                    Some(&prepared.value),
+                );
+                Ok(LocalState::Unowned(if equal {
+                    Likeness::Equal
+                } else {
+                    Likeness::Different
+                }))
             }
         }
     }
@@ -253,38 +299,66 @@ impl Application<'_, '_> {
         match prepared.live() {
             Some(live) => {
                 let body = Canonical::from_sorted(self.transaction.body(live.revision)?);
-                Ok(Outcome { body, before: Some(live.clone()) })
+                Ok(Outcome {
+                    body,
+                    before: Some(live.clone()),
+                })
             }
-            None => Ok(Outcome { body: prepared.source.clone(), before: None }),
+            None => Ok(Outcome {
+                body: prepared.source.clone(),
+                before: None,
+            }),
         }
     }
 
     /// Lays the declaration over the object that is there.
     fn laid_over(&self, prepared: &Prepared<'_>, local: LocalState) -> Result<Outcome, EngineError> {
         let Some(live) = prepared.live() else {
-            return Ok(Outcome { body: prepared.source.clone(), before: None });
+            return Ok(Outcome {
+                body: prepared.source.clone(),
+                before: None,
+            });
         };
         let row = prepared.resolved.row.as_ref().filter(|row| row.applied.uid == live.uid);
         let replaces = row.is_some_and(|row| row.base == BaseAt::Applied && row.applied.revision == live.revision);
         if replaces || self.source.policy.undeclared == Undeclared::Strip {
-            return Ok(Outcome { body: prepared.source.clone(), before: Some(live.clone()) });
+            return Ok(Outcome {
+                body: prepared.source.clone(),
+                before: Some(live.clone()),
+            });
         }
         // Across a version bump the old base speaks of other fields: only an untouched object can be compared with it.
-        let comparable = |row: &&InventoryRow| local == LocalState::Untouched || row.api_version == prepared.api_version;
-        let base = row.filter(comparable).map(|row| self.base(&prepared.resolved.key, row)).transpose()?;
+        let comparable =
+            |row: &&InventoryRow| local == LocalState::Untouched || row.api_version == prepared.api_version;
+        let base = row
+            .filter(comparable)
+            .map(|row| self.base(&prepared.resolved.key, row))
+            .transpose()?;
         let value = overlay(&self.value(live.revision)?, base.as_ref(), &prepared.value);
-        Ok(Outcome { body: Canonical::from_sorted(value.to_string().into_bytes()), before: Some(live.clone()) })
+        Ok(Outcome {
+            body: Canonical::from_sorted(value.to_string().into_bytes()),
+            before: Some(live.clone()),
+        })
     }
 
     /// Writes the object if its body differs, and the row that says what this source applied.
     fn settle(&mut self, prepared: Prepared<'_>, outcome: Outcome) -> Result<Verdict, EngineError> {
         let key = &prepared.resolved.key;
         let owner = Some(self.owner());
-        let differs = outcome.before.as_ref().is_none_or(|live| live.hash != outcome.body.hash());
+        let differs = outcome
+            .before
+            .as_ref()
+            .is_none_or(|live| live.hash != outcome.body.hash());
         let live = match outcome.before {
             Some(live) if !differs => {
-                let adopted = Live { origin: Origin::Written, ..live.clone() };
-                let row = CurrentRow { owner, live: Some(adopted.clone()) };
+                let adopted = Live {
+                    origin: Origin::Written,
+                    ..live.clone()
+                };
+                let row = CurrentRow {
+                    owner,
+                    live: Some(adopted.clone()),
+                };
                 if prepared.current.as_ref() != Some(&row) {
                     self.transaction.put(Table::Current, &key.encode(), &row)?;
                 }
@@ -302,7 +376,11 @@ impl Application<'_, '_> {
                 };
                 let written = self.transaction.write_object(self.world, write, before.as_ref())?;
                 self.remember(&prepared, &written, outcome.body.hash(), Change::Real)?;
-                return Ok(if before.is_some() { Verdict::Updated } else { Verdict::Created });
+                return Ok(if before.is_some() {
+                    Verdict::Updated
+                } else {
+                    Verdict::Created
+                });
             }
         };
         self.remember(&prepared, &live, outcome.body.hash(), Change::None)?;
@@ -316,11 +394,22 @@ impl Application<'_, '_> {
         result: ContentHash,
         change: Change,
     ) -> Result<(), EngineError> {
-        let Resolved { declaration, key, transform, row } = &prepared.resolved;
+        let Resolved {
+            declaration,
+            key,
+            transform,
+            row,
+        } = &prepared.resolved;
         let place = self.place(key);
-        let base = if result == prepared.source.hash() { BaseAt::Applied } else { BaseAt::Beside };
+        let base = if result == prepared.source.hash() {
+            BaseAt::Applied
+        } else {
+            BaseAt::Beside
+        };
         match (base, row.as_ref().map(|row| row.base)) {
-            (BaseAt::Beside, _) => self.transaction.put_bytes(Table::Bases, &place, prepared.source.bytes())?,
+            (BaseAt::Beside, _) => self
+                .transaction
+                .put_bytes(Table::Bases, &place, prepared.source.bytes())?,
             (BaseAt::Applied, Some(BaseAt::Beside)) => self.transaction.delete(Table::Bases, &place)?,
             (BaseAt::Applied, Some(BaseAt::Applied) | None) => {}
         }
@@ -336,8 +425,12 @@ impl Application<'_, '_> {
             base_hash: prepared.source.hash(),
             base,
             api_version: prepared.api_version.clone(),
-            applied: Applied { revision: live.revision, uid: live.uid },
+            applied: Applied {
+                revision: live.revision,
+                uid: live.uid,
+            },
             source_version: declaration.source_version.clone(),
+            source_type: self.source.policy.source_type.clone(),
             provenance: declaration.provenance.clone(),
             transform: *transform,
             selection: self.source.policy.selection,
@@ -368,7 +461,10 @@ impl Application<'_, '_> {
             && row.standing == Standing::Owned
             && row.transform == transform
         {
-            let declaration = Declaration { provenance: row.provenance.clone(), ..declaration.clone() };
+            let declaration = Declaration {
+                provenance: row.provenance.clone(),
+                ..declaration.clone()
+            };
             return match row.mark {
                 Mark::Clean => self.refresh(key, row, &declaration).map(|()| Some(Verdict::Unchanged)),
                 Mark::Written => self.reconsider(&declaration, key, row, transform).map(Some),
@@ -376,7 +472,9 @@ impl Application<'_, '_> {
         }
         let hash = self.hash(&unresolved);
         if self.scope_state().index.presence(hash) == Presence::Indexed
-            && let Some(pending) = self.transaction.get::<crate::row::PendingRow>(Table::Pending, &self.place(&unresolved))?
+            && let Some(pending) = self
+                .transaction
+                .get::<crate::row::PendingRow>(Table::Pending, &self.place(&unresolved))?
             && pending.source_version == declaration.source_version
         {
             return self.retry(pending).map(|(_, verdict)| Some(verdict));
@@ -418,7 +516,11 @@ fn read(declaration: &Declaration) -> Result<Document, String> {
     if document.key() == &declaration.key {
         Ok(document)
     } else {
-        Err(format!("the object says {}, the source says {}", document.key(), declaration.key))
+        Err(format!(
+            "the object says {}, the source says {}",
+            document.key(),
+            declaration.key
+        ))
     }
 }
 
@@ -432,7 +534,11 @@ fn no_kind(declaration: &Declaration) -> Deferral {
 }
 
 fn invalid(message: String) -> Deferral {
-    Deferral { code: ProblemCode::DataInvalid, message, cause: Cause::Content }
+    Deferral {
+        code: ProblemCode::DataInvalid,
+        message,
+        cause: Cause::Content,
+    }
 }
 
 fn denied(denial: Denial, key: &Key) -> Deferral {
@@ -441,7 +547,11 @@ fn denied(denial: Denial, key: &Key) -> Deferral {
         Denial::Kind => format!("{key}: the source's `kinds` do not allow {}", key.group_kind),
         Denial::Namespace => format!("{key}: the source's `namespaces` do not allow {}", key.namespace),
     };
-    Deferral { code: ProblemCode::KindNotAllowed, message, cause: Cause::Content }
+    Deferral {
+        code: ProblemCode::KindNotAllowed,
+        message,
+        cause: Cause::Content,
+    }
 }
 
 fn in_the_way(key: &Key) -> Deferral {
@@ -457,9 +567,16 @@ fn claimed(prepared: &Prepared<'_>, me: &crate::row::Owner) -> Deferral {
     let owner = prepared.current.as_ref().and_then(|current| current.owner.as_ref());
     let same_source = owner.is_some_and(|owner| owner.source == me.source);
     let (code, whose) = match owner {
-        Some(owner) if same_source => (ProblemCode::DuplicateKey, format!("scope {} of this source", owner.scope)),
+        Some(owner) if same_source => (
+            ProblemCode::DuplicateKey,
+            format!("scope {} of this source", owner.scope),
+        ),
         Some(owner) => (ProblemCode::OwnershipConflict, format!("source {}", owner.source)),
         None => (ProblemCode::OwnershipConflict, "another source".to_owned()),
     };
-    Deferral { code, message: format!("{key} belongs to {whose}"), cause: Cause::Object(key.clone()) }
+    Deferral {
+        code,
+        message: format!("{key} belongs to {whose}"),
+        cause: Cause::Object(key.clone()),
+    }
 }

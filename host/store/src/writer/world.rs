@@ -24,14 +24,22 @@ pub(crate) struct World {
 impl World {
     /// Loads what the store holds.
     pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
-        let mut world = Self { kinds: KindTable::builtin(), namespaces: BTreeSet::new(), seed };
+        let mut world = Self {
+            kinds: KindTable::builtin(),
+            namespaces: BTreeSet::new(),
+            seed,
+        };
         for bytes in values(tables, Table::Kinds, &[])? {
-            world.kinds.define(row::decode(Table::Kinds, &bytes.1)?, KindOrigin::Source);
+            world
+                .kinds
+                .define(row::decode(Table::Kinds, &bytes.1)?, KindOrigin::Source);
         }
         for (key, current) in values(tables, Table::Current, &Key::prefix(&definition_kind(), None))? {
             let current: CurrentRow = row::decode(Table::Current, &current)?;
             let Some(live) = current.live else { continue };
-            let version = tables.get(Table::Versions, &place::version(live.revision))?.unwrap_or_default();
+            let version = tables
+                .get(Table::Versions, &place::version(live.revision))?
+                .unwrap_or_default();
             let key = Key::decode(&key).map_err(|error| EngineError::Row {
                 table: Table::Current.name(),
                 detail: error.to_string(),

@@ -1,5 +1,8 @@
 //! What every storage engine does, and what an engine on a file does beyond that.
 
+mod crash;
+mod damage;
+mod file;
 mod model;
 mod subject;
 mod suite;

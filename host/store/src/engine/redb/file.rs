@@ -35,13 +35,10 @@ pub(super) fn open_or_create(path: &Path, options: RedbOptions) -> Result<Databa
 pub(super) fn open_existing(path: &Path, options: RedbOptions) -> Result<Database, EngineError> {
     let io = |source| failure::from_io(path, source);
     let file = OpenOptions::new().read(true).write(true).open(path).map_err(io)?;
-    let metadata = file.metadata().map_err(io)?;
-    if metadata.len() == 0 {
+    if file.metadata().map_err(io)?.len() == 0 {
         return Err(failure::corrupt(path, "it is empty"));
     }
-    if metadata.permissions().mode() & 0o777 != FILE_MODE {
-        file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(io)?;
-    }
+    restrict(path, &file)?;
     let database = start(path, file, options)?;
     add_tables(path, &database)?;
     Ok(database)
@@ -72,11 +69,14 @@ fn create(path: &Path, options: RedbOptions) -> Result<Database, EngineError> {
         Err(TryLockError::WouldBlock) => return Err(EngineError::Locked { path: path.into() }),
         Err(TryLockError::Error(source)) => return Err(io(source)),
     }
-    // Whoever held the lock before may have given the file its name.
+    // Whoever held the lock before gave the file its name; nobody fills another one then.
     if path.try_exists().map_err(io)? {
-        drop(file);
-        return open_existing(path, options);
+        match fs::remove_file(&unfinished) {
+            Err(source) if source.kind() != io::ErrorKind::NotFound => return Err(io(source)),
+            Ok(()) | Err(_) => return open_existing(path, options),
+        }
     }
+    restrict(&unfinished, &file)?;
     // What an interrupted attempt left holds nothing.
     file.set_len(0).map_err(io)?;
     let database = start(&unfinished, file, options)?;
@@ -86,6 +86,15 @@ fn create(path: &Path, options: RedbOptions) -> Result<Database, EngineError> {
         .and_then(|directory| directory.sync_all())
         .map_err(|source| failure::from_io(directory, source))?;
     Ok(database)
+}
+
+/// Takes a file from everyone but its owner.
+fn restrict(path: &Path, file: &File) -> Result<(), EngineError> {
+    let io = |source| failure::from_io(path, source);
+    if file.metadata().map_err(io)?.permissions().mode() & 0o777 == FILE_MODE {
+        return Ok(());
+    }
+    file.set_permissions(Permissions::from_mode(FILE_MODE)).map_err(io)
 }
 
 fn unfinished(path: &Path) -> PathBuf {

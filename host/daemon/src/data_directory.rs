@@ -1,0 +1,125 @@
+//! The data directory: one store, held by one process.
+
+use std::io;
+use std::os::unix::fs::DirBuilderExt as _;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use k1s_object::InstanceId;
+use k1s_store::clock::{Clock as _, SystemClock};
+use k1s_store::engine::{Engine, EngineError, MemoryEngine, RedbEngine, RedbOptions};
+use k1s_store::{OpenOptions, Store, StoreError};
+use thiserror::Error;
+
+use crate::cli::StoreFlags;
+use crate::config::{Directories, NoDataDirectory};
+
+/// The file of the store in the data directory.
+const STORE_FILE: &str = "store.redb";
+
+/// Where a store is kept.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Place {
+    /// In a file of this directory.
+    Directory(PathBuf),
+    /// In memory; files of the run itself go below this directory.
+    Memory(PathBuf),
+}
+
+/// Why a store cannot be opened.
+#[derive(Debug, Error)]
+pub(crate) enum OpenError {
+    #[error(transparent)]
+    NoPlace(#[from] NoDataDirectory),
+    #[error("{}: {source}", path.display())]
+    Directory {
+        path: PathBuf,
+        #[source]
+        source: io::Error,
+    },
+    #[error("there is no store in {}; run a source into it first", path.display())]
+    NoStore { path: PathBuf },
+    #[error(transparent)]
+    Engine(#[from] EngineError),
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+impl Place {
+    /// Chooses the place that the flags ask for.
+    pub(crate) fn choose(flags: &StoreFlags, directories: &Directories) -> Result<Self, OpenError> {
+        let directory = match &flags.data_dir {
+            Some(directory) => directory.clone(),
+            None => directories.data_directory()?,
+        };
+        let absolute = std::path::absolute(&directory);
+        let directory = absolute.map_err(|source| OpenError::Directory {
+            path: directory,
+            source,
+        })?;
+        Ok(if flags.ephemeral {
+            Self::Memory(directory)
+        } else {
+            Self::Directory(directory)
+        })
+    }
+
+    /// The directory for files of the run itself.
+    pub(crate) fn directory(&self) -> &Path {
+        match self {
+            Self::Directory(directory) | Self::Memory(directory) => directory,
+        }
+    }
+
+    /// How the place is shown to a user.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::Directory(directory) => format!("{} (redb", directory.display()),
+            Self::Memory(_) => "in memory (".to_owned() + "ephemeral",
+        }
+    }
+
+    /// Opens the store, making it if there is none.
+    pub(crate) fn open(&self, instance_id: Option<InstanceId>) -> Result<Store, OpenError> {
+        let engine: Arc<dyn Engine> = match self {
+            Self::Memory(_) => Arc::new(MemoryEngine::new()),
+            Self::Directory(directory) => {
+                make_private(directory)?;
+                Arc::new(RedbEngine::open(&directory.join(STORE_FILE), RedbOptions::default())?)
+            }
+        };
+        Ok(Store::open(engine, options(instance_id))?)
+    }
+
+    /// Opens a store that must be there.
+    pub(crate) fn open_existing(&self) -> Result<Store, OpenError> {
+        let directory = self.directory();
+        if directory.join(STORE_FILE).exists() {
+            self.open(None)
+        } else {
+            Err(OpenError::NoStore {
+                path: directory.to_owned(),
+            })
+        }
+    }
+}
+
+/// Makes a directory that only its owner may enter.
+pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {
+    let made = std::fs::DirBuilder::new().recursive(true).mode(0o700).create(directory);
+    made.map_err(|source| OpenError::Directory {
+        path: directory.to_owned(),
+        source,
+    })
+}
+
+fn options(instance_id: Option<InstanceId>) -> OpenOptions {
+    let hostname = rustix::system::uname().nodename().to_string_lossy().into_owned();
+    let (random, _) = uuid::Uuid::new_v4().as_u64_pair();
+    let random = u32::try_from(random & 0x7fff_ffff).unwrap_or_default();
+    OpenOptions {
+        instance_id,
+        new_instance_id: InstanceId::generate(&hostname, SystemClock.now(), random),
+        clock: Arc::new(SystemClock),
+    }
+}

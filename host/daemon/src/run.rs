@@ -1,0 +1,215 @@
+//! `run`: the composition root of the daemon.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use k1s_process::{
+    RuntimeDirectory, RuntimeDirectoryError, SpawnError, Spawner, StopBudget, SweepReport, runtime_base,
+};
+use k1s_store::Store;
+use k1s_sync_engine::message::Mode;
+use thiserror::Error;
+use tokio::signal::unix::{Signal, SignalKind, signal};
+
+use crate::cli::{ConfigFlags, Outcome, RunArguments, SourceFlags};
+use crate::clock::HostClock;
+use crate::config::{ConfigError, Configuration, Directories, Inputs, LogLevel, PluginSearch, SourceSettings, load};
+use crate::console::{Console, described, line};
+use crate::data_directory::{OpenError, Place, make_private};
+use crate::source::{Ending, Host, What};
+use crate::supervisor::{Happening, Supervisor};
+
+/// Why the daemon could not start, or could not go on.
+#[derive(Debug, Error)]
+pub(crate) enum RunError {
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    #[error("no source is configured: name one with --plugin, or a configuration with -f")]
+    NoSource,
+    #[error("the working directory cannot be told: {0}")]
+    WorkingDirectory(#[source] std::io::Error),
+    #[error(transparent)]
+    Open(#[from] OpenError),
+    #[error(transparent)]
+    RuntimeDirectory(#[from] RuntimeDirectoryError),
+    #[error(transparent)]
+    Spawner(#[from] SpawnError),
+    #[error(transparent)]
+    Name(#[from] k1s_object::NameError),
+    #[error("signals cannot be watched: {0}")]
+    Signals(#[source] std::io::Error),
+    #[error(transparent)]
+    Store(#[from] k1s_store::StoreError),
+}
+
+/// Runs the daemon until its work is done or it is told to stop.
+pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
+    let working_directory = std::env::current_dir().map_err(RunError::WorkingDirectory)?;
+    let id = arguments.instance_id.as_ref();
+    let configuration = configure(
+        &arguments.source,
+        &arguments.config,
+        id,
+        arguments.log_level,
+        &working_directory,
+    )?;
+    if configuration.sources.is_empty() {
+        return Err(RunError::NoSource);
+    }
+    let place = Place::choose(&arguments.store, &directories())?;
+    let store = place.open(configuration.instance_id.clone())?;
+    let revision = store.reader().revision();
+    line(&format!(
+        "k1s-sync-host {} · store {}, revision {revision})",
+        env!("CARGO_PKG_VERSION"),
+        place.describe()
+    ));
+    let mode = if arguments.once { Mode::Once } else { Mode::Full };
+    let sources = configuration.sources;
+    let console = Console::new(working_directory);
+    let outcome = supervise(&store, place.directory(), sources, mode, &console).await?;
+    store.close()?;
+    Ok(outcome)
+}
+
+/// Reads the configuration that flags and environment name.
+pub(crate) fn configure(
+    sources: &SourceFlags,
+    files: &ConfigFlags,
+    instance_id: Option<&k1s_object::InstanceId>,
+    log_level: Option<LogLevel>,
+    working_directory: &Path,
+) -> Result<Configuration, ConfigError> {
+    load(&Inputs {
+        files: &files.files,
+        sources: &sources.sources,
+        instance_id,
+        log_level,
+        working_directory,
+        plugins: &plugin_search(files.plugins_dir.clone()),
+    })
+}
+
+/// Where plugins are looked for: the directory asked for first, then the usual ones, then beside the host.
+pub(crate) fn plugin_search(asked: Option<PathBuf>) -> PluginSearch {
+    let usual = directories().plugin_directories();
+    let asked = asked.and_then(|directory| std::path::absolute(directory).ok());
+    let beside = std::env::current_exe()
+        .ok()
+        .and_then(|program| program.parent().map(Path::to_owned));
+    PluginSearch::new(asked.into_iter().chain(usual).collect(), beside)
+}
+
+/// The directories that the environment tells.
+pub(crate) fn directories() -> Directories {
+    Directories::from_environment(|name| std::env::var_os(name))
+}
+
+/// Runs sources over a store until they are done or a signal comes; shows what they say.
+pub(crate) async fn supervise(
+    store: &Store,
+    directory: &Path,
+    sources: Vec<SourceSettings>,
+    mode: Mode,
+    console: &Console,
+) -> Result<Outcome, RunError> {
+    let host = host(store, directory)?;
+    let mut signals = Signals::watch()?;
+    let mut supervisor = Supervisor::start(&host, sources, mode);
+    // The actors hold what they need; the writer must not outlive them for this.
+    let budget = host.stop;
+    drop(host);
+    let mut outcome = Outcome::Done;
+    loop {
+        let happening = tokio::select! {
+            happening = supervisor.next() => happening,
+            () = signals.next() => {
+                supervisor.stop(budget.drain);
+                continue;
+            }
+        };
+        match happening {
+            Happening::Notice(notice) => {
+                console.show(&notice);
+                outcome = outcome.max(judged(&notice.what));
+            }
+            Happening::Ended(_, Ok(Ending::Stopped | Ending::Finished)) => {}
+            Happening::Ended(name, Ok(Ending::GaveUp(problem))) => {
+                tracing::debug!(source = %name, "gave up: {}", described(&problem));
+                outcome = Outcome::Failed;
+            }
+            Happening::Ended(_, Err(error)) => return Err(error.into()),
+            Happening::Died(error) => {
+                tracing::error!("a source's task died: {error}");
+                outcome = Outcome::Failed;
+            }
+            Happening::AllEnded => {
+                return Ok(if mode == Mode::Once { outcome } else { Outcome::Done });
+            }
+        }
+    }
+}
+
+/// What a notice means for the exit code of a run that ends by itself.
+fn judged(what: &What) -> Outcome {
+    match what {
+        What::Pass(summary) if !summary.is_clean() => Outcome::Partial,
+        What::Pass(_)
+        | What::State(_)
+        | What::CircuitClosed
+        | What::Progress(_)
+        | What::Problem(_)
+        | What::Events(_) => Outcome::Done,
+    }
+}
+
+fn host(store: &Store, directory: &Path) -> Result<Host, RunError> {
+    make_private(directory)?;
+    let base = runtime_base(std::env::var_os("XDG_RUNTIME_DIR").as_deref(), directory);
+    let runtime_directory = RuntimeDirectory::open(&base)?;
+    report_sweep(&runtime_directory.sweep());
+    Ok(Host {
+        instance_id: store.instance_id().clone(),
+        spawner: Spawner::start()?,
+        runtime_directory: Arc::new(runtime_directory),
+        reader: store.reader().clone(),
+        writer: store.writer().clone(),
+        clock: HostClock::start(),
+        stop: StopBudget::default(),
+    })
+}
+
+fn report_sweep(report: &SweepReport) {
+    for killed in &report.killed {
+        tracing::warn!("killed a plugin that an earlier host had left: {killed:?}");
+    }
+    for unswept in &report.unswept {
+        tracing::warn!("what an earlier host left could not be removed: {unswept:?}");
+    }
+}
+
+/// The signals that mean stop.
+struct Signals {
+    interrupt: Signal,
+    terminate: Signal,
+    hangup: Signal,
+}
+
+impl Signals {
+    fn watch() -> Result<Self, RunError> {
+        let watch = |kind| signal(kind).map_err(RunError::Signals);
+        Ok(Self {
+            interrupt: watch(SignalKind::interrupt())?,
+            terminate: watch(SignalKind::terminate())?,
+            hangup: watch(SignalKind::hangup())?,
+        })
+    }
+
+    async fn next(&mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+            _ = self.hangup.recv() => {}
+        }
+    }
+}

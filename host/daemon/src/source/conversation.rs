@@ -1,0 +1,273 @@
+//! Drives the engine's session over the stream: each arm of the loop only builds an input.
+
+use std::collections::VecDeque;
+use std::pin::Pin;
+
+use futures_util::StreamExt as _;
+use futures_util::stream::FuturesUnordered;
+use k1s_process::OutputReceiver;
+use k1s_source_proto::v1;
+use k1s_source_proto::v1::source_client::SourceClient;
+use k1s_store::StoreError;
+use k1s_store::writer::Ticket;
+use k1s_sync_engine::id::{Generation, ScopeId};
+use k1s_sync_engine::message::{Mode, SyncReason};
+use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::session::{Command, EndCause, Report, Session};
+use k1s_sync_engine::work::{Receipt, Work};
+use tokio::sync::mpsc;
+use tonic::transport::Channel;
+
+use super::actor::Steer;
+use super::logs;
+use super::notice::{Notice, What};
+use super::pass::{Pass, Progress};
+use super::run::{Incoming, Run};
+use crate::transport::{Connections, Inbound, host_message, source_message, sync_reason};
+
+/// What came of a call beside the stream.
+enum Answer {
+    Sync(ScopeId, Generation),
+    Stopping,
+    Failed(Problem),
+}
+
+type Call = Pin<Box<dyn Future<Output = Answer> + Send>>;
+
+/// One session over one stream.
+pub(super) struct Conversation<'a> {
+    run: &'a Run<'a>,
+    session: Session,
+    control: SourceClient<Channel>,
+    outgoing: mpsc::Sender<v1::HostMessage>,
+    tickets: VecDeque<Ticket<Receipt>>,
+    calls: FuturesUnordered<Call>,
+    pass: Pass,
+}
+
+impl<'a> Conversation<'a> {
+    pub(super) fn new(
+        run: &'a Run<'a>,
+        session: Session,
+        connections: &Connections,
+        outgoing: mpsc::Sender<v1::HostMessage>,
+    ) -> Self {
+        Self {
+            run,
+            session,
+            control: connections.control.clone(),
+            outgoing,
+            tickets: VecDeque::new(),
+            calls: FuturesUnordered::new(),
+            pass: Pass::default(),
+        }
+    }
+
+    /// Goes on until the session ends.
+    pub(super) async fn converse(mut self, mut incoming: Incoming, output: &mut OutputReceiver) -> EndCause {
+        let mut steer = self.run.steer.clone();
+        let clock = &self.run.host.clock;
+        loop {
+            if let Some(cause) = self.obey().await {
+                return self.conclude(cause).await;
+            }
+            let timeout = self.session.next_timeout();
+            let stepped = tokio::select! {
+                biased;
+                Ok(()) = steer.changed() => {
+                    let order = *steer.borrow_and_update();
+                    self.steered(order)
+                }
+                receipt = oldest(&mut self.tickets), if !self.tickets.is_empty() => self.committed(receipt).await,
+                Some(answer) = self.calls.next(), if !self.calls.is_empty() => self.answered(answer),
+                message = incoming.message(), if self.session.wants_messages() => self.received(message),
+                Some(line) = output.recv() => {
+                    logs::line(&self.run.settings.name, &line);
+                    Ok(())
+                }
+                () = clock.reach(timeout) => {
+                    self.session.handle_timeout(clock.moment());
+                    Ok(())
+                }
+            };
+            if let Err(cause) = stepped {
+                return self.conclude(cause).await;
+            }
+        }
+    }
+
+    /// Carries out what the session asks for; returns the cause when it is over.
+    async fn obey(&mut self) -> Option<EndCause> {
+        while let Some(command) = self.session.next_command() {
+            match command {
+                Command::Submit(work) => {
+                    if let Err(error) = self.submit(work).await {
+                        return Some(store_failed(&error));
+                    }
+                }
+                // A stream that has ended is noticed by whoever reads it.
+                Command::Send(message) => drop(self.outgoing.send(host_message(message)).await),
+                Command::RequestSync { scope, reason } => self.calls.push(sync(self.control.clone(), scope, reason)),
+                Command::Report(report) => self.tell(report).await,
+                Command::End(cause) => return Some(cause),
+            }
+        }
+        None
+    }
+
+    async fn submit(&mut self, work: Work) -> Result<(), StoreError> {
+        let Run {
+            host, settings, epoch, ..
+        } = self.run;
+        if let Work::BeginGeneration { .. } = work {
+            self.pass.begin_listing(host.clock.moment());
+        }
+        self.tickets
+            .push_back(host.writer.submit(settings.name.clone(), *epoch, work).await?);
+        Ok(())
+    }
+
+    async fn committed(&mut self, receipt: Result<Receipt, StoreError>) -> Result<(), EndCause> {
+        self.tickets.pop_front();
+        let receipt = receipt.map_err(|error| store_failed(&error))?;
+        let in_pass = self.pass.is_open();
+        if in_pass {
+            if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
+                self.finish_pass().await;
+            }
+        } else if !receipt.events.is_empty() {
+            self.notify(What::Events(receipt.events.clone())).await;
+        }
+        self.session.handle_committed(receipt, self.run.host.clock.moment());
+        Ok(())
+    }
+
+    fn received(&mut self, message: Result<Option<v1::SourceMessage>, tonic::Status>) -> Result<(), EndCause> {
+        match message {
+            Ok(Some(message)) => {
+                self.understood(source_message(message).map_err(|error| EndCause::Violation(error.into()))?)
+            }
+            Ok(None) => self.session.handle_stream_end(),
+            Err(status) => {
+                tracing::debug!(source = %self.run.settings.name, "the stream ended: {status}");
+                self.session.handle_stream_end();
+            }
+        }
+        Ok(())
+    }
+
+    fn understood(&mut self, message: Inbound) {
+        match message {
+            Inbound::Session(message) => self.session.handle_message(message, self.run.host.clock.moment()),
+            Inbound::Log(log) => logs::record(&self.run.settings.name, &log),
+            Inbound::Redact(_) | Inbound::Metric(_) => {}
+        }
+    }
+
+    fn answered(&mut self, answer: Answer) -> Result<(), EndCause> {
+        match answer {
+            Answer::Sync(scope, generation) => self.session.handle_sync_answer(&scope, generation),
+            Answer::Stopping => {}
+            Answer::Failed(problem) => return Err(EndCause::Ended(problem)),
+        }
+        Ok(())
+    }
+
+    fn steered(&mut self, order: Steer) -> Result<(), EndCause> {
+        match order {
+            Steer::Go => {}
+            Steer::Drain { deadline } => {
+                self.session.handle_stop(deadline);
+                let left = deadline.since(self.run.host.clock.moment());
+                self.calls.push(stop(self.control.clone(), left));
+            }
+            Steer::Kill => {
+                return Err(EndCause::Ended(Problem::with_source(
+                    ProblemCode::Timeout,
+                    "the source was killed",
+                )));
+            }
+        }
+        Ok(())
+    }
+
+    /// Waits for what was handed to the writer, so that the summary speaks of all of it.
+    async fn conclude(mut self, cause: EndCause) -> EndCause {
+        while !self.tickets.is_empty() {
+            let receipt = oldest(&mut self.tickets).await;
+            self.tickets.pop_front();
+            if let Ok(receipt) = receipt {
+                self.pass.take(&receipt);
+            }
+        }
+        if self.run.mode == Mode::Once && cause == EndCause::Finished {
+            self.finish_pass().await;
+        }
+        cause
+    }
+
+    async fn finish_pass(&mut self) {
+        let Run { host, settings, .. } = self.run;
+        match self.pass.finish(&host.reader, &settings.name, host.clock.moment()) {
+            Ok(summary) => self.notify(What::Pass(summary)).await,
+            Err(error) => tracing::error!(source = %settings.name, "{error}"),
+        }
+    }
+
+    async fn tell(&mut self, report: Report) {
+        match report {
+            // The summary of the pass says it.
+            Report::Live(_) | Report::GenerationClosed(_) => {}
+            Report::Progress(progress) => self.notify(What::Progress(progress)).await,
+            Report::Problem(problem) => self.notify(What::Problem(problem)).await,
+        }
+    }
+
+    async fn notify(&mut self, what: What) {
+        let notice = Notice {
+            source: self.run.settings.name.clone(),
+            what,
+        };
+        drop(self.run.notices.send(notice).await);
+    }
+}
+
+/// The answer to the oldest work; cancelling it loses nothing.
+async fn oldest(tickets: &mut VecDeque<Ticket<Receipt>>) -> Result<Receipt, StoreError> {
+    match tickets.front_mut() {
+        Some(ticket) => ticket.redeem().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn sync(mut control: SourceClient<Channel>, scope: ScopeId, reason: SyncReason) -> Call {
+    Box::pin(async move {
+        let request = v1::SyncRequest {
+            scope: scope.as_str().to_owned(),
+            reason: sync_reason(reason).into(),
+        };
+        match control.sync(request).await {
+            Ok(answer) => Answer::Sync(scope, Generation::new(answer.into_inner().generation)),
+            Err(status) => Answer::Failed(Problem::with_source(
+                ProblemCode::Crashed,
+                format!("Sync failed: {}: {}", status.code(), status.message()),
+            )),
+        }
+    })
+}
+
+fn stop(mut control: SourceClient<Channel>, left: std::time::Duration) -> Call {
+    Box::pin(async move {
+        let deadline_ms = u64::try_from(left.as_millis()).unwrap_or(u64::MAX);
+        // A plugin that does not answer is ended by the session's deadline.
+        drop(control.stop(v1::StopRequest { deadline_ms }).await);
+        Answer::Stopping
+    })
+}
+
+fn store_failed(error: &StoreError) -> EndCause {
+    EndCause::Ended(Problem::with_source(
+        ProblemCode::Unavailable,
+        format!("the store: {error}"),
+    ))
+}

@@ -1,0 +1,64 @@
+//! What a source tells whoever watches the daemon.
+
+use std::time::Duration;
+
+use k1s_sync_engine::event::{SyncEvent, Tally};
+use k1s_sync_engine::id::SourceName;
+use k1s_sync_engine::lifecycle::State;
+use k1s_sync_engine::message::Progress;
+use k1s_sync_engine::problem::Problem;
+use k1s_sync_engine::work::{HeldPruneId, HoldReason};
+
+/// Something that happened to a source.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Notice {
+    pub(crate) source: SourceName,
+    pub(crate) what: What,
+}
+
+/// What happened.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) enum What {
+    /// It is in another state.
+    State(State),
+    /// Its circuit closed.
+    CircuitClosed,
+    /// A listing goes on.
+    Progress(Progress),
+    /// Something went wrong outside any event.
+    Problem(Problem),
+    /// Objects changed, or could not, outside a listing.
+    Events(Vec<SyncEvent>),
+    /// A listing of everything it has ended, and is durable.
+    Pass(PassSummary),
+}
+
+/// What a listing of everything a source has led to.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct PassSummary {
+    /// Verdicts, counted; `pending` is what still waits.
+    pub(crate) tally: Tally,
+    /// What could not be read or applied, in order, at most [`super::pass::MAX_FAILURES`].
+    pub(crate) failures: Vec<SyncEvent>,
+    /// Held deletes.
+    pub(crate) held: Vec<Held>,
+    /// Why the listing proves nothing, if so.
+    pub(crate) incomplete: Option<Problem>,
+    /// How long it took.
+    pub(crate) elapsed: Duration,
+}
+
+impl PassSummary {
+    /// Whether everything the source has was read and applied, and nothing waits for a person.
+    pub(crate) fn is_clean(&self) -> bool {
+        self.tally.failed == 0 && self.tally.pending == 0 && self.held.is_empty() && self.incomplete.is_none()
+    }
+}
+
+/// Deletes that a guard holds.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Held {
+    pub(crate) id: HeldPruneId,
+    pub(crate) rows: u64,
+    pub(crate) reason: HoldReason,
+}

@@ -1,0 +1,102 @@
+//! The host's first words of a session: how it begins, what the host holds, where to go on.
+
+use std::collections::BTreeSet;
+
+use k1s_source_proto::limits::KNOWN_ENTRIES;
+use k1s_source_proto::v1;
+use k1s_store::writer::Opening;
+use k1s_store::{Reader, StoreError};
+use k1s_sync_engine::id::{ScopeId, SourceName};
+use k1s_sync_engine::message::{HostMessage, KnownObject, Mode, More};
+use k1s_sync_engine::session::Capability;
+use tokio::sync::mpsc;
+
+use crate::transport::host_message;
+
+/// What the opening says, apart from the inventory.
+#[derive(Debug)]
+pub(super) struct Plan {
+    pub(super) mode: Mode,
+    /// Scopes that go on from a token.
+    pub(super) resumed: BTreeSet<ScopeId>,
+}
+
+/// Decides how to begin: from tokens, if there are any and the source can.
+pub(super) fn plan(opening: &Opening, capabilities: &BTreeSet<Capability>, wanted: Mode) -> Plan {
+    let tokens = opening.scopes.iter().filter(|(_, stored)| stored.token.is_some());
+    let resumed: BTreeSet<ScopeId> = tokens.map(|(scope, _)| scope.clone()).collect();
+    let resumes = wanted == Mode::Full && capabilities.contains(&Capability::Resume) && !resumed.is_empty();
+    if resumes {
+        Plan {
+            mode: Mode::Resume,
+            resumed,
+        }
+    } else {
+        Plan {
+            mode: wanted,
+            resumed: BTreeSet::new(),
+        }
+    }
+}
+
+/// Sends the opening; waits where the plugin reads slowly.
+pub(super) async fn send(
+    plan: &Plan,
+    opening: &Opening,
+    capabilities: &BTreeSet<Capability>,
+    reader: &Reader,
+    source: &SourceName,
+    stream: &mpsc::Sender<v1::HostMessage>,
+) -> Result<(), StoreError> {
+    tell(stream, HostMessage::Begin(plan.mode)).await;
+    if capabilities.contains(&Capability::NeedsKnown) {
+        for scope in opening.scopes.keys() {
+            let mut known = Vec::new();
+            reader.known(source, scope, &mut |object| known.push(object))?;
+            tell_known(stream, scope, known).await;
+        }
+    }
+    for (scope, stored) in &opening.scopes {
+        if let Some(token) = stored.token.clone().filter(|_| plan.resumed.contains(scope)) {
+            tell(
+                stream,
+                HostMessage::Resume {
+                    scope: scope.clone(),
+                    token,
+                },
+            )
+            .await;
+        }
+    }
+    tell(stream, HostMessage::Ready).await;
+    Ok(())
+}
+
+async fn tell_known(stream: &mpsc::Sender<v1::HostMessage>, scope: &ScopeId, known: Vec<KnownObject>) {
+    let mut rest = known.into_iter().peekable();
+    loop {
+        let objects: Vec<KnownObject> = rest.by_ref().take(KNOWN_ENTRIES).collect();
+        let more = if rest.peek().is_some() {
+            More::Follows
+        } else {
+            More::Last
+        };
+        tell(
+            stream,
+            HostMessage::Known {
+                scope: scope.clone(),
+                objects,
+                more,
+            },
+        )
+        .await;
+        if more == More::Last {
+            return;
+        }
+    }
+}
+
+/// A stream that has ended is noticed by whoever reads it.
+async fn tell(stream: &mpsc::Sender<v1::HostMessage>, message: HostMessage) {
+    drop(stream.send(host_message(message)).await);
+}

@@ -1,0 +1,185 @@
+//! One run of a source: from the launch of its process until that is reaped.
+
+use std::time::Duration;
+
+use k1s_source_proto::v1;
+use k1s_sync_engine::id::Epoch;
+use k1s_sync_engine::message::Mode;
+use k1s_sync_engine::policy::SourcePolicy;
+use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::session::{self, Capability, EndCause, Session};
+use tokio::sync::{mpsc, watch};
+use tokio_stream::wrappers::ReceiverStream;
+
+use super::actor::{Host, Steer};
+use super::conversation::Conversation;
+use super::launch::{self, Process, Ready};
+use super::notice::{Notice, What};
+use super::opening;
+use crate::config::{Activation, DEFAULT_INTERVAL, SourceSettings};
+
+/// Messages of the host that may wait for the plugin to read.
+const OUTGOING: usize = 64;
+
+/// How a run ended; the process is reaped.
+#[derive(Debug)]
+pub(super) enum RunEnd {
+    /// No session came about.
+    Failed(Problem),
+    /// The session ended.
+    Ended(EndCause),
+}
+
+/// What a run needs beside the host.
+pub(super) struct Run<'a> {
+    pub(super) host: &'a Host,
+    pub(super) settings: &'a SourceSettings,
+    pub(super) epoch: Epoch,
+    pub(super) mode: Mode,
+    pub(super) notices: &'a mpsc::Sender<Notice>,
+    /// Told once, when the session is open.
+    pub(super) launched: mpsc::Sender<Epoch>,
+    pub(super) steer: watch::Receiver<Steer>,
+}
+
+impl Run<'_> {
+    /// Runs to the end.
+    pub(super) async fn run(mut self) -> RunEnd {
+        let Activation::Enabled(plugin) = &self.settings.activation else {
+            return RunEnd::Failed(Problem::with_source(
+                ProblemCode::Internal,
+                "a disabled source was launched",
+            ));
+        };
+        let mut process = match launch::spawn(self.host, plugin).await {
+            Ok(process) => process,
+            Err(problem) => return RunEnd::Failed(problem),
+        };
+        let end = self.with(&mut process).await;
+        self.reap(process, end).await
+    }
+
+    async fn with(&mut self, process: &mut Process) -> RunEnd {
+        let mut steer = self.steer.clone();
+        let prepared = tokio::select! {
+            prepared = launch::prepare(self.host, self.settings, process, self.epoch) => prepared,
+            // Nothing has been said yet that could be lost.
+            _ = steer.wait_for(|steer| *steer != Steer::Go) => return RunEnd::Ended(EndCause::Drained),
+        };
+        match prepared {
+            Ok(ready) => self.converse(process, ready).await,
+            Err(problem) => RunEnd::Failed(problem),
+        }
+    }
+
+    async fn converse(&mut self, process: &mut Process, ready: Ready) -> RunEnd {
+        let name = &self.settings.name;
+        let unavailable = |error: k1s_store::StoreError| {
+            Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
+        };
+        let policy = SourcePolicy {
+            selection: ready.selection,
+            source_type: ready.source_type.clone().into(),
+            ..self.settings.policy.clone()
+        };
+        let opened = match self.host.writer.open_session(name.clone(), self.epoch, policy).await {
+            Ok(opened) => opened,
+            Err(error) => return RunEnd::Failed(unavailable(error)),
+        };
+        let plan = opening::plan(&opened, &ready.capabilities, self.mode);
+        let (outgoing, stream) = mpsc::channel(OUTGOING);
+        let mut data = ready.connections.data.clone();
+        let started = async {
+            let sending = opening::send(&plan, &opened, &ready.capabilities, &self.host.reader, name, &outgoing);
+            let starting = data.start(ReceiverStream::new(stream));
+            tokio::join!(sending, starting)
+        };
+        let incoming = match launch::logging(self.settings, &mut process.output, started).await {
+            (Ok(()), Ok(response)) => response.into_inner(),
+            (Err(error), _) => return RunEnd::Failed(unavailable(error)),
+            (_, Err(status)) => return RunEnd::Failed(start_failed(&status)),
+        };
+        // The lifecycle may be gone only when the whole host is.
+        drop(self.launched.send(self.epoch).await);
+        let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
+        let conversation = Conversation::new(self, session, &ready.connections, outgoing);
+        let cause = conversation.converse(incoming, &mut process.output).await;
+        if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
+            tracing::warn!(source = %name, "{error}");
+        }
+        RunEnd::Ended(cause)
+    }
+
+    fn session_settings(&self, ready: &Ready, plan: opening::Plan) -> session::Settings {
+        let reports_all =
+            ready.capabilities.contains(&Capability::Watch) && ready.capabilities.contains(&Capability::ReportsDeletes);
+        let own = self
+            .settings
+            .timing
+            .interval
+            .or(ready.default_resync)
+            .unwrap_or(DEFAULT_INTERVAL);
+        session::Settings {
+            limits: ready.limits,
+            capabilities: ready.capabilities.clone(),
+            resumed: plan.resumed,
+            interval: if reports_all {
+                self.settings.timing.interval
+            } else {
+                Some(own)
+            },
+            jitter: self.host.clock.jitter(),
+            hung_after: Some(self.settings.timing.hung_after),
+            ..session::Settings::new(plan.mode, self.host.clock.timestamp())
+        }
+    }
+
+    /// Ends the process, if it has not ended by itself, and adds to a failure how it did.
+    async fn reap(&self, mut process: Process, end: RunEnd) -> RunEnd {
+        let grace = if *self.steer.borrow() == Steer::Kill {
+            Duration::ZERO
+        } else {
+            self.host.stop.grace
+        };
+        let ended = launch::logging(self.settings, &mut process.output, process.child.terminate(grace)).await;
+        while let Some(line) = process.output.recv().await {
+            super::logs::line(&self.settings.name, &line);
+        }
+        let report = match ended {
+            Ok(report) => report,
+            Err(error) => {
+                self.tell(Problem::with_source(ProblemCode::Internal, error.to_string()))
+                    .await;
+                return end;
+            }
+        };
+        match end {
+            RunEnd::Ended(EndCause::Ended(problem)) if problem.code == ProblemCode::Crashed => {
+                let message = format!("{} ({report})", problem.message);
+                RunEnd::Ended(EndCause::Ended(launch::crashed(&message, &report)))
+            }
+            RunEnd::Failed(problem) if problem.code == ProblemCode::Crashed && problem.detail.is_empty() => {
+                RunEnd::Failed(launch::crashed(&problem.message, &report))
+            }
+            other => other,
+        }
+    }
+
+    async fn tell(&self, problem: Problem) {
+        let notice = Notice {
+            source: self.settings.name.clone(),
+            what: What::Problem(problem),
+        };
+        drop(self.notices.send(notice).await);
+    }
+}
+
+fn start_failed(status: &tonic::Status) -> Problem {
+    Problem::with_source(
+        ProblemCode::Crashed,
+        format!("Start failed: {}: {}", status.code(), status.message()),
+    )
+}
+
+/// The wire's stream of a session.
+pub(super) type Incoming = tonic::Streaming<v1::SourceMessage>;
