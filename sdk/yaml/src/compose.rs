@@ -39,7 +39,7 @@ pub(crate) fn compose<E: Events>(
         search,
         depth: 0,
         mappings: 0,
-        nodes: 1,
+        nodes: 0,
         alias_nodes: 0,
         alias_bytes: 0,
     };
@@ -145,6 +145,10 @@ impl<E: Events> Composer<'_, E> {
             if let Token::Scalar(Scalar::String(text)) = &placed.token {
                 self.alias_bytes += text.len();
             }
+        }
+        if self.nodes > self.limits.nodes {
+            let limit = self.limits.nodes;
+            return Err(Fault::new(ErrorKind::TooManyNodes { limit }, placed.offset));
         }
         let beyond = self.alias_nodes > self.limits.alias_nodes || self.alias_bytes > self.limits.alias_bytes;
         if beyond || is_excessive(self.alias_nodes, self.nodes) {
@@ -285,9 +289,10 @@ const RATIO_LOW: f64 = 400_000.0;
 /// The nodes from which it allows 10 %.
 const RATIO_HIGH: f64 = 4_000_000.0;
 
-/// go-yaml's guard: `allowedAliasRatio` in decode.go.
+/// go-yaml's guard: `allowedAliasRatio` in decode.go, which counts the document as a node too.
 #[expect(clippy::cast_precision_loss, reason = "the counts are far below 2^52")]
 fn is_excessive(alias_nodes: usize, nodes: usize) -> bool {
+    let nodes = nodes + 1;
     if alias_nodes <= 100 || nodes <= 1000 {
         return false;
     }

@@ -94,6 +94,12 @@ pub enum ErrorKind {
     /// Aliases expand to more than [`crate::Limits`] or Kubernetes' own ratio allow.
     #[error("aliases expand to too much content")]
     AliasBomb,
+    /// A document has more mappings, sequences, scalars and keys than allowed.
+    #[error("more than {limit} keys and values in one document")]
+    TooManyNodes {
+        /// [`crate::Limits::nodes`].
+        limit: usize,
+    },
     /// Mappings and sequences nest deeper than allowed.
     #[error("nested deeper than {limit} levels")]
     TooDeep {
@@ -138,6 +144,7 @@ impl ErrorKind {
             Self::NotJson { .. } => "not-json",
             Self::Tag { .. } => "tag",
             Self::AliasBomb => "alias-bomb",
+            Self::TooManyNodes { .. } => "too-many-nodes",
             Self::TooDeep { .. } => "too-deep",
             Self::TooManyDocuments { .. } => "too-many-documents",
             Self::TooLarge { .. } => "too-large",

@@ -39,7 +39,7 @@ pub use decode::{DecodeError, DecodeErrorKind, from_document};
 pub use document::{Document, Mark};
 pub use emit::{EmitError, to_string};
 pub use error::{Error, ErrorKind, Warning, WarningKind};
-pub use limits::{Limits, MAX_ALIAS_BYTES, MAX_ALIAS_NODES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS};
+pub use limits::{Limits, MAX_ALIAS_BYTES, MAX_ALIAS_NODES, MAX_BYTES, MAX_DEPTH, MAX_DOCUMENTS, MAX_NODES};
 pub use stream::Documents;
 pub use text::Position;
 

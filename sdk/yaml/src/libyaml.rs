@@ -5,6 +5,7 @@
 
 use std::ffi::CStr;
 use std::mem::MaybeUninit;
+use std::ptr::NonNull;
 
 use libyaml_rs as sys;
 
@@ -14,7 +15,8 @@ use crate::quirk;
 
 /// A parser of one YAML stream that yields libyaml's events.
 pub(crate) struct Parser<'i> {
-    raw: Box<MaybeUninit<sys::yaml_parser_t>>,
+    /// From a box; not one, because libyaml keeps a pointer to it.
+    raw: NonNull<sys::yaml_parser_t>,
     event: Option<OwnedEvent>,
     finished: bool,
     input: &'i [u8],
@@ -38,18 +40,23 @@ impl Drop for OwnedEvent {
 impl Drop for Parser<'_> {
     fn drop(&mut self) {
         self.event = None;
-        // SAFETY: `new` initialised the parser, and it is deleted exactly once.
-        unsafe { sys::yaml_parser_delete(self.raw.as_mut_ptr()) }
+        // SAFETY: `new` initialised the parser and took it from a box; it is deleted and released exactly once.
+        unsafe {
+            sys::yaml_parser_delete(self.raw.as_ptr());
+            drop(Box::from_raw(
+                self.raw.as_ptr().cast::<MaybeUninit<sys::yaml_parser_t>>(),
+            ));
+        }
     }
 }
 
 impl<'i> Parser<'i> {
     /// Prepares to parse `input`, which must not begin with a byte order mark; `apostrophe` is what stands for `\'` in it.
     pub(crate) fn new(input: &'i [u8], apostrophe: Option<char>) -> Self {
-        let mut raw = Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit());
-        let parser = raw.as_mut_ptr();
-        // SAFETY: `parser` is valid for writes and does not move: it is boxed, and libyaml keeps a pointer to it.
-        // Initialising cannot fail: a failed allocation ends the process. `input` outlives the parser by `'i`.
+        let raw = NonNull::from(Box::leak(Box::new(MaybeUninit::<sys::yaml_parser_t>::uninit()))).cast();
+        let parser = raw.as_ptr();
+        // SAFETY: `parser` is valid for writes and does not move. Initialising cannot fail: a failed allocation ends
+        // the process. `input` outlives the parser by `'i`.
         unsafe {
             let initialised = sys::yaml_parser_initialize(parser);
             debug_assert!(initialised.ok);
@@ -70,7 +77,7 @@ impl<'i> Parser<'i> {
     fn fault(&self) -> Fault {
         // SAFETY: the parser is initialised, and a failed call left `problem` null or pointing to a string constant.
         let (state, problem) = unsafe {
-            let state = &**self.raw.assume_init_ref();
+            let state = &**self.raw.as_ref();
             let problem = (!state.problem.is_null()).then(|| CStr::from_ptr(state.problem.cast()));
             (state, problem)
         };
@@ -96,7 +103,7 @@ impl Events for Parser<'_> {
         }
         let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
         // SAFETY: the parser is initialised, and a successful call fills the event, which is then owned.
-        let parsed = unsafe { sys::yaml_parser_parse(self.raw.as_mut_ptr(), event.as_mut_ptr()) };
+        let parsed = unsafe { sys::yaml_parser_parse(self.raw.as_ptr(), event.as_mut_ptr()) };
         if parsed.fail {
             self.finished = true;
             return Err(self.fault());

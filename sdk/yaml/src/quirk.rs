@@ -21,7 +21,7 @@ const MAX_REREAD: usize = 32 << 20;
 /// Returns the fault of a double-quoted scalar that go-yaml refuses; `source` is the scalar with its quotes.
 pub(crate) fn double_quoted(source: &[u8], offset: usize) -> Option<Fault> {
     // Most scalars end here.
-    memmem::find(source, br"\/")?;
+    memchr::memchr(b'\\', source)?;
     let at = escapes(source).find(|at| source.get(at + 1) == Some(&b'/'))?;
     Some(Fault::syntax(UNKNOWN_ESCAPE, offset + at))
 }

@@ -1,7 +1,7 @@
 //! Events with their scalars resolved, and their record for aliases.
 //!
-//! Where a text has no `*` nothing is recorded. Else everything from the first anchor on is, so that an alias replays
-//! the tokens of its anchor; what that may cost is the composer's to count.
+//! Where a text has no `*` nothing is recorded. Else the nodes that have an anchor are, so that an alias replays them;
+//! how many nodes that makes is the composer's to count, which bounds the record too.
 
 use std::collections::BTreeMap;
 use std::ops::Range;
@@ -44,6 +44,8 @@ pub(crate) struct Tokens<E> {
 #[derive(Default)]
 struct Record {
     tokens: Vec<Placed>,
+    /// How many of the anchors are open.
+    open: usize,
     by_name: BTreeMap<String, usize>,
     anchors: Vec<Anchor>,
 }
@@ -81,10 +83,11 @@ impl<E: Events> Tokens<E> {
                 .ok_or_else(|| Fault::syntax("an alias has lost its anchor", 0));
         }
         let Located { event, offset } = self.events.next()?;
+        let anchored = self.record.as_ref().map_or(0, |record| record.anchors.len());
         let token = token(event, offset, self.record.as_mut())?;
         let placed = Placed { token, offset };
         if let Some(record) = &mut self.record
-            && !record.anchors.is_empty()
+            && (record.open > 0 || record.anchors.len() > anchored)
         {
             record.tokens.push(placed.clone());
         }
@@ -97,6 +100,7 @@ impl<E: Events> Tokens<E> {
             && let Some(anchor) = record.anchors.get_mut(anchor)
         {
             anchor.end = Some(record.tokens.len());
+            record.open -= 1;
         }
     }
 
@@ -152,7 +156,11 @@ impl Record {
 }
 
 fn token(event: Event<'_>, offset: usize, record: Option<&mut Record>) -> Result<Token, Fault> {
-    let start = |anchor: Option<&str>, record: Option<&mut Record>| Some(record?.anchor(anchor?));
+    let start = |anchor: Option<&str>, record: Option<&mut Record>| {
+        let (record, name) = (record?, anchor?);
+        record.open += 1;
+        Some(record.anchor(name))
+    };
     match event {
         Event::Scalar { text, style, anchor } => {
             let scalar = scalar::resolve(text, style).map_err(|kind| Fault::new(kind, offset))?;
