@@ -91,9 +91,13 @@ impl Declared {
         }
     }
 
-    /// Records that `path` still declares `key`; false if another place declared it in this generation.
+    /// Records that `path` still declares `key`; false if another place declared it in this generation, also where
+    /// that is still to be decided: the path must then be declared, for what loses is told with its place.
     pub(crate) fn seen(&mut self, key: &Key, at: &At) -> bool {
         let hash = hash_of(key);
+        if self.held_by_key.contains_key(key) {
+            return false;
+        }
         let place = self.place(at, 0);
         match self.place_by_key.get(&hash) {
             Some(sitting) if sitting.path != place.path => false,
@@ -111,9 +115,11 @@ impl Declared {
         }
     }
 
-    /// Tells whether something of `path` failed.
+    /// Tells whether something of `path` failed, or a directory above it.
     pub(crate) fn has_failed(&self, path: &str) -> bool {
-        self.failed_paths.contains(path)
+        let slashes = path.match_indices('/').map(|(end, _)| end);
+        let mut parts = slashes.chain([path.len()]).filter_map(|end| path.get(..end));
+        !self.failed_paths.is_empty() && parts.any(|part| self.failed_paths.contains(part))
     }
 
     /// Forgets that `key` is declared.
