@@ -1,0 +1,85 @@
+//! The source: folders of manifests, one scope each.
+
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k1s_source::{Capability, Context, Diagnostic, Permission, Probe, Problem, Scope, SnapshotWriter, Source};
+
+use crate::config::{Config, Settings};
+use crate::memory::Memory;
+use crate::snapshot;
+
+/// Folders of Kubernetes manifests.
+#[derive(Debug)]
+pub struct Filesystem {
+    settings: Arc<Settings>,
+    folder_by_scope: BTreeMap<Scope, Folder>,
+}
+
+#[derive(Debug)]
+struct Folder {
+    path: PathBuf,
+    /// Taken by the listing under way, and put back by one that ended well.
+    memory: Mutex<Memory>,
+}
+
+impl Folder {
+    fn swap(&self, memory: Memory) -> Memory {
+        std::mem::replace(&mut *self.memory.lock().unwrap_or_else(PoisonError::into_inner), memory)
+    }
+}
+
+impl Source for Filesystem {
+    const TYPE: &'static str = "filesystem";
+    const NAME: &'static str = env!("CARGO_PKG_NAME");
+    const VERSION: &'static str = env!("CARGO_PKG_VERSION");
+    const CAPABILITIES: &'static [Capability] = &[Capability::Seen, Capability::NeedsKnown, Capability::MultiScope];
+    const PERMISSIONS: &'static [Permission] = &[Permission {
+        name: "read",
+        target: "/proc/self",
+        reason: "to tell on which mount a folder lies, so that an unmounted disk is not taken for an empty one",
+    }];
+
+    type Config = Config;
+
+    fn new(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
+        let settings = config.check(&context.base_dir)?;
+        let folders = settings.roots.iter().map(|path| (scope(path), Folder::new(path)));
+        Ok(Self {
+            folder_by_scope: folders.collect(),
+            settings: Arc::new(settings),
+        })
+    }
+
+    async fn validate(config: &Config, _probe: Probe) -> Vec<Diagnostic> {
+        config.check(Path::new("/")).err().unwrap_or_default()
+    }
+
+    fn scopes(&self) -> Vec<Scope> {
+        self.folder_by_scope.keys().cloned().collect()
+    }
+
+    async fn snapshot(&self, scope: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
+        let Some(folder) = self.folder_by_scope.get(scope) else {
+            return Ok(());
+        };
+        let last = folder.swap(Memory::default());
+        let next = snapshot::list(&folder.path, &self.settings, &last, out).await?;
+        folder.swap(next);
+        Ok(())
+    }
+}
+
+impl Folder {
+    fn new(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            memory: Mutex::default(),
+        }
+    }
+}
+
+fn scope(path: &Path) -> Scope {
+    Scope::new(path.to_string_lossy())
+}

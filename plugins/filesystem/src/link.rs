@@ -1,0 +1,136 @@
+//! Where a symbolic link leads.
+//!
+//! A target is named by its path below the root without any link in it, so that it is opened by the same confined call
+//! as everything else; what changes between the two is refused there.
+
+use std::fs;
+use std::io;
+use std::os::fd::AsFd as _;
+use std::path::{Component, Path, PathBuf};
+
+use rustix::fs::{AtFlags, FileType, statat};
+
+use crate::beneath::Special;
+use crate::fault::Fault;
+use crate::relative::RelPath;
+use crate::root::Root;
+
+/// Where a link leads.
+#[derive(Debug)]
+pub(crate) enum Target {
+    /// To a regular file in the root.
+    File(RelPath),
+    /// To a directory in the root.
+    Directory(RelPath),
+    /// To something else in the root.
+    Special(Special),
+    /// Out of the root, to a directory.
+    DirectoryOutside,
+    /// Out of the root, to anything else, or to nothing.
+    Outside,
+    /// To nothing, but not out of the root.
+    Nowhere,
+    /// The system does not tell.
+    Unresolved(Fault),
+}
+
+/// Resolves the link at `real`, whose directory has no link in its path.
+pub(crate) fn resolve(root: &Root, real: &RelPath) -> Target {
+    let link = root.real().join(real.as_str());
+    match link.canonicalize() {
+        Ok(target) => inside(root, &target),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => {
+            dangling(root, &link)
+        }
+        Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Target::Nowhere,
+        Err(error) => Target::Unresolved(Fault::Unresolved(error)),
+    }
+}
+
+fn inside(root: &Root, target: &Path) -> Target {
+    let Ok(below) = target.strip_prefix(root.real()) else {
+        return if target.is_dir() {
+            Target::DirectoryOutside
+        } else {
+            Target::Outside
+        };
+    };
+    let Some(path) = below.to_str().and_then(RelPath::new) else {
+        return Target::Unresolved(Fault::Name);
+    };
+    match statat(root.folder().as_fd(), path.as_operand(), AtFlags::SYMLINK_NOFOLLOW) {
+        Ok(stat) => match Special::of(FileType::from_raw_mode(stat.st_mode)) {
+            None => Target::File(path),
+            Some(Special::Directory) => Target::Directory(path),
+            Some(special) => Target::Special(special),
+        },
+        Err(errno) => Target::Unresolved(Fault::Unresolved(errno.into())),
+    }
+}
+
+/// Judges a link to nothing by what is written in it.
+fn dangling(root: &Root, link: &Path) -> Target {
+    match fs::read_link(link) {
+        Ok(text) => {
+            let target = normalise(&link.parent().unwrap_or(root.real()).join(text));
+            let is_inside = target.starts_with(root.real()) || target.starts_with(root.path());
+            if is_inside { Target::Nowhere } else { Target::Outside }
+        }
+        Err(error) => Target::Unresolved(Fault::Unresolved(error)),
+    }
+}
+
+fn normalise(path: &Path) -> PathBuf {
+    let mut normal = PathBuf::new();
+    for part in path.components() {
+        match part {
+            Component::ParentDir => {
+                normal.pop();
+            }
+            Component::CurDir => {}
+            Component::Prefix(_) | Component::RootDir | Component::Normal(_) => normal.push(part),
+        }
+    }
+    normal
+}
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::symlink;
+
+    use super::*;
+
+    #[test]
+    fn links_lead_inside_outside_or_nowhere() {
+        let outside = tempfile::tempdir().unwrap();
+        fs::write(outside.path().join("x"), "").unwrap();
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("a/.hidden")).unwrap();
+        fs::write(at("a/.hidden/x.yaml"), "").unwrap();
+        symlink(".hidden", at("a/data")).unwrap();
+        let root = Root::open(folder.path()).unwrap();
+        let target = |text: &Path| {
+            symlink(text, at("a/link")).unwrap();
+            let target = format!("{:?}", resolve(&root, &RelPath::new("a/link").unwrap()));
+            fs::remove_file(at("a/link")).unwrap();
+            target
+        };
+        for (text, expected) in [
+            (PathBuf::from("data/x.yaml"), r#"File(RelPath("a/.hidden/x.yaml"))"#),
+            (at("a/.hidden/x.yaml"), r#"File(RelPath("a/.hidden/x.yaml"))"#),
+            ("data".into(), r#"Directory(RelPath("a/.hidden"))"#),
+            ("..".into(), r#"Directory(RelPath(""))"#),
+            (outside.path().into(), "DirectoryOutside"),
+            (outside.path().join("x"), "Outside"),
+            (outside.path().join("none"), "Outside"),
+            ("../../none".into(), "Outside"),
+            ("../none".into(), "Nowhere"),
+            (at("none"), "Nowhere"),
+            ("link".into(), "Nowhere"),
+            ("data/x.yaml/more".into(), "Nowhere"),
+        ] {
+            assert_eq!(target(&text), expected, "{}", text.display());
+        }
+    }
+}

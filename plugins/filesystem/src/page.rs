@@ -1,0 +1,147 @@
+//! Pages: the files of a walk in portions, each read and parsed as a whole on one thread.
+//!
+//! The order within a page is kept. A page is as large as [`PAGE_FILES`] or [`PAGE_BYTES`] allow, so that what waits in
+//! memory is bounded by the number of pages in flight and, at most once a page, by the largest file.
+
+use k1s_source::{Documents, ObjectLimits};
+
+use crate::fault::Fault;
+use crate::read::{self, Content};
+use crate::relative::RelPath;
+use crate::root::Root;
+use crate::version::Version;
+use crate::walk::{Candidate, Found, What};
+
+/// The most files of a page.
+const PAGE_FILES: usize = 128;
+/// The most bytes of a page's files; one larger file ends its page.
+const PAGE_BYTES: u64 = 1 << 20;
+
+/// What is to be done about one thing the walk found.
+#[derive(Debug)]
+pub(crate) enum Task {
+    /// Say it as it is.
+    Report(What),
+    /// Say that nothing has changed.
+    Unchanged { version: Version, candidate: Candidate },
+    /// Say again what is in a file without objects.
+    Barren(Documents),
+    /// Read it. `held` is what the host holds of the whole file.
+    Read {
+        candidate: Candidate,
+        held: Option<Version>,
+    },
+}
+
+/// What became of one thing the walk found.
+#[derive(Debug)]
+pub(crate) enum Outcome {
+    /// Still to be said as it is.
+    Report(What),
+    /// The file is as the host holds it, and was not read.
+    Unchanged { version: Version, candidate: Candidate },
+    /// The file was read and is as the host holds it at `held`.
+    Same {
+        held: Version,
+        read: Version,
+        candidate: Candidate,
+    },
+    /// The file was not read and has no objects.
+    Barren(Documents),
+    /// The file was read.
+    Parsed { version: Version, documents: Documents },
+    /// The file vanished.
+    Vanished,
+}
+
+/// Collects what a walk finds into pages.
+#[derive(Debug)]
+pub(crate) struct Pages<I> {
+    found: I,
+}
+
+impl<I: Iterator<Item = Found>> Pages<I> {
+    /// Takes over a walk.
+    pub(crate) fn of(found: I) -> Self {
+        Self { found }
+    }
+}
+
+impl<I: Iterator<Item = Found>> Iterator for Pages<I> {
+    type Item = Vec<Found>;
+
+    fn next(&mut self) -> Option<Vec<Found>> {
+        let (mut page, mut bytes) = (Vec::new(), 0);
+        while page.len() < PAGE_FILES && bytes < PAGE_BYTES {
+            let Some(found) = self.found.next() else { break };
+            if let What::File(candidate) = &found.what {
+                bytes += candidate.size;
+            }
+            page.push(found);
+        }
+        (!page.is_empty()).then_some(page)
+    }
+}
+
+/// Does the tasks of a page in their order.
+pub(crate) fn work(root: &Root, tasks: Vec<(RelPath, Task)>, limits: &Limits) -> Vec<(RelPath, Outcome)> {
+    tasks
+        .into_iter()
+        .map(|(path, task)| (path, outcome(root, task, limits)))
+        .collect()
+}
+
+/// What a file may cost.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Limits {
+    /// `maxFileBytes`.
+    pub(crate) file_bytes: u64,
+    pub(crate) object: ObjectLimits,
+}
+
+fn outcome(root: &Root, task: Task, limits: &Limits) -> Outcome {
+    match task {
+        Task::Report(what) => Outcome::Report(what),
+        Task::Unchanged { version, candidate } => Outcome::Unchanged { version, candidate },
+        Task::Barren(documents) => Outcome::Barren(documents),
+        Task::Read { candidate, held } => read(root, candidate, held, limits),
+    }
+}
+
+/// Reads a file, and parses it unless it is as the host holds it.
+pub(crate) fn read(root: &Root, candidate: Candidate, held: Option<Version>, limits: &Limits) -> Outcome {
+    let fault = |fault: Fault| Outcome::Report(What::Fault(fault));
+    let Content { bytes, version: read } = match read::read(root, &candidate.real, limits.file_bytes) {
+        Ok(Some(content)) => content,
+        Ok(None) => return Outcome::Vanished,
+        Err(error) => return fault(error),
+    };
+    match held {
+        Some(held) if held.hash == read.hash => Outcome::Same { held, read, candidate },
+        Some(_) | None => Outcome::Parsed {
+            version: read,
+            documents: Documents::parse(&bytes, &limits.object),
+        },
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_page_ends_at_its_files_or_its_bytes() {
+        let file = |size: u64| Found {
+            path: RelPath::root(),
+            what: What::File(Candidate {
+                real: RelPath::root(),
+                stamp: None,
+                size,
+            }),
+        };
+        let sizes = |found: Vec<Found>| Pages::of(found.into_iter()).map(|page| page.len()).collect::<Vec<_>>();
+        assert_eq!(sizes((0..300).map(|_| file(10)).collect()), [128, 128, 44]);
+        assert_eq!(sizes([1, PAGE_BYTES, PAGE_BYTES - 1, 1, 1].map(file).into()), [2, 2, 1]);
+        assert_eq!(sizes(Vec::new()), [0; 0]);
+    }
+}

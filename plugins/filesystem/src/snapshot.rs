@@ -1,0 +1,255 @@
+//! One listing of one root: walk, read on all cores, declare in the order of paths.
+//!
+//! What the host holds and the walk did not come upon is about to be deleted, and a walk can miss what was renamed or
+//! replaced under it. So where anything is missing there is a second look after [`SETTLE`], which only ever adds.
+//!
+//! Invariants: the same tree is declared in the same order; nothing goes unmentioned that both looks could have found;
+//! a root that is no longer the one that the listing began with ends it as incomplete.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::sync::Arc;
+use std::time::Duration;
+
+use k1s_source::{At, Code, Documents, Ignore, Key, Problem, Progress, SnapshotWriter};
+use tokio::task::spawn_blocking;
+
+use crate::config::Settings;
+use crate::ledger::Ledger;
+use crate::memory::Memory;
+use crate::page::{self, Limits, Outcome, Task};
+use crate::pipeline::Pipeline;
+use crate::relative::RelPath;
+use crate::root::{Root, RootError};
+use crate::version::Version;
+use crate::walk::{Candidate, What};
+
+/// How long something must have been missing before it goes unmentioned (contract.md §4, `deleteSettle`).
+const SETTLE: Duration = Duration::from_secs(1);
+
+/// Lists the root at `path`; returns what the next listing may remember.
+pub(crate) async fn list(
+    path: &Path,
+    settings: &Arc<Settings>,
+    last: &Memory,
+    out: &mut SnapshotWriter<'_>,
+) -> Result<Memory, Problem> {
+    let opened = path.to_owned();
+    let (root, identity) = on_root(move || {
+        let root = Root::open(&opened)?;
+        let identity = root.identity()?;
+        Ok((Arc::new(root), identity))
+    })
+    .await?;
+    out.root_identity(identity.as_str())?;
+    let mut listing = Listing {
+        limits: Limits {
+            file_bytes: settings.max_file_bytes,
+            object: out.limits(),
+        },
+        root: Arc::clone(&root),
+        settings,
+        last,
+        next: Memory::default(),
+        ledger: Ledger::default(),
+        uri: format!("file://{}", path.display()),
+        progress: Progress {
+            phase: "reading".to_owned(),
+            ..Progress::default()
+        },
+        out,
+    };
+    listing.first_look().await?;
+    let missing = listing.ledger.missing(listing.out.known());
+    if !missing.is_empty() {
+        tokio::time::sleep(SETTLE).await;
+        listing.second_look(missing).await?;
+    }
+    let next = listing.next;
+    on_root(move || root.confirm(&identity)).await?;
+    Ok(next)
+}
+
+async fn on_root<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
+) -> Result<T, Problem> {
+    spawn_blocking(work).await?.map_err(|error| error.problem())
+}
+
+/// A listing under way.
+struct Listing<'a, 'c> {
+    root: Arc<Root>,
+    settings: &'a Arc<Settings>,
+    limits: Limits,
+    last: &'a Memory,
+    next: Memory,
+    ledger: Ledger,
+    uri: String,
+    progress: Progress,
+    out: &'a mut SnapshotWriter<'c>,
+}
+
+impl Listing<'_, '_> {
+    async fn first_look(&mut self) -> Result<(), Problem> {
+        let mut pipeline = Pipeline::start(&self.root, self.settings, self.limits);
+        while let Some(landed) = pipeline.next(|path, what| self.task(path, what, self.last)).await? {
+            for (path, outcome) in landed.outcomes {
+                self.declare(&path, outcome).await?;
+                self.progress.done += 1;
+            }
+            self.progress.bytes += landed.bytes;
+            self.out.progress(self.progress.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Walks again and declares what is new where it has to do with what is `missing`; everything else that changed
+    /// meanwhile is left to the next listing.
+    async fn second_look(&mut self, missing: BTreeMap<Key, Box<str>>) -> Result<(), Problem> {
+        let mut pipeline = Pipeline::start(&self.root, self.settings, self.limits);
+        while let Some(landed) = pipeline.next(|path, what| self.task(path, what, &self.next)).await? {
+            for (path, outcome) in landed.outcomes {
+                match outcome {
+                    Outcome::Parsed { version, documents } => {
+                        self.complete(&path, &version, documents, &missing).await?;
+                    }
+                    Outcome::Report(what @ What::Fault(_)) if is_about(&path, &missing) => {
+                        self.report(&path, what).await?;
+                    }
+                    Outcome::Report(_)
+                    | Outcome::Unchanged { .. }
+                    | Outcome::Same { .. }
+                    | Outcome::Barren(_)
+                    | Outcome::Vanished => {}
+                }
+            }
+            self.out.progress(self.progress.clone()).await?;
+        }
+        Ok(())
+    }
+
+    /// Declares a file of the second look if it declares what is missing, or fails and declared what is missing.
+    async fn complete(
+        &mut self,
+        path: &RelPath,
+        version: &Version,
+        documents: Documents,
+        missing: &BTreeMap<Key, Box<str>>,
+    ) -> Result<(), Problem> {
+        let is_found = documents.keys().any(|key| missing.contains_key(key));
+        let is_pinned = documents.problems().next().is_some() && missing.values().any(|from| **from == *path.as_str());
+        if !is_found && !is_pinned {
+            return Ok(());
+        }
+        let is_ours = |key: &Key| self.out.known().owner(key).is_none_or(|owner| owner == path.as_str());
+        if !documents.keys().all(|key| missing.contains_key(key) || is_ours(key)) {
+            // A key that another path declared in the first look: which of the two is right only a new listing tells.
+            return Err(Problem::new(
+                Code::Partial,
+                format!("{path} changed places while the folder was read"),
+            ));
+        }
+        self.out.documents(documents, self.at(path, version)).await
+    }
+
+    /// Decides by the stamp whether a file has to be read.
+    fn task(&self, path: &RelPath, what: What, memory: &Memory) -> Task {
+        let What::File(candidate) = what else {
+            return Task::Report(what);
+        };
+        let held = self
+            .out
+            .known()
+            .path(path.as_str())
+            .and_then(|known| known.version?.parse::<Version>().ok());
+        match (candidate.stamp, held) {
+            (Some(stamp), Some(version)) if memory.is_unchanged(path, &stamp, &version) => {
+                Task::Unchanged { version, candidate }
+            }
+            (Some(stamp), None) => match memory.barren(path, &stamp) {
+                Some(documents) => Task::Barren(documents.clone()),
+                None => Task::Read { candidate, held: None },
+            },
+            (Some(_) | None, held) => Task::Read { candidate, held },
+        }
+    }
+
+    async fn declare(&mut self, path: &RelPath, outcome: Outcome) -> Result<(), Problem> {
+        match outcome {
+            Outcome::Report(what) => self.report(path, what).await,
+            Outcome::Unchanged { version, candidate } => {
+                if self.unchanged(path, &version).await? {
+                    self.next.keep(path, self.last);
+                    return Ok(());
+                }
+                self.read(path, candidate).await
+            }
+            Outcome::Same { held, read, candidate } => {
+                if self.unchanged(path, &held).await? {
+                    self.next.confirm(path, &read);
+                    return Ok(());
+                }
+                self.read(path, candidate).await
+            }
+            Outcome::Barren(documents) => {
+                self.next.keep(path, self.last);
+                self.out.documents(documents, self.place(path)).await
+            }
+            Outcome::Parsed { version, documents } => self.documents(path, &version, documents).await,
+            Outcome::Vanished => Ok(()),
+        }
+    }
+
+    async fn unchanged(&mut self, path: &RelPath, version: &Version) -> Result<bool, Problem> {
+        let said = self.out.unchanged(&self.at(path, version)).await?;
+        if said {
+            self.ledger.unchanged(path.as_str());
+        }
+        Ok(said)
+    }
+
+    /// Reads a file that looked unchanged, because another path declares one of its keys now.
+    async fn read(&mut self, path: &RelPath, candidate: Candidate) -> Result<(), Problem> {
+        let (root, limits) = (Arc::clone(&self.root), self.limits);
+        match spawn_blocking(move || page::read(&root, candidate, None, &limits)).await? {
+            Outcome::Parsed { version, documents } => self.documents(path, &version, documents).await,
+            Outcome::Report(what) => self.report(path, what).await,
+            Outcome::Vanished | Outcome::Unchanged { .. } | Outcome::Same { .. } | Outcome::Barren(_) => Ok(()),
+        }
+    }
+
+    async fn documents(&mut self, path: &RelPath, version: &Version, documents: Documents) -> Result<(), Problem> {
+        self.ledger.declared(path.as_str(), &documents);
+        self.next.set_barren(path, version, &documents);
+        self.out.documents(documents, self.at(path, version)).await
+    }
+
+    async fn report(&mut self, path: &RelPath, what: What) -> Result<(), Problem> {
+        match what {
+            What::ChartPart => self.out.ignored(self.place(path), Ignore::NotAnObject).await,
+            What::Link => self.out.ignored(self.place(path), Ignore::Link).await,
+            What::Fault(fault) => {
+                self.ledger.failed(path.as_str());
+                self.out.failed(self.place(path), fault.problem()).await
+            }
+            What::File(_) => Ok(()),
+        }
+    }
+
+    fn place(&self, path: &RelPath) -> At {
+        At::path(path.as_str()).uri(self.uri.as_str())
+    }
+
+    fn at(&self, path: &RelPath, version: &Version) -> At {
+        self.place(path).version(version.to_string())
+    }
+}
+
+/// Returns whether `path` declared something that is missing, or is a directory above what did.
+fn is_about(path: &RelPath, missing: &BTreeMap<Key, Box<str>>) -> bool {
+    let is_below = |from: &str| {
+        from.strip_prefix(path.as_str())
+            .is_some_and(|rest| rest.is_empty() || rest.starts_with('/'))
+    };
+    missing.values().any(|from| is_below(from))
+}

@@ -1,0 +1,228 @@
+//! The walk through a root: every file that is to be read, by the bytes of its path, and everything that cannot be.
+//!
+//! Reads no file but `.k1signore`. Memory is bounded by the directories on the way down, each of at most
+//! [`MOST_ENTRIES`](crate::listing::MOST_ENTRIES) entries. What vanishes under the walk is left out without a word.
+//!
+//! Invariants: ends for every tree, also with links in circles, because a directory is entered through at most one link;
+//! the same tree is walked in the same order.
+
+use std::collections::HashSet;
+use std::vec;
+
+use rustix::fs::{AtFlags, FileType, Stat, statat};
+use rustix::io::Errno;
+
+use crate::beneath::{OpenError, Special};
+use crate::config::Settings;
+use crate::fault::Fault;
+use crate::ignored::Rules;
+use crate::listing::{self, Directory, Entry, Kind};
+use crate::relative::RelPath;
+use crate::root::Root;
+use crate::stamp::Stamp;
+
+/// The directory of a Helm chart that holds what only Helm can read.
+const TEMPLATES: &str = "templates";
+
+/// What the walk comes upon.
+#[derive(Debug)]
+pub(crate) struct Found {
+    pub(crate) path: RelPath,
+    pub(crate) what: What,
+}
+
+/// What lies at a path.
+#[derive(Debug)]
+pub(crate) enum What {
+    /// A file to read.
+    File(Candidate),
+    /// Part of a Helm chart, which is no object.
+    ChartPart,
+    /// A link that is not followed.
+    Link,
+    /// A file that cannot be read, or a directory of which nothing can be.
+    Fault(Fault),
+}
+
+/// A file to read.
+#[derive(Clone, Debug)]
+pub(crate) struct Candidate {
+    /// Where it is, without links.
+    pub(crate) real: RelPath,
+    pub(crate) stamp: Option<Stamp>,
+    /// Bytes.
+    pub(crate) size: u64,
+}
+
+/// The walk, which yields what it finds; only the root itself can make it fail.
+#[derive(Debug)]
+pub(crate) struct Walk<'a> {
+    root: &'a Root,
+    settings: &'a Settings,
+    levels: Vec<Level>,
+    /// Targets of the directory links that were followed.
+    followed: HashSet<RelPath>,
+}
+
+#[derive(Debug)]
+struct Level {
+    directory: Directory,
+    entries: vec::IntoIter<Entry>,
+    rules: Rules,
+    zone: Zone,
+}
+
+/// What a directory is to Helm.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Zone {
+    Plain,
+    Chart,
+    Templates,
+}
+
+impl<'a> Walk<'a> {
+    /// Begins at the root.
+    pub(crate) fn new(root: &'a Root, settings: &'a Settings) -> Result<Self, Fault> {
+        let mut walk = Self {
+            root,
+            settings,
+            levels: Vec::new(),
+            followed: HashSet::new(),
+        };
+        let top = Directory {
+            path: RelPath::root(),
+            real: RelPath::root(),
+        };
+        if !walk.enter(top, &Rules::default(), Zone::Plain)? {
+            return Err(OpenError::Missing.into());
+        }
+        Ok(walk)
+    }
+
+    /// Lists a directory to go on with; false if there is none any more.
+    fn enter(&mut self, directory: Directory, rules: &Rules, zone: Zone) -> Result<bool, Fault> {
+        let Some(listing) = listing::list(self.root, self.settings, &directory, rules)? else {
+            return Ok(false);
+        };
+        let zone = match zone {
+            Zone::Templates => Zone::Templates,
+            Zone::Plain | Zone::Chart if listing.is_chart => Zone::Chart,
+            Zone::Plain | Zone::Chart => Zone::Plain,
+        };
+        self.levels.push(Level {
+            directory,
+            entries: listing.entries.into_iter(),
+            rules: listing.rules,
+            zone,
+        });
+        Ok(true)
+    }
+
+    fn visit(&mut self, entry: Entry) -> Option<Found> {
+        let Level {
+            directory, rules, zone, ..
+        } = self.levels.last()?;
+        let (rules, zone) = (rules.clone(), *zone);
+        let path = directory.path.join(&entry.name);
+        let real = directory.real.join(&entry.name);
+        let what = match entry.kind {
+            Kind::File | Kind::FileLink(_) if zone.is_helms(&entry.name) => Some(What::ChartPart),
+            Kind::File => self.file(real),
+            Kind::FileLink(target) => self.file(target),
+            Kind::Directory => self.directory(
+                Directory {
+                    path: path.clone(),
+                    real,
+                },
+                &rules,
+                zone.below(&entry.name),
+            ),
+            Kind::DirectoryLink(target) => {
+                let is_new = !self.levels.iter().any(|level| level.directory.real == target)
+                    && self.followed.insert(target.clone());
+                match is_new {
+                    true => self.directory(
+                        Directory {
+                            path: path.clone(),
+                            real: target,
+                        },
+                        &rules,
+                        zone.below(&entry.name),
+                    ),
+                    false => Some(What::Link),
+                }
+            }
+            Kind::Link => Some(What::Link),
+            Kind::Fault(fault) => Some(What::Fault(fault)),
+        };
+        what.map(|what| Found { path, what })
+    }
+
+    fn directory(&mut self, directory: Directory, rules: &Rules, zone: Zone) -> Option<What> {
+        self.enter(directory, rules, zone).err().map(What::Fault)
+    }
+
+    fn file(&self, real: RelPath) -> Option<What> {
+        let stat = match statat(self.root.folder(), real.as_operand(), AtFlags::SYMLINK_NOFOLLOW) {
+            Ok(stat) => stat,
+            Err(Errno::NOENT | Errno::NOTDIR) => return None,
+            Err(errno) => return Some(What::Fault(OpenError::from(errno).into())),
+        };
+        Some(match Special::of(FileType::from_raw_mode(stat.st_mode)) {
+            None => What::File(Candidate::new(real, &stat)),
+            Some(kind) => What::Fault(OpenError::NotAFile { kind }.into()),
+        })
+    }
+}
+
+impl Candidate {
+    fn new(real: RelPath, stat: &Stat) -> Self {
+        Self {
+            real,
+            stamp: Stamp::of(stat),
+            size: u64::try_from(stat.st_size).unwrap_or(0),
+        }
+    }
+}
+
+impl Iterator for Walk<'_> {
+    type Item = Found;
+
+    fn next(&mut self) -> Option<Found> {
+        loop {
+            match self.levels.last_mut()?.entries.next() {
+                None => {
+                    self.levels.pop();
+                }
+                Some(entry) => {
+                    if let Some(found) = self.visit(entry) {
+                        return Some(found);
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl Zone {
+    /// Returns what a directory in this one is, its own content aside.
+    fn below(self, name: &str) -> Self {
+        match self {
+            Self::Chart if name == TEMPLATES => Self::Templates,
+            Self::Templates => Self::Templates,
+            Self::Plain | Self::Chart => Self::Plain,
+        }
+    }
+
+    /// Returns whether a file in this directory is for Helm only: a template, or the chart's own files and values.
+    fn is_helms(self, name: &str) -> bool {
+        match self {
+            Self::Plain => false,
+            Self::Chart => name.starts_with("Chart.") || name.starts_with("values"),
+            Self::Templates => true,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;
