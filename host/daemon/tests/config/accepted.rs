@@ -1,6 +1,5 @@
 //! Configurations that are right, and what becomes of each field.
 
-use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
@@ -189,7 +188,7 @@ fn files_are_merged_in_the_order_of_names() {
 #[test]
 fn a_registered_plugin_brings_arguments_and_environment() {
     let place = Place::new();
-    fs::create_dir(place.path("first")).unwrap();
+    place.directory("first");
     place.write(
         "first/p.yaml",
         &format!("{PLUGIN_HEAD}name: csv\ncommand: ./../fs\nargs: [-u, x]\nenv: {{A: '1', B: '1'}}\n"),

@@ -56,7 +56,7 @@ fn the_messages_are_those_of_the_program() {
         .replacen("options:\n  interval: 1m\n  guard: {min: 20, percent: 25}\n", "\n", 1)
         .replacen(
             "  plugin: ./k1s-sync-fs\n  config:\n",
-            "  plugn: ./k1s-sync-fs\n  plugin: ../fs\n  interval: 10ms\n  config:\n",
+            "  plugn: ./k1s-sync-fs\n  plugin: ./fs\n  interval: 10ms\n  config:\n",
             1,
         )
         .replacen("plugin: k1s-sync-fs", "plugin: ./fs", 1);

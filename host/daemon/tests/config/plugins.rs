@@ -1,7 +1,5 @@
 //! Plugins that cannot be started, and registry files.
 
-use std::fs;
-
 use crate::stage::{HEAD, PLUGIN_HEAD, Place, assert_found};
 
 #[test]
@@ -11,7 +9,7 @@ fn plugins_that_cannot_be_started_are_refused() {
     place.program("open", 0o757);
     place.program("bin/k1s-sync-fs", 0o755);
     place.program("bin/k1s-sync-host", 0o755);
-    fs::create_dir(place.path("shared")).unwrap();
+    place.directory("shared");
     place.program("shared/fs", 0o755);
     place.mode("shared", 0o777);
     for (plugin, expected) in [

@@ -23,7 +23,7 @@ impl Place {
             root: tempfile::tempdir().unwrap(),
         };
         for directory in ["conf", "plugins.d", "bin"] {
-            fs::create_dir(place.path(directory)).unwrap();
+            place.directory(directory);
         }
         place.program("fs", 0o755);
         place
@@ -35,6 +35,12 @@ impl Place {
 
     pub(crate) fn write(&self, name: &str, text: &str) {
         fs::write(self.path(name), text).unwrap();
+        self.mode(name, 0o644);
+    }
+
+    pub(crate) fn directory(&self, name: &str) {
+        fs::create_dir(self.path(name)).unwrap();
+        self.mode(name, 0o755);
     }
 
     pub(crate) fn mode(&self, name: &str, mode: u32) {
