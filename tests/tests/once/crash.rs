@@ -1,0 +1,95 @@
+//! SIGKILL of the host at any moment: no plugin stays, nothing is lost.
+
+use std::fs;
+use std::time::{Duration, Instant};
+
+use anyhow::ensure;
+use k1s_tests::eventually;
+use k1s_tests::program::start;
+use k1s_tests::tree::Tree;
+use rustix::process::Signal;
+
+use crate::scene::{DEADLINE, Scene, kinds_of};
+
+/// Runs that are killed; each at another share of the time a whole run takes.
+const KILLS: u32 = 12;
+/// The longest a plugin may outlive its host.
+const ORPHAN_LIMIT: Duration = Duration::from_secs(2);
+
+/// The processes whose parent is `parent`.
+fn children(parent: u32) -> Vec<u32> {
+    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
+    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
+    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
+}
+
+fn parent_of(id: u32) -> Option<u32> {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
+    let (_, rest) = stat.rsplit_once(')')?;
+    rest.split_whitespace().nth(1)?.parse().ok()
+}
+
+fn is_alive(id: u32) -> bool {
+    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
+    stat.rsplit_once(')')
+        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
+}
+
+#[test]
+fn no_plugin_outlives_a_killed_host() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    Tree::new(3, 100).write(&scene.manifests())?;
+    let mut host = start(&mut scene.sync_command(&[])?)?;
+    host.until_printed("live:", DEADLINE)?;
+    let plugins = children(host.id());
+    ensure!(plugins.len() == 1, "{plugins:?}");
+    host.signal(Signal::KILL)?;
+    eventually(ORPHAN_LIMIT, "the plugin ends", || {
+        Ok(plugins.iter().all(|id| !is_alive(*id)).then_some(()))
+    })?;
+    drop(host);
+    let after = scene.sync(0)?;
+    ensure!(after.stdout.contains("nothing written"), "{}", after.stdout);
+    Ok(())
+}
+
+#[test]
+fn a_first_sync_that_is_killed_again_and_again_converges() -> anyhow::Result<()> {
+    let tree = Tree::new(4, 1_500);
+    let whole = {
+        let scene = Scene::new()?;
+        tree.write(&scene.manifests())?;
+        let begun = Instant::now();
+        scene.sync(0)?;
+        begun.elapsed()
+    };
+    let scene = Scene::new()?;
+    tree.write(&scene.manifests())?;
+    for kill in 1..=KILLS {
+        let mut host = start(&mut scene.sync_command(&["--once"])?)?;
+        let moment = Instant::now() + whole * kill / (KILLS + 1);
+        eventually(DEADLINE, "the moment", || Ok((Instant::now() >= moment).then_some(())))?;
+        // It may have been done before.
+        drop(host.signal(Signal::KILL));
+    }
+    let finished = scene.sync(0)?;
+    ensure!(!finished.stdout.contains("failed"), "{}", finished.stdout);
+    let declared = tree.keys();
+    let stored = scene.keys(&kinds_of(&declared))?;
+    let lost: Vec<_> = declared.difference(&stored).collect();
+    ensure!(lost.is_empty(), "{lost:?}");
+    Ok(())
+}
+
+#[test]
+fn ctrl_c_ends_the_host_within_two_seconds() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    Tree::new(5, 100).write(&scene.manifests())?;
+    let mut host = start(&mut scene.sync_command(&[])?)?;
+    host.until_printed("live:", DEADLINE)?;
+    let begun = Instant::now();
+    host.signal(Signal::INT)?;
+    host.wait(DEADLINE)?.expect_code(0)?;
+    ensure!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    Ok(())
+}

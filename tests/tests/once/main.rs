@@ -1,0 +1,9 @@
+//! The main job end to end, with the real programs: folders of manifests into a store with `run --once`.
+#![forbid(unsafe_code)]
+
+mod crash;
+mod hostile;
+mod prune;
+mod resync;
+mod scene;
+mod verbs;

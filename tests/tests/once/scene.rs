@@ -1,0 +1,119 @@
+//! A folder, a data directory, and the host run over them.
+
+use std::collections::BTreeSet;
+use std::process::Command;
+use std::time::Duration;
+
+use anyhow::Context as _;
+use k1s_object::Key;
+use k1s_tests::program::{FILESYSTEM_SOURCE, Finished, built, host, run};
+use serde_json::Value;
+use tempfile::TempDir;
+
+/// Long enough for any of these runs on a busy machine.
+pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+
+/// One user's folder and store.
+pub(crate) struct Scene {
+    directory: TempDir,
+}
+
+impl Scene {
+    pub(crate) fn new() -> anyhow::Result<Self> {
+        let directory = tempfile::tempdir()?;
+        std::fs::create_dir(directory.path().join("manifests"))?;
+        Ok(Self { directory })
+    }
+
+    pub(crate) fn manifests(&self) -> std::path::PathBuf {
+        self.directory.path().join("manifests")
+    }
+
+    pub(crate) fn outside(&self, name: &str) -> std::path::PathBuf {
+        self.directory.path().join(name)
+    }
+
+    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+        self.directory.path().join("data")
+    }
+
+    pub(crate) fn write(&self, path: &str, text: &str) -> anyhow::Result<()> {
+        let file = self.manifests().join(path);
+        std::fs::create_dir_all(file.parent().context("a directory")?)?;
+        Ok(std::fs::write(file, text)?)
+    }
+
+    /// The command that syncs the folder, with further arguments.
+    pub(crate) fn sync_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+        let mut command = host([] as [&str; 0])?;
+        command.arg("--plugin").arg(built(FILESYSTEM_SOURCE)?);
+        command.arg("--set").arg(format!("path={}", self.manifests().display()));
+        command.arg("--data-dir").arg(self.data_dir()).args(arguments);
+        command.current_dir(self.directory.path());
+        Ok(command)
+    }
+
+    /// Syncs once, expecting an exit code.
+    pub(crate) fn sync(&self, code: i32) -> anyhow::Result<Finished> {
+        run(&mut self.sync_command(&["--once"])?, DEADLINE)?.expect_code(code)
+    }
+
+    /// Runs another verb on the data directory.
+    pub(crate) fn host(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
+        let mut command = host(arguments)?;
+        command
+            .arg("--data-dir")
+            .arg(self.data_dir())
+            .current_dir(self.directory.path());
+        run(&mut command, DEADLINE)
+    }
+
+    /// Every object of some kinds, as `get` answers.
+    pub(crate) fn objects(&self, kinds: &str) -> anyhow::Result<Vec<Value>> {
+        let answer = self.host(&["get", kinds, "-A", "-o", "json"])?.expect_code(0)?;
+        let list: Value = serde_json::from_str(&answer.stdout)?;
+        Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
+    }
+
+    /// The keys of every object of some kinds.
+    pub(crate) fn keys(&self, kinds: &str) -> anyhow::Result<BTreeSet<Key>> {
+        self.objects(kinds)?
+            .iter()
+            .map(|object| key(object).context("an object without a key"))
+            .collect()
+    }
+
+    /// The store's revision, as the banner of a run says it.
+    pub(crate) fn revision(finished: &Finished) -> anyhow::Result<u64> {
+        let (_, rest) = finished
+            .stdout
+            .split_once("revision ")
+            .context("no revision in the banner")?;
+        let digits: String = rest.chars().take_while(char::is_ascii_digit).collect();
+        Ok(digits.parse()?)
+    }
+}
+
+fn key(object: &Value) -> Option<Key> {
+    let text = |pointer: &str| object.pointer(pointer).and_then(Value::as_str);
+    let group = text("/apiVersion")?.rsplit_once('/').map_or("", |(group, _)| group);
+    Some(Key::new(
+        group,
+        text("/kind")?,
+        text("/metadata/namespace").unwrap_or_default(),
+        text("/metadata/name")?,
+    ))
+}
+
+/// A small valid object.
+pub(crate) fn config_map(name: &str, value: &str) -> String {
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: shop\ndata:\n  value: {value:?}\n"
+    )
+}
+
+/// The words that `get` takes for the kinds of some keys.
+pub(crate) fn kinds_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> String {
+    let kinds: BTreeSet<String> = keys.into_iter().map(|key| key.group_kind.to_string()).collect();
+    kinds.into_iter().collect::<Vec<_>>().join(",")
+}
