@@ -23,6 +23,7 @@ use std::time::Duration;
 use self::failure::{Consequence, Failures};
 pub use self::failure::{FORGIVE_VIOLATIONS_AFTER, VIOLATIONS_TO_QUARANTINE};
 pub use self::state::{Command, Enablement, Input, Report, State, Suspension};
+use crate::breaker::Circuit;
 use crate::id::{Epoch, Moment};
 use crate::problem::{Problem, ProblemCode};
 use crate::session::EndCause;
@@ -160,6 +161,12 @@ impl Lifecycle {
         &self.state
     }
 
+    /// What its circuit breaker is doing; half-open while the one probe runs.
+    #[must_use]
+    pub fn circuit(&self) -> &Circuit {
+        self.failures.circuit()
+    }
+
     /// The state of a source that is not to run, or `None` if it is.
     fn at_rest(&self, refused: Option<Problem>) -> Option<State> {
         match (self.presence, self.enablement, self.suspension) {
@@ -208,7 +215,7 @@ impl Lifecycle {
             self.state,
             State::Waiting { .. } | State::CircuitOpen(_) | State::Quarantined { .. }
         );
-        if waits && self.at_rest(None).is_none() {
+        if waits {
             self.failures.pardon();
             self.launch();
         } else {

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::backoff::{self, Backoff, STABLE_AFTER};
-use crate::breaker::{Breaker, OpenCircuit};
+use crate::breaker::{Breaker, Circuit, OpenCircuit};
 use crate::id::Moment;
 use crate::problem::{Problem, ProblemCode, Retry};
 
@@ -64,6 +64,10 @@ impl Failures {
                 Consequence::Wait { until: now.plus(delay) }
             }
         }
+    }
+
+    pub(super) fn circuit(&self) -> &Circuit {
+        self.breaker.circuit()
     }
 
     /// A run begins.

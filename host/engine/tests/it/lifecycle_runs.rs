@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k1s_sync_engine::backoff::{BASE, CAP, MAX_REQUESTED, STABLE_AFTER};
+use k1s_sync_engine::breaker::Circuit;
 use k1s_sync_engine::id::{Epoch, Moment};
 use k1s_sync_engine::lifecycle::{
     Command, Enablement, FORGIVE_VIOLATIONS_AFTER, Input, Lifecycle, Report, Settings, State, Suspension,
@@ -45,7 +46,6 @@ impl Stage {
         let epoch = self.source.state().epoch().unwrap();
         self.source.handle(Input::Launched { epoch }, self.now, LONG);
         self.now = self.now.plus(lasts);
-        self.source.handle_timeout(self.now);
         self.source.handle(Input::Ended { epoch, cause }, self.now, LONG);
         self.source.state().clone()
     }
@@ -98,6 +98,10 @@ fn the_fifth_failure_of_one_class_opens_the_circuit_and_a_stable_probe_closes_it
         panic!("the circuit is closed")
     };
     assert_eq!((open.since, open.reason.code), (stage.now, ProblemCode::Unavailable));
+    assert!(matches!(stage.source.circuit(), Circuit::Open(_)));
+    stage.now = open.next_try;
+    stage.source.handle_timeout(stage.now);
+    assert_eq!(stage.source.circuit(), &Circuit::HalfOpen { since: open.since });
     let State::CircuitOpen(again) = stage.fail(Duration::from_secs(59), ProblemCode::Auth) else {
         panic!("one failed probe is enough")
     };
@@ -135,6 +139,20 @@ fn another_failure_between_or_a_long_run_forgives_violations() {
     }
     let state = stage.violate(Duration::ZERO, code);
     assert!(matches!(state, State::Quarantined { .. }), "{state:?}");
+}
+
+#[test]
+fn another_configuration_forgives_violations() {
+    let code = ProblemCode::ProtocolViolation;
+    let mut stage = Stage::new();
+    for _ in 0..3 {
+        stage.violate(Duration::ZERO, code);
+        let state = stage.violate(Duration::ZERO, code);
+        assert!(matches!(state, State::Waiting { .. }), "{state:?}");
+        stage
+            .source
+            .handle(Input::Configured(Enablement::Enabled), stage.now, LONG);
+    }
 }
 
 #[test]

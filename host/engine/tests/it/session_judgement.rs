@@ -1,8 +1,10 @@
 //! When a listing proves something, and which positions may be stored.
 
+use k1s_sync_engine::id::Generation;
 use k1s_sync_engine::message::{Completeness, Mode, ScopeGone, SnapshotEnd, SourceMessage};
 use k1s_sync_engine::problem::{Level, ProblemCode};
-use k1s_sync_engine::work::{Outcome, Work};
+use k1s_sync_engine::session::Session;
+use k1s_sync_engine::work::{Absence, GenerationClosed, Outcome, Receipt, Work};
 
 use crate::cast::*;
 use crate::session_rules::{gone, miscounted, run, with_token, works};
@@ -117,4 +119,40 @@ fn no_position_is_stored_while_the_last_listing_proved_nothing() {
         })
         .collect();
     assert_eq!(tokens, [None, Some(token("t2"))]);
+}
+
+#[test]
+fn no_position_is_stored_after_the_writer_found_the_last_listing_unproven() {
+    let unproven = |generation| {
+        let problem = complaint(Level::Source, ProblemCode::Partial);
+        Receipt {
+            closed: Some(GenerationClosed {
+                scope: scope("s"),
+                generation: Generation::new(generation),
+                absence: Absence::Unproven(problem),
+                pending: 0,
+            }),
+            ..Receipt::default()
+        }
+    };
+    for (generation, stored) in [(1, Some(token("t"))), (2, None)] {
+        let mut session = Session::new(able(Mode::Full), START);
+        for message in [
+            begin("s", 1),
+            end("s", 1, &[]),
+            begin("s", 2),
+            end("s", 2, &[]),
+            live("s"),
+        ] {
+            session.handle_message(message, START);
+        }
+        session.handle_committed(unproven(generation), START);
+        commands(&mut session);
+        session.handle_message(with_token(changed(1, "s", vec![]), "t"), START);
+        let found = commands(&mut session);
+        let [Work::Apply(batch)] = works(&found)[..] else {
+            panic!("{found:?}")
+        };
+        assert_eq!(batch.token, stored, "listing {generation}");
+    }
 }

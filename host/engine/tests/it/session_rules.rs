@@ -370,6 +370,14 @@ fn what_was_not_announced_may_not_be_used() {
 }
 
 #[test]
+fn a_position_alone_is_no_change() {
+    let mut settings = able(Mode::Full);
+    settings.capabilities.remove(&Capability::Watch);
+    let messages = alive(with_token(changed(2, "s", vec![]), "t"));
+    assert_eq!(violation(&run(settings, messages)), None);
+}
+
+#[test]
 fn a_resumed_scope_may_go_live_unlisted() {
     let settings = Settings {
         resumed: BTreeSet::from([scope("s")]),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use k1s_object::Timestamp;
 use k1s_sync_engine::id::Moment;
-use k1s_sync_engine::message::{Activity, Mode, Progress, SourceMessage, SyncReason};
+use k1s_sync_engine::message::{Activity, Mode, Progress, ScopeGone, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::{Level, ProblemCode};
 use k1s_sync_engine::session::{Command, EndCause, RELIST_INCOMPLETE, Session, Settings};
 use k1s_sync_engine::work::Work;
@@ -94,6 +94,37 @@ fn the_interval_counts_from_the_commit_and_is_spread() {
 }
 
 #[test]
+fn no_interval_begins_for_a_scope_that_is_listed_again_already_or_gone() {
+    let gone = SourceMessage::ScopeGone {
+        scope: scope("s"),
+        reason: ScopeGone::Unsupported,
+    };
+    for next in [begin("s", 2), gone] {
+        let mut session = Session::new(at_interval(Mode::Full), START);
+        for message in [begin("s", 1), end("s", 1, &[]), next] {
+            session.handle_message(message, START);
+        }
+        for command in commands(&mut session) {
+            if let Command::Submit(work) = command {
+                session.handle_committed(receipt(&work), START);
+            }
+        }
+        assert_eq!(session.next_timeout(), None);
+    }
+}
+
+#[test]
+fn an_unheard_request_is_repeated_for_its_own_reason() {
+    let mut session = Session::new(at_interval(Mode::Full), START);
+    say(&mut session, begin("s", 1), START);
+    say(&mut session, end("s", 1, &[]), START);
+    session.handle_sync(&scope("s"), SyncReason::ForgetKnown);
+    let due = START.plus(HOUR);
+    let twice = [SyncReason::ForgetKnown; 2].map(|reason| ("s".to_owned(), reason));
+    assert_eq!(asked(&mut session, due), twice);
+}
+
+#[test]
 fn a_resumed_scope_is_listed_at_the_interval_too() {
     let settings = Settings {
         resumed: BTreeSet::from([scope("a"), scope("b")]),
@@ -142,7 +173,7 @@ fn a_scope_that_is_gone_is_not_listed_again() {
     say(&mut session, end("s", 1, &[]), START);
     let gone = SourceMessage::ScopeGone {
         scope: scope("s"),
-        reason: k1s_sync_engine::message::ScopeGone::Unsupported,
+        reason: ScopeGone::Unsupported,
     };
     say(&mut session, gone, START);
     assert_eq!(session.next_timeout(), None);
@@ -168,6 +199,21 @@ fn a_silent_source_hangs_and_a_slow_host_does_not_make_it_so() {
         panic!("{found:?}")
     };
     assert_eq!(problem.code, ProblemCode::Hung);
+}
+
+#[test]
+fn the_clock_stands_still_until_the_last_work_is_durable() {
+    let mut session = Session::new(able(Mode::Full), START);
+    session.handle_message(begin("s", 1), START);
+    session.handle_message(end("s", 1, &[]), START);
+    let work = commands(&mut session);
+    for (command, deadline) in work.iter().zip([None, Some(after(70))]) {
+        let Command::Submit(work) = command else {
+            panic!("{command:?}")
+        };
+        session.handle_committed(receipt(work), after(10));
+        assert_eq!(session.next_timeout(), deadline);
+    }
 }
 
 #[test]
