@@ -18,6 +18,8 @@ use tonic::transport::{Channel, Endpoint};
 const NONCE: [u8; 32] = [7; 32];
 /// The longest any one step may take.
 const PATIENCE: Duration = Duration::from_secs(60);
+/// How long after a try to connect the next is made.
+const BETWEEN_TRIES: Duration = Duration::from_millis(5);
 const NOBODY: u32 = 65534;
 
 /// A plugin that was launched.
@@ -101,18 +103,18 @@ impl Plugin {
 }
 
 async fn connect(socket: &Path) -> Channel {
+    // A socket that is not there yet tells nobody when it is.
+    let mut tries = tokio::time::interval(BETWEEN_TRIES);
     loop {
+        tries.tick().await;
         let path = socket.to_owned();
         let connector = tower::service_fn(move |_| {
             let path = path.clone();
             async move { UnixStream::connect(path).await.map(TokioIo::new) }
         });
-        match Endpoint::from_static("http://localhost")
-            .connect_with_connector(connector)
-            .await
-        {
-            Ok(channel) => return channel,
-            Err(_not_yet) => tokio::time::sleep(Duration::from_millis(5)).await,
+        let endpoint = Endpoint::from_static("http://localhost");
+        if let Ok(channel) = endpoint.connect_with_connector(connector).await {
+            return channel;
         }
     }
 }
