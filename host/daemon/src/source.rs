@@ -15,6 +15,7 @@ mod logs;
 mod notice;
 mod opening;
 mod pass;
+mod redaction;
 mod run;
 
 pub(crate) use actor::{Actor, Ending, Host, Order};

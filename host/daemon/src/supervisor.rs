@@ -64,30 +64,26 @@ impl Supervisor {
 
     /// Waits for the next thing to happen. What a source said comes before its end.
     pub(crate) async fn next(&mut self) -> Happening {
-        loop {
-            tokio::select! {
-                biased;
-                Some(notice) = self.notices.recv() => return Happening::Notice(notice),
-                ended = self.actors.join_next() => match ended {
-                    Some(Ok((name, ending))) => {
-                        self.orders.remove(&name);
-                        return Happening::Ended(name, ending);
-                    }
-                    Some(Err(error)) => return Happening::Died(error),
-                    None => match self.notices.try_recv() {
-                        Ok(notice) => return Happening::Notice(notice),
-                        Err(_) => return Happening::AllEnded,
-                    },
-                },
-            }
+        tokio::select! {
+            biased;
+            Some(notice) = self.notices.recv() => Happening::Notice(notice),
+            ended = self.actors.join_next() => match ended {
+                Some(Ok((name, ending))) => {
+                    self.orders.remove(&name);
+                    Happening::Ended(name, ending)
+                }
+                Some(Err(error)) => Happening::Died(error),
+                None => self.notices.try_recv().map_or(Happening::AllEnded, Happening::Notice),
+            },
         }
     }
 
     /// Tells every source to finish within a time.
     pub(crate) fn stop(&self, within: Duration) {
         for order in self.orders.values() {
-            // A source with a full inbox was told before; one that is gone needs no telling.
-            drop(order.try_send(Order::Stop(within)));
+            if order.try_send(Order::Stop(within)).is_err() {
+                tracing::debug!("a source was told to stop before, or is gone");
+            }
         }
     }
 }

@@ -5,7 +5,6 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
-use k1s_process::OutputReceiver;
 use k1s_source_proto::v1;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_store::StoreError;
@@ -19,7 +18,7 @@ use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
 use super::actor::Steer;
-use super::logs;
+use super::logs::Echo;
 use super::notice::{Notice, What};
 use super::pass::{Pass, Progress};
 use super::run::{Incoming, Run};
@@ -37,6 +36,7 @@ type Call = Pin<Box<dyn Future<Output = Answer> + Send>>;
 /// One session over one stream.
 pub(super) struct Conversation<'a> {
     run: &'a Run<'a>,
+    echo: &'a mut Echo,
     session: Session,
     control: SourceClient<Channel>,
     outgoing: mpsc::Sender<v1::HostMessage>,
@@ -48,12 +48,14 @@ pub(super) struct Conversation<'a> {
 impl<'a> Conversation<'a> {
     pub(super) fn new(
         run: &'a Run<'a>,
+        echo: &'a mut Echo,
         session: Session,
         connections: &Connections,
         outgoing: mpsc::Sender<v1::HostMessage>,
     ) -> Self {
         Self {
             run,
+            echo,
             session,
             control: connections.control.clone(),
             outgoing,
@@ -64,7 +66,7 @@ impl<'a> Conversation<'a> {
     }
 
     /// Goes on until the session ends.
-    pub(super) async fn converse(mut self, mut incoming: Incoming, output: &mut OutputReceiver) -> EndCause {
+    pub(super) async fn converse(mut self, mut incoming: Incoming) -> EndCause {
         let mut steer = self.run.steer.clone();
         let clock = &self.run.host.clock;
         loop {
@@ -81,10 +83,7 @@ impl<'a> Conversation<'a> {
                 receipt = oldest(&mut self.tickets), if !self.tickets.is_empty() => self.committed(receipt).await,
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => self.answered(answer),
                 message = incoming.message(), if self.session.wants_messages() => self.received(message),
-                Some(line) = output.recv() => {
-                    logs::line(&self.run.settings.name, &line);
-                    Ok(())
-                }
+                () = self.echo.step() => Ok(()),
                 () = clock.reach(timeout) => {
                     self.session.handle_timeout(clock.moment());
                     Ok(())
@@ -129,9 +128,8 @@ impl<'a> Conversation<'a> {
 
     async fn committed(&mut self, receipt: Result<Receipt, StoreError>) -> Result<(), EndCause> {
         self.tickets.pop_front();
-        let receipt = receipt.map_err(|error| store_failed(&error))?;
-        let in_pass = self.pass.is_open();
-        if in_pass {
+        let receipt = self.redacted(receipt.map_err(|error| store_failed(&error))?);
+        if self.pass.is_open() {
             if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
                 self.finish_pass().await;
             }
@@ -140,6 +138,15 @@ impl<'a> Conversation<'a> {
         }
         self.session.handle_committed(receipt, self.run.host.clock.moment());
         Ok(())
+    }
+
+    fn redacted(&self, receipt: Receipt) -> Receipt {
+        let events = receipt
+            .events
+            .into_iter()
+            .map(|event| self.echo.redaction.event(event))
+            .collect();
+        Receipt { events, ..receipt }
     }
 
     fn received(&mut self, message: Result<Option<v1::SourceMessage>, tonic::Status>) -> Result<(), EndCause> {
@@ -159,8 +166,9 @@ impl<'a> Conversation<'a> {
     fn understood(&mut self, message: Inbound) {
         match message {
             Inbound::Session(message) => self.session.handle_message(message, self.run.host.clock.moment()),
-            Inbound::Log(log) => logs::record(&self.run.settings.name, &log),
-            Inbound::Redact(_) | Inbound::Metric(_) => {}
+            Inbound::Log(log) => self.echo.record(&log),
+            Inbound::Redact(redact) => self.echo.redaction.add(redact.values.iter().map(|value| &**value)),
+            Inbound::Metric => {}
         }
     }
 
@@ -197,7 +205,7 @@ impl<'a> Conversation<'a> {
             let receipt = oldest(&mut self.tickets).await;
             self.tickets.pop_front();
             if let Ok(receipt) = receipt {
-                self.pass.take(&receipt);
+                self.pass.take(&self.redacted(receipt));
             }
         }
         if self.run.mode == Mode::Once && cause == EndCause::Finished {
@@ -219,7 +227,10 @@ impl<'a> Conversation<'a> {
             // The summary of the pass says it.
             Report::Live(_) | Report::GenerationClosed(_) => {}
             Report::Progress(progress) => self.notify(What::Progress(progress)).await,
-            Report::Problem(problem) => self.notify(What::Problem(problem)).await,
+            Report::Problem(problem) => {
+                let problem = self.echo.redaction.problem(problem);
+                self.notify(What::Problem(problem)).await;
+            }
         }
     }
 

@@ -2,12 +2,11 @@
 
 use std::collections::BTreeSet;
 use std::ffi::OsString;
-use std::future::Future;
 use std::time::Duration;
 
-use k1s_process::{Child, Environment, LaunchSpec, Limits, OutputReceiver, SpawnError};
+use k1s_process::{Child, Environment, LaunchSpec, Limits, SpawnError};
 use k1s_source_proto::{PROTOCOL_MAJORS, features, limits, v1};
-use k1s_sync_engine::id::Epoch;
+use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::problem::{Level, Problem, ProblemCode, Retry};
 use k1s_sync_engine::session;
 use tokio::time::Instant;
@@ -15,7 +14,7 @@ use tonic::Status;
 
 use super::actor::Host;
 use super::configuration::{self, Prepared};
-use super::logs;
+use super::logs::Echo;
 use crate::config::{PluginRef, SourceSettings};
 use crate::transport::{Connections, DialError, capability, diagnostic, dial};
 
@@ -36,11 +35,11 @@ pub(super) struct Ready {
 #[derive(Debug)]
 pub(super) struct Process {
     pub(super) child: Child,
-    pub(super) output: OutputReceiver,
+    pub(super) echo: Echo,
 }
 
 /// Starts the process.
-pub(super) async fn spawn(host: &Host, plugin: &PluginRef) -> Result<Process, Problem> {
+pub(super) async fn spawn(host: &Host, name: &SourceName, plugin: &PluginRef) -> Result<Process, Problem> {
     let declared = plugin
         .env
         .iter()
@@ -54,12 +53,15 @@ pub(super) async fn spawn(host: &Host, plugin: &PluginRef) -> Result<Process, Pr
         environment,
         limits: Limits::default(),
     };
-    let (child, output) = host
+    let (child, lines) = host
         .spawner
         .spawn(spec, &host.runtime_directory)
         .await
         .map_err(|error| spawn_problem(&error))?;
-    Ok(Process { child, output })
+    Ok(Process {
+        child,
+        echo: Echo::new(name.clone(), lines),
+    })
 }
 
 /// Agrees with the process on everything the session needs, within the start deadline.
@@ -69,53 +71,30 @@ pub(super) async fn prepare(
     process: &mut Process,
     epoch: Epoch,
 ) -> Result<Ready, Problem> {
-    let deadline = Instant::now() + settings.timing.start_deadline;
-    let Process { child, output } = process;
-    let nonce = child.nonce().as_str().to_owned();
-    let dialed = logging(settings, output, dial(child, deadline)).await;
-    let connections = dialed.map_err(|error| dial_problem(error, settings))?;
-    let agreed = agree(host, settings, connections, &nonce, epoch);
-    match tokio::time::timeout_at(deadline, logging(settings, output, agreed)).await {
-        Ok(agreed) => agreed,
-        Err(_) => Err(Problem::with_source(
-            ProblemCode::StartTimeout,
-            format!(
-                "the plugin was not ready within {:?}; see its log, or raise startDeadline",
-                settings.timing.start_deadline
-            ),
-        )),
-    }
-}
-
-/// Waits for `work` while what the plugin prints goes to the log.
-pub(super) async fn logging<T>(
-    settings: &SourceSettings,
-    output: &mut OutputReceiver,
-    work: impl Future<Output = T>,
-) -> T {
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            Some(line) = output.recv() => logs::line(&settings.name, &line),
-        }
-    }
+    let within = settings.timing.start_deadline;
+    let deadline = Instant::now() + within;
+    tokio::time::timeout_at(deadline, agree(host, settings, process, epoch, deadline))
+        .await
+        .unwrap_or_else(|_| {
+            let message = format!("the plugin was not ready within {within:?}; see its log, or raise startDeadline");
+            Err(Problem::with_source(ProblemCode::StartTimeout, message))
+        })
 }
 
 async fn agree(
     host: &Host,
     settings: &SourceSettings,
-    mut connections: Connections,
-    nonce: &str,
+    process: &mut Process,
     epoch: Epoch,
+    deadline: Instant,
 ) -> Result<Ready, Problem> {
-    let limits = handshake(host, &mut connections, nonce, epoch).await?;
-    let description = connections
-        .control
-        .describe(v1::DescribeRequest {})
+    let Process { child, echo } = process;
+    let nonce = child.nonce().as_str().to_owned();
+    let mut connections = echo
+        .during(dial(child, deadline))
         .await
-        .map_err(|status| failed("Describe", &status))?;
-    let description = description.into_inner();
+        .map_err(|error| dial_problem(error, settings))?;
+    let (limits, description) = echo.during(introduce(host, &mut connections, &nonce, epoch)).await?;
     let variable = |name: &str| std::env::var(name).ok();
     let prepared = configuration::prepare(
         &settings.config,
@@ -125,7 +104,9 @@ async fn agree(
     )
     .map_err(|error| refused(ProblemCode::ConfigInvalid, error.to_string()))?;
     let selection = prepared.selection;
-    configure(settings, &mut connections, prepared).await?;
+    // Before the plugin knows its secrets, so that it can never print one.
+    echo.redaction.add(prepared.secrets.values().map(|secret| &**secret));
+    echo.during(configure(settings, &mut connections, prepared)).await?;
     Ok(Ready {
         connections,
         capabilities: description
@@ -139,6 +120,20 @@ async fn agree(
         selection,
         source_type: description.r#type,
     })
+}
+
+async fn introduce(
+    host: &Host,
+    connections: &mut Connections,
+    nonce: &str,
+    epoch: Epoch,
+) -> Result<(session::Limits, v1::DescribeResponse), Problem> {
+    let limits = handshake(host, connections, nonce, epoch).await?;
+    let described = connections.control.describe(v1::DescribeRequest {}).await;
+    Ok((
+        limits,
+        described.map_err(|status| failed("Describe", &status))?.into_inner(),
+    ))
 }
 
 async fn handshake(

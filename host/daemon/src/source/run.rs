@@ -51,7 +51,7 @@ impl Run<'_> {
                 "a disabled source was launched",
             ));
         };
-        let mut process = match launch::spawn(self.host, plugin).await {
+        let mut process = match launch::spawn(self.host, &self.settings.name, plugin).await {
             Ok(process) => process,
             Err(problem) => return RunEnd::Failed(problem),
         };
@@ -94,16 +94,29 @@ impl Run<'_> {
             let starting = data.start(ReceiverStream::new(stream));
             tokio::join!(sending, starting)
         };
-        let incoming = match launch::logging(self.settings, &mut process.output, started).await {
-            (Ok(()), Ok(response)) => response.into_inner(),
-            (Err(error), _) => return RunEnd::Failed(unavailable(error)),
-            (_, Err(status)) => return RunEnd::Failed(start_failed(&status)),
+        let mut steer = self.steer.clone();
+        let within = self.settings.timing.start_deadline;
+        let started = tokio::select! {
+            started = process.echo.during(tokio::time::timeout(within, started)) => started,
+            // Nothing has been said yet that could be lost.
+            _ = steer.wait_for(|steer| *steer != Steer::Go) => return RunEnd::Ended(EndCause::Drained),
         };
-        // The lifecycle may be gone only when the whole host is.
-        drop(self.launched.send(self.epoch).await);
+        let incoming = match started {
+            Ok((Ok(()), Ok(response))) => response.into_inner(),
+            Ok((Err(error), _)) => return RunEnd::Failed(unavailable(error)),
+            Ok((_, Err(status))) => return RunEnd::Failed(start_failed(&status)),
+            Err(_) => {
+                let message = format!("the plugin did not begin its session within {within:?}");
+                return RunEnd::Failed(Problem::with_source(ProblemCode::StartTimeout, message));
+            }
+        };
+        if self.launched.send(self.epoch).await.is_err() {
+            // Only a host that is going away no longer follows its sources.
+            return RunEnd::Ended(EndCause::Drained);
+        }
         let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
-        let conversation = Conversation::new(self, session, &ready.connections, outgoing);
-        let cause = conversation.converse(incoming, &mut process.output).await;
+        let conversation = Conversation::new(self, &mut process.echo, session, &ready.connections, outgoing);
+        let cause = conversation.converse(incoming).await;
         if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
             tracing::warn!(source = %name, "{error}");
         }
@@ -141,10 +154,9 @@ impl Run<'_> {
         } else {
             self.host.stop.grace
         };
-        let ended = launch::logging(self.settings, &mut process.output, process.child.terminate(grace)).await;
-        while let Some(line) = process.output.recv().await {
-            super::logs::line(&self.settings.name, &line);
-        }
+        let Process { child, echo } = &mut process;
+        let ended = echo.during(child.terminate(grace)).await;
+        echo.finish().await;
         let report = match ended {
             Ok(report) => report,
             Err(error) => {
@@ -153,15 +165,17 @@ impl Run<'_> {
                 return end;
             }
         };
+        let redaction = &echo.redaction;
+        let crashed = |message: &str| redaction.problem(launch::crashed(message, &report));
         match end {
             RunEnd::Ended(EndCause::Ended(problem)) if problem.code == ProblemCode::Crashed => {
-                let message = format!("{} ({report})", problem.message);
-                RunEnd::Ended(EndCause::Ended(launch::crashed(&message, &report)))
+                RunEnd::Ended(EndCause::Ended(crashed(&format!("{} ({report})", problem.message))))
             }
             RunEnd::Failed(problem) if problem.code == ProblemCode::Crashed && problem.detail.is_empty() => {
-                RunEnd::Failed(launch::crashed(&problem.message, &report))
+                RunEnd::Failed(crashed(&problem.message))
             }
-            other => other,
+            RunEnd::Failed(problem) => RunEnd::Failed(redaction.problem(problem)),
+            ended @ RunEnd::Ended(_) => ended,
         }
     }
 

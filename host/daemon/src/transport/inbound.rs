@@ -25,8 +25,8 @@ pub(crate) enum Inbound {
     Log(v1::Log),
     /// Values that must not be shown.
     Redact(v1::Redact),
-    /// A figure of the plugin's own.
-    Metric(v1::Metric),
+    /// A figure of the plugin's own; there is nowhere to show it yet.
+    Metric,
 }
 
 /// A message that is not what the contract says; a violation.
@@ -57,7 +57,7 @@ pub(crate) fn source_message(message: v1::SourceMessage) -> Read<Inbound> {
     let message = match required(message.message, "SourceMessage.message")? {
         Message::Log(log) => return Ok(Inbound::Log(log)),
         Message::Redact(redact) => return Ok(Inbound::Redact(redact)),
-        Message::Metric(metric) => return Ok(Inbound::Metric(metric)),
+        Message::Metric(_) => return Ok(Inbound::Metric),
         Message::KindInfo(info) => SourceMessage::KindInfo(kind_info(info)),
         Message::SnapshotBegin(begin) => SourceMessage::SnapshotBegin {
             scope: ScopeId::new(&begin.scope)?,
