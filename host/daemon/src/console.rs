@@ -6,16 +6,17 @@ use std::path::PathBuf;
 use k1s_sync_engine::event::Tally;
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
-use k1s_sync_engine::message::Progress;
 use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::work::HoldReason;
 
 use crate::output::{Lines, Palette, count, key, visible};
+use crate::progress::Bars;
 use crate::source::{Held, Notice, PassSummary, What};
 
 /// Prints notices as they come.
 pub(crate) struct Console {
     lines: Lines,
+    bars: Bars,
     purpose: Purpose,
 }
 
@@ -33,6 +34,7 @@ impl Console {
     pub(crate) fn new(working_directory: PathBuf) -> Self {
         Self {
             lines: Lines::new(Palette::for_stdout(), working_directory),
+            bars: Bars::new(),
             purpose: Purpose::Sync,
         }
     }
@@ -46,12 +48,21 @@ impl Console {
     }
 
     /// Prints what a notice says, if it says something to a person.
-    pub(crate) fn show(&self, notice: &Notice) {
+    pub(crate) fn show(&mut self, notice: &Notice) {
         let source = &notice.source;
         match &notice.what {
+            What::Progress(progress) => return self.bars.advance(source, progress),
+            What::Pass(_) | What::State(_) => self.bars.finish(source),
+            What::CircuitClosed | What::Problem(_) | What::Events(_) => {}
+        }
+        self.bars.aside(|| self.tell(source, &notice.what));
+    }
+
+    fn tell(&self, source: &SourceName, what: &What) {
+        match what {
+            What::Progress(_) => {}
             What::State(state) => self.state(source, state),
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
-            What::Progress(progress) => reading(source, progress),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),
             What::Events(events) => {
                 for event in events {
@@ -115,10 +126,6 @@ fn vetted(tally: &Tally) -> String {
         count(bad),
         count(tally.ignored)
     )
-}
-
-fn reading(source: &SourceName, progress: &Progress) {
-    tracing::debug!(source = %source, done = progress.done, total = progress.total, phase = %progress.phase, "progress");
 }
 
 /// A problem with its cause below, if it has one to show.

@@ -13,6 +13,7 @@ mod data_directory;
 mod get;
 mod logging;
 mod program;
+mod progress;
 mod run;
 mod source;
 mod supervisor;

@@ -66,8 +66,8 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     ));
     let mode = if arguments.once { Mode::Once } else { Mode::Full };
     let sources = configuration.sources;
-    let console = Console::new(working_directory);
-    let outcome = supervise(&store, place.directory(), sources, mode, &console).await?;
+    let mut console = Console::new(working_directory);
+    let outcome = supervise(&store, place.directory(), sources, mode, &mut console).await?;
     store.close()?;
     Ok(outcome)
 }
@@ -111,7 +111,7 @@ pub(crate) async fn supervise(
     directory: &Path,
     sources: Vec<SourceSettings>,
     mode: Mode,
-    console: &Console,
+    console: &mut Console,
 ) -> Result<Outcome, RunError> {
     let host = host(store, directory)?;
     let mut signals = Signals::watch()?;

@@ -49,8 +49,15 @@ async fn manifests(path: &Path, plugins_dir: Option<PathBuf>, working_directory:
         &directories(),
     )?;
     let store = place.open(None)?;
-    let console = Console::vetting(working_directory.to_owned());
-    let outcome = supervise(&store, place.directory(), configuration.sources, Mode::Once, &console).await?;
+    let mut console = Console::vetting(working_directory.to_owned());
+    let outcome = supervise(
+        &store,
+        place.directory(),
+        configuration.sources,
+        Mode::Once,
+        &mut console,
+    )
+    .await?;
     store.close()?;
     Ok(outcome)
 }

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use k1s_process::{Child, Environment, LaunchSpec, Limits, SpawnError};
 use k1s_source_proto::{PROTOCOL_MAJORS, features, limits, v1};
-use k1s_sync_engine::id::{Epoch, SourceName};
+use k1s_sync_engine::id::Epoch;
 use k1s_sync_engine::problem::{Level, Problem, ProblemCode, Retry};
 use k1s_sync_engine::session;
 use tokio::time::Instant;
@@ -39,7 +39,7 @@ pub(super) struct Process {
 }
 
 /// Starts the process.
-pub(super) async fn spawn(host: &Host, name: &SourceName, plugin: &PluginRef) -> Result<Process, Problem> {
+pub(super) async fn spawn(host: &Host, settings: &SourceSettings, plugin: &PluginRef) -> Result<Process, Problem> {
     let declared = plugin
         .env
         .iter()
@@ -60,7 +60,7 @@ pub(super) async fn spawn(host: &Host, name: &SourceName, plugin: &PluginRef) ->
         .map_err(|error| spawn_problem(&error))?;
     Ok(Process {
         child,
-        echo: Echo::new(name.clone(), lines),
+        echo: Echo::new(settings, lines),
     })
 }
 

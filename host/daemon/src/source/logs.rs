@@ -8,20 +8,24 @@ use k1s_sync_engine::id::SourceName;
 use tracing::Level;
 
 use super::redaction::Redaction;
+use crate::config::SourceSettings;
 
 /// What one plugin prints and sends to be logged.
 #[derive(Debug)]
 pub(super) struct Echo {
     source: SourceName,
+    least: Level,
     lines: OutputReceiver,
     /// What must not be shown of anything the source says.
     pub(super) redaction: Redaction,
 }
 
 impl Echo {
-    pub(super) fn new(source: SourceName, lines: OutputReceiver) -> Self {
+    /// Logs what `settings` want to be logged of their source.
+    pub(super) fn new(settings: &SourceSettings, lines: OutputReceiver) -> Self {
         Self {
-            source,
+            source: settings.name.clone(),
+            least: settings.log_level.into(),
             lines,
             redaction: Redaction::default(),
         }
@@ -93,6 +97,10 @@ impl Echo {
 
     /// The macros want their level at compile time.
     fn emit(&self, level: Level, target: &str, message: &str) {
+        // The more verbose a level, the greater it is.
+        if level > self.least {
+            return;
+        }
         let (source, message) = (&self.source, self.redaction.text(message));
         match level {
             Level::ERROR => tracing::error!(source = %source, plugin_target = target, "{message}"),

@@ -51,7 +51,7 @@ impl Run<'_> {
                 "a disabled source was launched",
             ));
         };
-        let mut process = match launch::spawn(self.host, &self.settings.name, plugin).await {
+        let mut process = match launch::spawn(self.host, self.settings, plugin).await {
             Ok(process) => process,
             Err(problem) => return RunEnd::Failed(problem),
         };

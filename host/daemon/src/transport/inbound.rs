@@ -16,6 +16,11 @@ use thiserror::Error;
 
 use super::words;
 
+/// Longest message of a problem in bytes; the rest is cut.
+const MAX_PROBLEM_MESSAGE: usize = 4 * 1024;
+/// Longest detail of a problem in bytes; the rest is cut.
+const MAX_PROBLEM_DETAIL: usize = 64 * 1024;
+
 /// A message of a plugin, for the session or beside it.
 #[derive(Debug)]
 pub(crate) enum Inbound {
@@ -261,16 +266,27 @@ fn problem(sent: v1::Problem) -> Read<Problem> {
         Ok(v1::problem::Retry::OnContentChange) => Retry::OnContentChange,
         Ok(v1::problem::Retry::Backoff | v1::problem::Retry::Unspecified) | Err(_) => Retry::Backoff,
     };
-    let detail = std::iter::once(sent.detail)
+    let parts = std::iter::once(sent.detail)
         .chain(sent.causes)
         .filter(|part| !part.is_empty());
+    let detail = parts.collect::<Vec<_>>().join(": ");
     Ok(Problem {
         code: required(words::problem_code(sent.code), "Problem.code")?,
         level,
         retry,
-        message: sent.message,
-        detail: detail.collect::<Vec<_>>().join(": "),
+        message: cut(sent.message, MAX_PROBLEM_MESSAGE),
+        detail: cut(detail, MAX_PROBLEM_DETAIL),
     })
+}
+
+/// A text of at most `limit` bytes, cut between characters.
+fn cut(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        let end = (0..=limit).rev().find(|end| text.is_char_boundary(*end)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
+    text
 }
 
 #[cfg(test)]
