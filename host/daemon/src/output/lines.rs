@@ -179,7 +179,7 @@ mod tests {
     use super::*;
 
     fn lines() -> Lines {
-        Lines::new(Palette::plain(), "/home/me".into())
+        Lines::new(Palette::plain(), "/srv/me".into())
     }
 
     fn read_at(uri: &str, path: &str, line: u32, column: u32) -> Provenance {
@@ -253,7 +253,7 @@ mod tests {
             key: None,
             ..event(
                 Verdict::Error(problem(ProblemCode::DataInvalid, "expected integer,\nfound \"three\"")),
-                read_at("file:///home/me/manifests", "shop/cart.yaml", 14, 9),
+                read_at("file:///srv/me/manifests", "shop/cart.yaml", 14, 9),
             )
         };
         let events = [
@@ -273,7 +273,7 @@ mod tests {
 
     #[test]
     fn a_change_is_told_with_its_place() {
-        let place = || read_at("file:///home/me/./manifests", "shop/cart.yaml", 1, 0);
+        let place = || read_at("file:///srv/me/./manifests", "shop/cart.yaml", 1, 0);
         for (verdict, expected) in [
             (
                 Verdict::Created,
@@ -307,7 +307,7 @@ mod tests {
                 "https://example.com/repo",
             ),
             (read_at("", "a\u{1b}[2J.yaml", 0, 0), "a^[[2J.yaml"),
-            (read_at("file:///home/me/one.yaml", "", 2, 0), "one.yaml:2"),
+            (read_at("file:///srv/me/one.yaml", "", 2, 0), "one.yaml:2"),
         ] {
             assert_eq!(lines().place(&provenance), expected);
         }

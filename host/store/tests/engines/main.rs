@@ -1,4 +1,5 @@
 //! What every storage engine does, and what an engine on a file does beyond that.
+#![forbid(unsafe_code)]
 
 mod crash;
 mod damage;
