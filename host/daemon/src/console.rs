@@ -1,7 +1,9 @@
 //! What a person at the terminal is told of a run, line by line.
 
+use std::collections::BTreeMap;
 use std::io::Write as _;
 use std::path::PathBuf;
+use std::time::Duration;
 
 use k1s_sync_engine::event::Tally;
 use k1s_sync_engine::id::SourceName;
@@ -9,7 +11,7 @@ use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::work::HoldReason;
 
-use crate::output::{Lines, Palette, count, key, visible};
+use crate::output::{Lines, Palette, count, elapsed, key, visible};
 use crate::progress::Bars;
 use crate::source::{Held, Notice, PassSummary, What};
 
@@ -17,6 +19,8 @@ use crate::source::{Held, Notice, PassSummary, What};
 pub(crate) struct Console {
     lines: Lines,
     bars: Bars,
+    /// What the last pass of each source found.
+    findings_by_source: BTreeMap<SourceName, Vec<String>>,
     purpose: Purpose,
 }
 
@@ -35,6 +39,7 @@ impl Console {
         Self {
             lines: Lines::new(Palette::for_stdout(), working_directory),
             bars: Bars::new(),
+            findings_by_source: BTreeMap::new(),
             purpose: Purpose::Sync,
         }
     }
@@ -52,7 +57,11 @@ impl Console {
         let source = &notice.source;
         match &notice.what {
             What::Progress(progress) => return self.bars.advance(source, progress),
-            What::Pass(_) | What::State(_) => self.bars.finish(source),
+            What::Pass(summary) => {
+                self.bars.finish(source);
+                return self.pass(source, summary);
+            }
+            What::State { .. } => self.bars.finish(source),
             What::CircuitClosed | What::Problem(_) | What::Events(_) => {}
         }
         self.bars.aside(|| self.tell(source, &notice.what));
@@ -60,8 +69,9 @@ impl Console {
 
     fn tell(&self, source: &SourceName, what: &What) {
         match what {
-            What::Progress(_) => {}
-            What::State(state) => self.state(source, state),
+            // Both are told by bars and summaries.
+            What::Progress(_) | What::Pass(_) => {}
+            What::State { state, retry_in } => state_line(source, state, *retry_in).iter().for_each(|text| line(text)),
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),
             What::Events(events) => {
@@ -72,49 +82,64 @@ impl Console {
                 }
                 self.lines.failures(events).iter().for_each(|failure| line(failure));
             }
-            What::Pass(summary) => self.pass(source, summary),
         }
     }
 
-    fn pass(&self, source: &SourceName, summary: &PassSummary) {
-        match self.purpose {
-            Purpose::Sync => line(&self.lines.summary(source, &summary.tally, summary.elapsed)),
-            Purpose::Vet => line(&vetted(&summary.tally)),
+    /// Says what a pass led to; a pass that changed nothing and found what the one before it found is not worth a word.
+    fn pass(&mut self, source: &SourceName, summary: &PassSummary) {
+        let findings = self.findings(summary);
+        let before = self.findings_by_source.insert(source.clone(), findings.clone());
+        if summary.tally.changes() == 0 && before.as_ref() == Some(&findings) {
+            return;
         }
-        self.lines
-            .failures(&summary.failures)
-            .iter()
-            .for_each(|failure| line(failure));
+        let head = match self.purpose {
+            Purpose::Sync => self.lines.summary(source, &summary.tally, summary.elapsed),
+            Purpose::Vet => vetted(&summary.tally),
+        };
+        self.bars
+            .aside(|| std::iter::once(&head).chain(&findings).for_each(|text| line(text)));
+    }
+
+    fn findings(&self, summary: &PassSummary) -> Vec<String> {
+        let mut findings = self.lines.failures(&summary.failures);
         let told = u64::try_from(summary.failures.len()).unwrap_or(u64::MAX);
         let all = summary.tally.failed + summary.tally.pending;
         if all > told {
-            line(&format!("  and {} more", count(all - told)));
+            findings.push(format!("  and {} more", count(all - told)));
         }
         if let Some(problem) = &summary.incomplete {
-            line(&format!("  incomplete, nothing was deleted: {}", described(problem)));
+            findings.push(format!("  incomplete, nothing was deleted: {}", described(problem)));
         }
-        for held in &summary.held {
-            line(&format!("  {}", held_line(held)));
-        }
+        findings.extend(summary.held.iter().map(|held| format!("  {}", held_line(held))));
+        findings
     }
+}
 
-    fn state(&self, source: &SourceName, state: &State) {
-        let text = match state {
-            State::Waiting { cause, .. } => format!("failed, tries again: {}", described(cause)),
-            State::CircuitOpen(circuit) => format!("circuit open: {}", described(&circuit.reason)),
-            State::Quarantined { cause } => format!("quarantined until it is resumed: {}", described(cause)),
-            State::Refused { cause } => format!("refused: {}", described(cause)),
-            State::Disabled => "disabled".to_owned(),
-            State::Stopped
-            | State::Suspended { .. }
-            | State::Launching { .. }
-            | State::Running { .. }
-            | State::Stopping { .. }
-            | State::Killing { .. }
-            | State::Finished => return,
-        };
-        line(&format!("source {source}   {text}"));
-    }
+/// What a state means to a person; `None` where the next line will say more.
+fn state_line(source: &SourceName, state: &State, retry_in: Option<Duration>) -> Option<String> {
+    let next_try = retry_in
+        .map(|span| format!(", next try in {}", elapsed(span)))
+        .unwrap_or_default();
+    let text = match state {
+        State::Waiting { cause, .. } => format!("failed, its objects stay{next_try}: {}", described(cause)),
+        State::CircuitOpen(circuit) => {
+            format!(
+                "circuit open, its objects stay{next_try}: {}",
+                described(&circuit.reason)
+            )
+        }
+        State::Quarantined { cause } => format!("quarantined until it is resumed: {}", described(cause)),
+        State::Refused { cause } => format!("refused: {}", described(cause)),
+        State::Disabled => "disabled".to_owned(),
+        State::Suspended { .. } => "suspended".to_owned(),
+        State::Stopped
+        | State::Launching { .. }
+        | State::Running { .. }
+        | State::Stopping { .. }
+        | State::Killing { .. }
+        | State::Finished => return None,
+    };
+    Some(format!("source {source}   {text}"))
 }
 
 fn vetted(tally: &Tally) -> String {

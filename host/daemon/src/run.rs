@@ -155,7 +155,7 @@ fn judged(what: &What) -> Outcome {
     match what {
         What::Pass(summary) if !summary.is_clean() => Outcome::Partial,
         What::Pass(_)
-        | What::State(_)
+        | What::State { .. }
         | What::CircuitClosed
         | What::Progress(_)
         | What::Problem(_)

@@ -168,7 +168,7 @@ impl Actor {
                     Command::Launch { .. } => {}
                     Command::Stop { deadline, .. } => drop(steering.send_replace(Steer::Drain { deadline })),
                     Command::Kill { .. } => drop(steering.send_replace(Steer::Kill)),
-                    Command::Report(report) => tell(&self.notices, &self.settings, report).await,
+                    Command::Report(report) => tell(&self.notices, &self.settings, &self.host.clock, report).await,
                 }
             }
             let clock = &self.host.clock;
@@ -192,7 +192,7 @@ impl Actor {
     }
 
     async fn tell(&self, report: Report) {
-        tell(&self.notices, &self.settings, report).await;
+        tell(&self.notices, &self.settings, &self.host.clock, report).await;
     }
 }
 
@@ -216,17 +216,32 @@ fn over(end: RunEnd, epoch: Epoch) -> Input {
     }
 }
 
-async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, report: Report) {
+async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, clock: &HostClock, report: Report) {
     let what = match report {
-        Report::State(state) => What::State(state),
+        Report::State(state) => What::State {
+            retry_in: retry_at(&state).map(|at| at.since(clock.moment())),
+            state,
+        },
         Report::CircuitClosed => What::CircuitClosed,
     };
-    drop(
-        notices
-            .send(Notice {
-                source: settings.name.clone(),
-                what,
-            })
-            .await,
-    );
+    let source = settings.name.clone();
+    drop(notices.send(Notice { source, what }).await);
+}
+
+/// When a state ends by itself.
+fn retry_at(state: &State) -> Option<Moment> {
+    match state {
+        State::Waiting { until, .. } => Some(*until),
+        State::CircuitOpen(circuit) => Some(circuit.next_try),
+        State::Stopped
+        | State::Disabled
+        | State::Suspended { .. }
+        | State::Launching { .. }
+        | State::Running { .. }
+        | State::Stopping { .. }
+        | State::Killing { .. }
+        | State::Quarantined { .. }
+        | State::Refused { .. }
+        | State::Finished => None,
+    }
 }

@@ -20,7 +20,12 @@ pub(crate) struct Notice {
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum What {
     /// It is in another state.
-    State(State),
+    State {
+        /// The state.
+        state: State,
+        /// When it is tried again by itself, from now.
+        retry_in: Option<Duration>,
+    },
     /// Its circuit closed.
     CircuitClosed,
     /// A listing goes on.
