@@ -11,6 +11,8 @@ use crate::{process, workspace};
 
 const HOST: &str = "k1s-sync-host";
 const SOURCE: &str = "k1s-sync-fs";
+/// What is shown of the store: kubectl's `all`, what it leaves out of a shop, and the shop's own kinds.
+const SHOWN_KINDS: &str = "all,ns,cm,ing,products,regions";
 
 pub(crate) fn run() -> anyhow::Result<()> {
     // Unoptimised, because on a machine that has built nothing yet compiling is most of the first minute.
@@ -34,7 +36,7 @@ pub(crate) fn run() -> anyhow::Result<()> {
     )?;
     shown(
         Command::new(programs.join(HOST))
-            .args(["get", "all-kinds", "-A", "--data-dir"])
+            .args(["get", SHOWN_KINDS, "-A", "--data-dir"])
             .arg(&data),
     )
 }

@@ -102,6 +102,7 @@ impl Echo {
             return;
         }
         let (source, message) = (&self.source, self.redaction.text(message));
+        let target = Some(target).filter(|target| !target.is_empty());
         match level {
             Level::ERROR => tracing::error!(source = %source, plugin_target = target, "{message}"),
             Level::WARN => tracing::warn!(source = %source, plugin_target = target, "{message}"),
