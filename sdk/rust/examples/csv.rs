@@ -13,24 +13,23 @@ struct Config {
     path: PathBuf,
 }
 
-struct Csv(Config);
+struct Csv(PathBuf);
 
 impl Source for Csv {
     const TYPE: &'static str = "csv";
     type Config = Config;
 
     fn new(config: Config, _: &Context) -> Result<Self, Vec<Diagnostic>> {
-        Ok(Self(config))
+        Ok(Self(config.path))
     }
 
     async fn snapshot(&self, _: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
-        let path = &self.0.path;
-        let text = std::fs::read_to_string(path).map_err(|error| Problem::reading(path.display(), &error))?;
+        let text = std::fs::read_to_string(&self.0).map_err(|error| Problem::reading(self.0.display(), &error))?;
         for (line, row) in (1..).zip(text.lines()) {
             let (name, rest) = row.split_once(',').unwrap_or((row, ""));
             let map =
                 json!({"apiVersion": "v1", "kind": "ConfigMap", "metadata": {"name": name}, "data": {"row": rest}});
-            out.object(map, At::path(path).line(line)).await?;
+            out.object(map, At::path(&self.0).line(line)).await?;
         }
         Ok(())
     }

@@ -19,6 +19,8 @@ use crate::{At, Code, Ignore, Known, Problem, Progress, Scope};
 pub(crate) struct Habits {
     /// Remembers what the host holds.
     pub(crate) remembers: bool,
+    /// May say that something is unchanged.
+    pub(crate) sees: bool,
     /// Goes on after the first listing.
     pub(crate) watches: bool,
 }

@@ -92,6 +92,7 @@ fn start<S: Source>(address: &OsString, nonce: Option<&str>) -> Result<(), Serve
         .build()
         .map_err(ServeError::Runtime)?;
     lifeline::hold();
+    // Sessions run on this thread: one that a blocking source woke must not wait in that source's thread.
     let served = runtime.block_on(async {
         let bind = |source| ServeError::Bind {
             path: path.clone(),

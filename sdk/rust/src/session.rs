@@ -192,6 +192,7 @@ impl Conductor {
         let has = |capability| S::CAPABILITIES.contains(&capability);
         let habits = Habits {
             remembers: has(Capability::Seen) || has(Capability::NeedsKnown),
+            sees: has(Capability::Seen),
             watches: has(Capability::Watch) && mode != Mode::Once,
         };
         let room = Arc::new(Semaphore::new(outlet::QUEUE_BYTES));

@@ -175,7 +175,8 @@ impl<'c> SnapshotWriter<'c> {
         Ok(())
     }
 
-    /// Says that nothing of `at`'s path has changed since it had `at`'s version. False means that the host does not
+    /// Says that nothing of `at`'s path has changed since it had `at`'s version (needs
+    /// [`Capability::Seen`](crate::Capability::Seen)). False means that the host does not
     /// hold the whole path at that version, or not this source's to say; then read it and declare it.
     ///
     /// # Errors
@@ -184,7 +185,8 @@ impl<'c> SnapshotWriter<'c> {
         let Some(held) = self.scribe.known.path(&at.path) else {
             return Ok(false);
         };
-        if at.version.is_empty() || held.version != Some(bounded_path_version(&at.version)) {
+        if !self.scribe.habits.sees || at.version.is_empty() || held.version != Some(bounded_path_version(&at.version))
+        {
             return Ok(false);
         }
         if !held.objects.keys().all(|key| self.declared.seen(key, at)) {
@@ -204,7 +206,11 @@ impl<'c> SnapshotWriter<'c> {
     /// Fails when the session is over.
     pub async fn seen(&mut self, key: &Key, at: &At) -> Result<bool, Problem> {
         let version = bounded_version(&at.version);
-        if version.is_empty() || self.scribe.known.version(key) != Some(&version) || !self.declared.seen(key, at) {
+        if !self.scribe.habits.sees
+            || version.is_empty()
+            || self.scribe.known.version(key) != Some(&version)
+            || !self.declared.seen(key, at)
+        {
             return Ok(false);
         }
         self.begin().await?;

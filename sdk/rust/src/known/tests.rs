@@ -1,1 +1,156 @@
-//! Tests.
+//! What is held, by key and by path.
+
+use super::*;
+
+fn key(name: &str) -> Key {
+    Key {
+        kind: "ConfigMap".into(),
+        namespace: "n".into(),
+        name: name.into(),
+        ..Key::default()
+    }
+}
+
+#[test]
+fn a_path_is_whole_only_with_all_its_documents_at_one_version() {
+    let cases: &[(&[&str], Option<&str>)] = &[
+        (&["v 1/1"], Some("v")),
+        (&["v w 1/2", "v w 2/2"], Some("v w")),
+        (&["v 2/2", "v 1/2"], Some("v")),
+        (&["v 1/2"], None),
+        (&["v 2/2"], None),
+        (&["v 1/2", "w 2/2"], None),
+        (&["v 1/2", "v 1/2"], None),
+        (&["v 1/2", "v 2/3"], None),
+        (&["v 0/2", "v 1/2", "v 2/2"], None),
+        (&["v"], None),
+        (&[""], None),
+        (&["v x/1"], None),
+        (&["v 1/1", ""], None),
+    ];
+    for (versions, expected) in cases {
+        let mut known = Known::default();
+        for (index, version) in versions.iter().enumerate() {
+            known.hold(&key(&index.to_string()), "p", version, 0);
+        }
+        assert_eq!(known.path("p").unwrap().version.as_deref(), *expected, "{versions:?}");
+    }
+}
+
+#[test]
+fn versions_given_and_read_agree_at_every_length() {
+    for length in 1..200 {
+        let version = "v".repeat(length);
+        let mut known = Known::default();
+        for index in 0..3 {
+            let version = document_version(&version, index, 3);
+            assert!(version.len() <= limits::SOURCE_VERSION_BYTES);
+            known.hold(&key(&index.to_string()), "p", &version, 0);
+        }
+        assert_eq!(
+            known.path("p").unwrap().version,
+            Some(bounded_path_version(&version)),
+            "{length}"
+        );
+    }
+    assert_eq!(document_version("", 0, 1), "");
+    assert_eq!(
+        document_version("v", 99_999_998, 99_999_999).len(),
+        "v 99999999/99999999".len()
+    );
+    assert!(document_version(&"v".repeat(128), 99_999_998, 99_999_999).len() <= limits::SOURCE_VERSION_BYTES);
+}
+
+#[test]
+fn a_key_that_moves_belongs_to_its_last_path() {
+    let mut known = Known::default();
+    known.hold(&key("a"), "p", "1 1/1", 1);
+    known.hold(&key("a"), "q", "2 1/1", 1);
+    assert_eq!(known.owner(&key("a")), Some("q"));
+    assert_eq!(known.path("p"), None);
+    assert_eq!(
+        known.path("q").unwrap().objects,
+        [(key("a"), "2 1/1".to_owned())].into()
+    );
+    known.hold(&key("a"), "p", "3 1/1", 1);
+    assert_eq!(known.path("p").unwrap().version.as_deref(), Some("3"));
+    assert_eq!(known.path("q"), None);
+    known.remove(&key("a"));
+    assert_eq!((known.path("p"), known.version(&key("a"))), (None, None));
+}
+
+#[test]
+fn a_complete_generation_forgets_what_it_did_not_touch() {
+    let mut known = Known::default();
+    known.told(KnownObject {
+        key: Some(key("gone")),
+        source_version: "1".into(),
+        path: "p".into(),
+    });
+    known.told(KnownObject {
+        key: Some(key("pinned")),
+        source_version: "1".into(),
+        path: "broken".into(),
+    });
+    known.told(KnownObject {
+        key: Some(key("seen")),
+        source_version: "1".into(),
+        path: "p".into(),
+    });
+    known.told(KnownObject {
+        key: None,
+        source_version: "1".into(),
+        path: "p".into(),
+    });
+    known.hold(&key("sent"), "p", "2", 4);
+    known.touch(&key("seen"), 4);
+    known.complete(4, |path| path == "broken");
+    let version = |name| known.version(&key(name));
+    assert_eq!(
+        [version("gone"), version("pinned"), version("seen"), version("sent")],
+        [None, Some("1"), Some("1"), Some("2")]
+    );
+    let mut paths: Vec<&str> = known.paths().collect();
+    paths.sort_unstable();
+    assert_eq!(paths, ["broken", "p"]);
+}
+
+#[test]
+fn forgetting_versions_keeps_the_owners() {
+    let mut known = Known::default();
+    known.hold(&key("a"), "p", "1", 1);
+    known.forget_versions();
+    assert_eq!(
+        (known.version(&key("a")), known.owner(&key("a"))),
+        (Some(""), Some("p"))
+    );
+    assert_eq!(known.path("p").unwrap().version, None);
+}
+
+#[test]
+fn packed_keys_are_as_distinct_as_keys() {
+    let parts = |parts: [&str; 4]| {
+        let [group, kind, namespace, name] = parts.map(str::to_owned);
+        Key {
+            group,
+            kind,
+            namespace,
+            name,
+        }
+    };
+    let keys = [
+        parts(["a", "b", "c", "d"]),
+        parts(["ab", "", "c", "d"]),
+        parts(["", "abcd", "", ""]),
+        parts(["", "", "", "abcd"]),
+        parts(["é", "\0", "c", ""]),
+    ];
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(&PackedKey::new(key).unpack(), key);
+        assert!(
+            keys[..index]
+                .iter()
+                .all(|other| PackedKey::new(other) != PackedKey::new(key))
+        );
+    }
+}
