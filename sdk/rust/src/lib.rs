@@ -5,6 +5,7 @@ mod at;
 mod batcher;
 mod caught;
 mod changes;
+mod conductor;
 mod config;
 mod declared;
 mod describe;
