@@ -64,10 +64,7 @@ impl Conductor {
         stop: &watch::Receiver<bool>,
         scopes: &mut JoinSet<()>,
     ) {
-        let Opened {
-            mode,
-            mut told_by_scope,
-        } = opened;
+        let Opened { mode, told_by_scope } = opened;
         let has = |capability| S::CAPABILITIES.contains(&capability);
         let habits = Habits {
             remembers: has(Capability::Seen) || has(Capability::NeedsKnown),
@@ -76,6 +73,14 @@ impl Conductor {
         };
         let room = Arc::new(Semaphore::new(outlet::QUEUE_BYTES));
         let outlet = |scope| Outlet::new(scope, items.clone(), Arc::clone(&room), stop.clone());
+        let (configured, removed): (BTreeMap<_, _>, BTreeMap<_, _>) = told_by_scope
+            .into_iter()
+            .partition(|(scope, _)| initialized.scopes.contains(scope));
+        let mut told_by_scope = configured;
+        // First, so that a scope which takes over their objects finds them given up.
+        for scope in removed.into_keys() {
+            give_up(&outlet(scope)).await;
+        }
         for scope in initialized.scopes.iter().cloned() {
             let Told { known, token } = told_by_scope.remove(&scope).unwrap_or_default();
             let token = token.filter(|_| mode == Mode::Resume && has(Capability::Resume));
@@ -89,20 +94,6 @@ impl Conductor {
                 Changes::new(scribe, queue),
                 habits,
             ));
-        }
-        for scope in told_by_scope.into_keys() {
-            let gone = v1::ScopeGone {
-                scope: scope.id().to_owned(),
-                reason: v1::scope_gone::Reason::Deselected.into(),
-                replaced_by: String::new(),
-            };
-            let said = outlet(scope)
-                .close(What::Message(source_message::Message::ScopeGone(gone)))
-                .await;
-            tracing::debug!(
-                delivered = said.is_ok(),
-                "the host knows a scope that is not configured"
-            );
         }
     }
 
@@ -195,6 +186,22 @@ impl Conductor {
             tracing::warn!(left = scopes.len(), ?grace, "scopes did not stop in time");
         }
         scopes.abort_all();
+    }
+}
+
+/// Says that a scope which the host knows is not configured, and that nothing more comes of it: no loop will say so.
+async fn give_up(outlet: &Outlet) {
+    let gone = source_message::Message::ScopeGone(v1::ScopeGone {
+        scope: outlet.scope().id().to_owned(),
+        reason: v1::scope_gone::Reason::Deselected.into(),
+        replaced_by: String::new(),
+    });
+    for what in [What::Message(gone), What::Waiting] {
+        let said = outlet.close(what).await;
+        tracing::debug!(
+            delivered = said.is_ok(),
+            "the host knows a scope that is not configured"
+        );
     }
 }
 

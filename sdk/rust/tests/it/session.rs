@@ -251,3 +251,30 @@ async fn scopes_are_complete_by_themselves() {
         (1, "removed", scope_gone::Reason::Deselected)
     );
 }
+
+#[tokio::test]
+async fn a_source_rests_though_the_host_knows_a_scope_that_is_not_configured() {
+    struct Empty;
+    impl Script for Empty {
+        async fn snapshot(_: &Scope, _: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
+            Ok(())
+        }
+    }
+    let opening = vec![begin(begin::Mode::Once), known("removed", &[])];
+    let (_launch, mut session) = Launch::open::<Scripted<Empty>>(opening).await;
+    let mut messages = session.until_end().await;
+    let gone = messages
+        .iter()
+        .position(|message| matches!(message, Message::ScopeGone(_)));
+    let begun = messages
+        .iter()
+        .position(|message| matches!(message, Message::SnapshotBegin(_)));
+    assert!(
+        gone.is_some() && gone < begun,
+        "it is given up before anything is listed"
+    );
+    let rests =
+        |message: &Message| matches!(message, Message::Heartbeat(beat) if beat.state() == heartbeat::State::Waiting);
+    messages.extend(session.until(rests).await);
+    assert!(messages.last().is_some_and(rests));
+}
