@@ -77,6 +77,14 @@ impl ShrinkWindow {
         }
     }
 
+    /// Records that objects were left to themselves: they count no longer, and are not missed.
+    pub fn give_up(&mut self, objects: u64) {
+        self.count = self.count.saturating_sub(objects);
+        for (_, peak) in &mut self.peaks {
+            *peak = peak.saturating_sub(objects);
+        }
+    }
+
     /// Asks whether `removals` more objects may go.
     #[must_use]
     pub fn judge(&self, removals: u64, limit: GuardLimit, now: Timestamp) -> Judgement {
@@ -158,6 +166,18 @@ mod tests {
         );
         window.change(20, 0, minute(25));
         assert_eq!(window.judge(30, GuardLimit::default(), minute(26)), Judgement::Pass);
+    }
+
+    #[test]
+    fn objects_left_to_themselves_are_not_missed() {
+        let mut window = with(100);
+        window.change(0, 20, minute(10));
+        window.give_up(60);
+        assert_eq!((window.count(), window.peak(minute(11))), (20, 40));
+        assert_eq!(
+            window.judge(1, GuardLimit { min: 20, percent: 0 }, minute(11)),
+            Judgement::Hold { shrink: 21, limit: 20 }
+        );
     }
 
     #[test]
