@@ -42,6 +42,14 @@ pub(crate) fn split_row(table: Table, source_name: &SourceName, bytes: &[u8]) ->
     Ok((scope, Key::decode(key).map_err(|_| damaged())?))
 }
 
+/// Reads the key of an object.
+pub(crate) fn object(table: Table, bytes: &[u8]) -> Result<Key, EngineError> {
+    Key::decode(bytes).map_err(|error| EngineError::Row {
+        table: table.name(),
+        detail: error.to_string(),
+    })
+}
+
 /// Splits what follows the source in a key.
 pub(crate) fn split_scope(rest: &[u8]) -> Option<(ScopeId, &[u8])> {
     let (length, rest) = rest.split_first_chunk::<2>()?;

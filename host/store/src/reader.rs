@@ -1,12 +1,13 @@
-//! Reads: objects, lists, changes, and what is remembered of a source.
+//! Reads: objects, lists, changes; and, in `remembered.rs`, what the store remembers beside them.
+//!
+//! A reader sees committed transactions only, each of them whole.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use k1s_object::{DeclaredKey, GroupKind, InstanceId, Key, Timestamp};
+use k1s_object::{GroupKind, InstanceId, Key, Timestamp};
 use k1s_sync_engine::event::Provenance;
-use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName};
-use k1s_sync_engine::message::KnownObject;
+use k1s_sync_engine::id::Revision;
 use tokio::sync::watch;
 
 use crate::engine::{Engine, EngineError, KeyRange, Read};
@@ -14,9 +15,13 @@ use crate::error::StoreError;
 use crate::kinds::KindTable;
 use crate::meta;
 use crate::place;
-use crate::row::{self, CurrentRow, HeldRow, InventoryRow, Owner, PendingRow, SourceRow, Uid, VersionHead};
+use crate::row::{self, CurrentRow, InventoryRow, Owner, Uid, VersionHead};
 use crate::table::Table;
 use crate::writer::World;
+
+mod remembered;
+
+pub use remembered::HeldPrune;
 
 /// An object as readers get it: the body beside what the store adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -162,7 +167,8 @@ impl Reader {
         failure.map_or(Ok(page), |error| Err(error.into()))
     }
 
-    /// Changes after a revision, at most `limit` of them.
+    /// Changes after a revision, at most `limit` of them (at least one is asked for). Changes that have left the watch
+    /// window are missing where newer ones of their object are kept.
     ///
     /// # Errors
     /// When the engine fails.
@@ -186,155 +192,12 @@ impl Reader {
         })?;
         Ok(versions)
     }
-
-    /// Visits what the host holds of a scope: applied and pending declarations.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn known(
-        &self,
-        source: &SourceName,
-        scope: &ScopeId,
-        visit: &mut dyn FnMut(KnownObject),
-    ) -> Result<(), StoreError> {
-        let tables = self.engine.read()?;
-        let prefix = place::scope(source, scope);
-        each(
-            &*tables,
-            Table::Inventory,
-            &KeyRange::prefix(&prefix),
-            &mut |key, value| {
-                let (_, key) = place::split_row(Table::Inventory, source, key)?;
-                let row: InventoryRow = row::decode(Table::Inventory, value)?;
-                let declared = DeclaredKey {
-                    group_kind: key.group_kind,
-                    namespace: row.declared_namespace,
-                    name: key.name,
-                };
-                visit(KnownObject {
-                    key: declared,
-                    source_version: row.source_version,
-                    path: row.provenance.path,
-                });
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        self.pending(source, &mut |in_scope, row| {
-            if in_scope == *scope {
-                visit(KnownObject {
-                    key: row.key,
-                    source_version: row.source_version,
-                    path: row.provenance.path,
-                });
-            }
-        })
-    }
-
-    /// What a source declares and the host could not apply.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn pending(&self, source: &SourceName, visit: &mut dyn FnMut(ScopeId, PendingRow)) -> Result<(), StoreError> {
-        let tables = self.engine.read()?;
-        each(
-            &*tables,
-            Table::Pending,
-            &KeyRange::prefix(&place::source(source)),
-            &mut |key, value| {
-                let (scope, _) = place::split_row(Table::Pending, source, key)?;
-                visit(scope, row::decode(Table::Pending, value)?);
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        Ok(())
-    }
-
-    /// What is held of a source's deletes, by scope, with the keys.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn held(&self, source: &SourceName) -> Result<Vec<(ScopeId, HeldRow, Vec<(Key, Uid)>)>, StoreError> {
-        let tables = self.engine.read()?;
-        let prefix = place::source(source);
-        let mut held = Vec::new();
-        each(&*tables, Table::Held, &KeyRange::prefix(&prefix), &mut |key, value| {
-            let Some((scope, _)) = key.strip_prefix(&*prefix).and_then(place::split_scope) else {
-                return Ok(ControlFlow::Continue(()));
-            };
-            held.push((scope, row::decode(Table::Held, value)?, Vec::new()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        for (scope, _, keys) in &mut held {
-            let rows = KeyRange::prefix(&place::scope(source, scope));
-            each(&*tables, Table::HeldRows, &rows, &mut |key, value| {
-                keys.push((
-                    place::split_row(Table::HeldRows, source, key)?.1,
-                    row::decode(Table::HeldRows, value)?,
-                ));
-                Ok(ControlFlow::Continue(()))
-            })?;
-        }
-        Ok(held)
-    }
-
-    /// Visits what a source owns: scope, key and row.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn inventory(
-        &self,
-        source: &SourceName,
-        visit: &mut dyn FnMut(ScopeId, Key, InventoryRow),
-    ) -> Result<(), StoreError> {
-        let tables = self.engine.read()?;
-        each(
-            &*tables,
-            Table::Inventory,
-            &KeyRange::prefix(&place::source(source)),
-            &mut |key, value| {
-                let (scope, key) = place::split_row(Table::Inventory, source, key)?;
-                visit(scope, key, row::decode(Table::Inventory, value)?);
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        Ok(())
-    }
-
-    /// The last launch of a source.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn epoch(&self, source: &SourceName) -> Result<Epoch, StoreError> {
-        let bytes = self.engine.read()?.get(Table::Sources, &place::source(source))?;
-        let row: SourceRow = bytes
-            .map(|bytes| row::decode(Table::Sources, &bytes))
-            .transpose()?
-            .unwrap_or_default();
-        Ok(row.epoch)
-    }
-
-    /// The sources the store remembers.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn sources(&self) -> Result<Vec<SourceName>, StoreError> {
-        let tables = self.engine.read()?;
-        let mut sources = Vec::new();
-        each(&*tables, Table::Sources, &KeyRange::all(), &mut |key, _| {
-            let name = key.strip_suffix(&[0]).and_then(|name| std::str::from_utf8(name).ok());
-            sources.extend(name.and_then(|name| SourceName::new(name).ok()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(sources)
-    }
 }
 
-fn each(
-    tables: &dyn Read,
-    table: Table,
-    range: &KeyRange,
-    visit: &mut dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, EngineError>,
-) -> Result<(), EngineError> {
+/// Called for each row of a scan; breaking or failing ends it.
+type TryVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<ControlFlow<()>, EngineError> + 'a;
+
+fn each(tables: &dyn Read, table: Table, range: &KeyRange, visit: &mut TryVisit<'_>) -> Result<(), EngineError> {
     let mut failure = None;
     tables.scan(table, range, &mut |key, value| {
         visit(key, value).unwrap_or_else(|error| {
@@ -346,10 +209,7 @@ fn each(
 }
 
 fn listed(tables: &dyn Read, key: &[u8], value: &[u8]) -> Result<Option<StoredObject>, EngineError> {
-    let key = Key::decode(key).map_err(|error| EngineError::Row {
-        table: Table::Current.name(),
-        detail: error.to_string(),
-    })?;
+    let key = place::object(Table::Current, key)?;
     stored(tables, key, row::decode(Table::Current, value)?)
 }
 

@@ -21,9 +21,16 @@ mod application;
 mod batch;
 mod close;
 mod edit;
+mod held;
+mod hold;
 mod job;
+mod memory;
 mod objects;
+mod pending;
 mod prune;
+mod remove;
+mod scope_gone;
+mod settle;
 mod source;
 mod thread;
 mod transaction;
@@ -32,6 +39,7 @@ mod world;
 
 pub use edit::{Edit, EditBody, Edited, Precondition};
 use job::Job;
+use memory::Memory;
 use thread::WriterThread;
 pub(crate) use world::World;
 
@@ -70,13 +78,13 @@ pub(crate) struct Running {
 
 impl Writer {
     pub(crate) fn start(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, seed: u64) -> Result<Running, StoreError> {
-        let (world, revision) = {
+        let (memory, revision) = {
             let tables = engine.read()?;
-            (World::load(&*tables, seed)?, crate::meta::revision(&*tables)?)
+            (Memory::load(&*tables, seed)?, crate::meta::revision(&*tables)?)
         };
         let (publish, published) = watch::channel(revision);
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let mut writer = WriterThread::new(engine, clock, world, publish);
+        let mut writer = WriterThread::new(engine, clock, memory, publish);
         let thread = std::thread::Builder::new()
             .name("k1s-writer".to_owned())
             .spawn(move || writer.run(queue))

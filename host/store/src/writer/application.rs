@@ -1,20 +1,21 @@
-//! One source's declarations, applied within a transaction.
+//! One source's work on one scope, within a transaction.
 //!
-//! This file holds what every kind of event needs: the rows around a key, what counts as touched, and how a refused
-//! declaration becomes pending. What becomes of an upsert is in `upsert.rs`, of absence and deletes in `prune.rs`.
+//! This file holds what every kind of work needs: who works on what, which rows belong to a key, and what counts as
+//! touched. What becomes of a declaration is in `upsert.rs`, of one that has to wait in `pending.rs`, of absence and
+//! deletes in `prune.rs`.
 
 use bytes::Bytes;
-use k1s_object::{ContentHash, DeclaredKey, Key};
+use k1s_object::{ContentHash, DeclaredKey, Key, KindScope};
 use k1s_sync_engine::event::{Provenance, SyncEvent, Verdict};
 use k1s_sync_engine::id::{ScopeId, SourceVersion};
 use k1s_sync_engine::inventory::{KeyHash, Presence};
-use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{Cause, InventoryRow, Owner, PendingRow};
+use crate::row::{InventoryRow, Owner};
 use crate::table::Table;
+use crate::writer::prune::Candidate;
 use crate::writer::source::{ScopeState, SourceState};
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
@@ -29,11 +30,13 @@ pub(crate) struct Declaration {
     pub(crate) provenance: Provenance,
 }
 
-/// Why a declaration has to wait.
-pub(crate) struct Deferral {
-    pub(crate) code: ProblemCode,
-    pub(crate) message: String,
-    pub(crate) cause: Cause,
+/// Why the host looks at a declaration now.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Occasion {
+    /// The source sent it, so an open listing has it.
+    Sent,
+    /// What it waited for may be there; that says nothing about what the source declares by now.
+    Arrival,
 }
 
 /// A source's work on one scope within a transaction.
@@ -42,6 +45,7 @@ pub(crate) struct Application<'a, 't> {
     pub(crate) world: &'a mut World,
     pub(crate) source: &'a mut SourceState,
     pub(crate) scope: ScopeId,
+    pub(crate) occasion: Occasion,
     pub(crate) receipt: &'a mut Receipt,
 }
 
@@ -57,10 +61,17 @@ impl Application<'_, '_> {
         self.source.scope(&self.scope)
     }
 
+    /// The index's hash of an inventory row.
     pub(crate) fn hash(&self, key: &Key) -> KeyHash {
-        KeyHash::of(key, self.world.seed)
+        self.world.row_hash(key)
     }
 
+    /// The index's hash of a pending row.
+    pub(crate) fn pending_hash(&self, declared: &DeclaredKey) -> KeyHash {
+        self.world.pending_hash(&declared.unresolved())
+    }
+
+    /// Where the rows of a key are, in every table that goes by source, scope and key.
     pub(crate) fn place(&self, key: &Key) -> Vec<u8> {
         place::row(&self.source.name, &self.scope, key)
     }
@@ -74,117 +85,63 @@ impl Application<'_, '_> {
         }
     }
 
-    /// Counts a key as present in the open listing, and takes it out of a held prune.
+    /// The key a declaration means; `None` while its kind is not known.
+    pub(crate) fn resolved(&self, declared: &DeclaredKey) -> Option<Key> {
+        let scope = self.world.scope_of(&declared.group_kind)?;
+        Some(self.resolved_as(declared, scope))
+    }
+
+    pub(crate) fn resolved_as(&self, declared: &DeclaredKey, scope: KindScope) -> Key {
+        declared.resolve(scope, &self.source.policy.default_namespace)
+    }
+
+    /// The keys a declaration may have had a row under: a kind that is not known now may have been once.
+    pub(crate) fn possible_keys(&self, declared: &DeclaredKey) -> Vec<Key> {
+        match self.resolved(declared) {
+            Some(key) => vec![key],
+            None => [KindScope::Namespaced, KindScope::Cluster]
+                .map(|scope| self.resolved_as(declared, scope))
+                .into(),
+        }
+    }
+
+    /// Makes sure the index knows a row. When the source sent it, counts it as present in the open listing, and takes it
+    /// out of the held prune.
     pub(crate) fn touch(&mut self, key: &Key) -> Result<(), EngineError> {
         let hash = self.hash(key);
-        self.scope_state().index.touch(hash);
-        self.release(key)
+        self.touch_hash(hash);
+        match self.occasion {
+            Occasion::Sent => self.release(key),
+            Occasion::Arrival => Ok(()),
+        }
     }
 
-    /// Takes a key out of the scope's held prune, if it is there.
-    fn release(&mut self, key: &Key) -> Result<(), EngineError> {
-        if self.scope_state().held == 0 {
-            return Ok(());
+    pub(crate) fn touch_hash(&mut self, hash: KeyHash) {
+        let occasion = self.occasion;
+        let index = &mut self.scope_state().index;
+        match occasion {
+            Occasion::Sent => index.touch(hash),
+            Occasion::Arrival => index.insert(hash),
         }
-        let place = self.place(key);
-        if self.transaction.get_bytes(Table::HeldRows, &place)?.is_some() {
-            self.transaction.delete(Table::HeldRows, &place)?;
-            self.scope_state().held -= 1;
-            self.recount_held()?;
-        }
-        Ok(())
     }
 
-    /// Keeps a declaration as pending; it counts as touched.
-    pub(crate) fn defer(&mut self, declaration: &Declaration, deferral: Deferral) -> Result<Verdict, EngineError> {
-        let key = declaration.key.unresolved();
-        let place = self.place(&key);
-        let before: Option<PendingRow> = self.pending_row(&place)?;
-        let same = before.as_ref().is_some_and(|row| {
-            row.content_hash == declaration.content_hash
-                && row.source_version == declaration.source_version
-                && row.provenance == declaration.provenance
-                && row.cause == deferral.cause
-                && row.message == deferral.message
-        });
-        if !same {
-            self.put_pending(&place, declaration, &deferral, before)?;
-        }
-        self.touch(&key)?;
-        self.touch_row_of(&declaration.key)?;
-        Ok(Verdict::Pending(Problem::with_object(deferral.code, deferral.message)))
-    }
-
-    fn put_pending(
-        &mut self,
-        place: &[u8],
-        declaration: &Declaration,
-        deferral: &Deferral,
-        before: Option<PendingRow>,
-    ) -> Result<(), EngineError> {
-        let key = declaration.key.unresolved();
-        match &before {
-            Some(row) => {
-                let old = place::waiting(&row.cause, &self.source.name, &self.scope, &key);
-                self.transaction.delete(Table::PendingByCause, &old)?;
+    /// The row that an earlier declaration of the same key made; not one that another form of the key made.
+    pub(crate) fn declared_row(&mut self, declared: &DeclaredKey) -> Result<Option<Candidate>, EngineError> {
+        for key in self.possible_keys(declared) {
+            let row = self.row(&key)?;
+            if let Some(row) = row.filter(|row| row.declared_namespace == declared.namespace) {
+                return Ok(Some(Candidate { key, row }));
             }
-            None => self.scope_state().pending += 1,
         }
-        let row = PendingRow {
-            key: declaration.key.clone(),
-            object: declaration.object.to_vec(),
-            content_hash: declaration.content_hash,
-            source_version: declaration.source_version.clone(),
-            provenance: declaration.provenance.clone(),
-            code: deferral.code,
-            message: deferral.message.clone(),
-            cause: deferral.cause.clone(),
-            attempts: before.map_or(1, |row| row.attempts.saturating_add(1)),
-        };
-        self.transaction.put(Table::Pending, place, &row)?;
-        let waiting = place::waiting(&deferral.cause, &self.source.name, &self.scope, &key);
-        self.transaction.put_bytes(Table::PendingByCause, &waiting, &[])
+        Ok(None)
     }
 
-    fn pending_row(&mut self, place: &[u8]) -> Result<Option<PendingRow>, EngineError> {
-        if self.scope_state().pending == 0 {
-            Ok(None)
-        } else {
-            self.transaction.get(Table::Pending, place)
+    /// Touches the row that an earlier declaration of the same key made.
+    pub(crate) fn touch_declared_row(&mut self, declared: &DeclaredKey) -> Result<(), EngineError> {
+        match self.declared_row(declared)? {
+            Some(Candidate { key, .. }) => self.touch(&key),
+            None => Ok(()),
         }
-    }
-
-    /// A pending declaration also keeps the object that an earlier one made.
-    fn touch_row_of(&mut self, declared: &DeclaredKey) -> Result<(), EngineError> {
-        let Some(scope) = self.world.scope_of(&declared.group_kind) else {
-            return Ok(());
-        };
-        let key = declared.resolve(scope, &self.source.policy.default_namespace);
-        let hash = self.hash(&key);
-        match self.scope_state().index.presence(hash) {
-            Presence::Indexed => self.touch(&key),
-            Presence::Absent => Ok(()),
-        }
-    }
-
-    /// Drops what was pending for a declared key; says whether there was anything.
-    pub(crate) fn drop_pending(&mut self, declared: &DeclaredKey) -> Result<bool, EngineError> {
-        let key = declared.unresolved();
-        let place = self.place(&key);
-        let Some(row) = self.pending_row(&place)? else {
-            return Ok(false);
-        };
-        self.transaction.delete(Table::Pending, &place)?;
-        let waiting = place::waiting(&row.cause, &self.source.name, &self.scope, &key);
-        self.transaction.delete(Table::PendingByCause, &waiting)?;
-        let hash = self.hash(&key);
-        let has_row = self.transaction.get_bytes(Table::Inventory, &place)?.is_some();
-        let state = self.scope_state();
-        state.pending -= 1;
-        if !has_row {
-            state.index.remove(hash);
-        }
-        Ok(true)
     }
 
     /// Counts a verdict, and reports it unless it is nothing to speak of.

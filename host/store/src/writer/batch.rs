@@ -1,23 +1,27 @@
 //! A batch of events, applied all together.
 
-use k1s_object::{ContentHash, Key};
-use k1s_sync_engine::event::{Change, Event, Verdict};
+use std::collections::BTreeMap;
+
+use bytes::Bytes;
+use k1s_object::{ContentHash, DeclaredKey, Key};
+use k1s_sync_engine::event::{Change, Event, Provenance, Verdict};
 use k1s_sync_engine::message::{Batch, Refusal};
 use k1s_sync_engine::order::ApplyOrder;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::EngineError;
-use crate::place;
-use crate::row::{InventoryRow, PendingRow, ScopeRow, Standing};
-use crate::table::Table;
-use crate::writer::application::{Application, Declaration};
-use crate::writer::prune::{Candidate, Trigger};
+use crate::row::Standing;
+use crate::writer::application::{Application, Declaration, Occasion};
+use crate::writer::prune::Trigger;
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 
-/// Applies a batch and returns its receipt.
+/// What a batch says is declared no longer, unless a later event of it says otherwise.
+type Deletes = BTreeMap<DeclaredKey, Provenance>;
+
+/// Applies a batch and returns its receipt: creates and updates first, then deletes as one set, then the token.
 pub(crate) fn apply(
     transaction: &mut Transaction<'_>,
     world: &mut World,
@@ -32,18 +36,17 @@ pub(crate) fn apply(
         transaction,
         world,
         source,
-        scope: batch.scope.clone(),
+        scope: batch.scope,
+        occasion: Occasion::Sent,
         receipt: &mut receipt,
     };
-    let mut deletes = Vec::new();
+    let mut deletes = Deletes::new();
     for (index, event) in in_order(batch.events, application.world) {
         application.event(index, event, &mut deletes)?;
     }
-    if !deletes.is_empty() {
-        application.prune(deletes, &Trigger::Declared)?;
-    }
+    application.delete(deletes)?;
     if let Some(token) = batch.token {
-        application.store_token(Some(token))?;
+        application.store_token(token)?;
     }
     Ok(receipt)
 }
@@ -52,16 +55,14 @@ pub(crate) fn apply(
 fn in_order(events: Vec<Event>, world: &World) -> Vec<(u32, Event)> {
     let mut indexed: Vec<(u32, Event)> = (0..).zip(events).collect();
     indexed.sort_by_key(|(_, event)| {
-        event
-            .change
-            .key()
-            .map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
+        let key = event.change.key();
+        key.map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
     });
     indexed
 }
 
 impl Application<'_, '_> {
-    fn event(&mut self, index: u32, event: Event, deletes: &mut Vec<Candidate>) -> Result<(), EngineError> {
+    fn event(&mut self, index: u32, event: Event, deletes: &mut Deletes) -> Result<(), EngineError> {
         let Event {
             change,
             provenance,
@@ -79,134 +80,91 @@ impl Application<'_, '_> {
                 key,
                 object,
                 content_hash,
-            } => self.upsert(&declaration(key, object, content_hash))?,
+            } => {
+                deletes.remove(&key);
+                self.upsert(&declaration(key, object, content_hash))?
+            }
             Change::Seen { key } => {
-                let declared = declaration(key, bytes::Bytes::new(), ContentHash::of(&[]));
-                let verdict = self.seen(&declared)?;
-                let key = Some(declared.key.unresolved());
-                (key, verdict.map_or_else(|| self.pin_unknown(&declared), Ok)?)
+                deletes.remove(&key);
+                let declaration = declaration(key, Bytes::new(), ContentHash::of(&[]));
+                match self.seen(&declaration)? {
+                    Some(found) => found,
+                    None => self.pin_unknown(&declaration.key)?,
+                }
             }
             Change::Delete { key } => {
-                return self.delete(&declaration(key, bytes::Bytes::new(), ContentHash::of(&[])), deletes);
+                self.drop_pending(&key)?;
+                deletes.insert(key, provenance);
+                return Ok(());
             }
             Change::Ignored { code, .. } => (None, Verdict::Ignored(code)),
             Change::Failed { key, problem } => {
-                let key = self.pin_failed(key.as_ref(), &provenance.path, &problem)?;
+                let key = match key {
+                    Some(key) => {
+                        deletes.remove(&key);
+                        Some(self.pin_key(&key)?)
+                    }
+                    None => self.pin_path(&provenance.path, &problem),
+                };
                 (key, Verdict::Error(problem))
             }
         };
         if let Verdict::Error(problem) | Verdict::Pending(problem) = &verdict {
-            let refusal = Refusal {
+            self.receipt.refusals.push(Refusal {
                 event: index,
                 code: problem.code,
                 message: problem.message.clone(),
-            };
-            self.receipt.refusals.push(refusal);
+            });
         }
         self.report(key, verdict, &provenance);
         Ok(())
     }
 
     /// A state the host does not hold: the row stays, and the listing proves nothing.
-    fn pin_unknown(&mut self, declaration: &Declaration) -> Result<Verdict, EngineError> {
+    fn pin_unknown(&mut self, declared: &DeclaredKey) -> Result<(Option<Key>, Verdict), EngineError> {
         let problem = Problem::with_object(
             ProblemCode::Partial,
-            format!(
-                "{} was reported as unchanged since a state the host does not hold",
-                declaration.key
-            ),
+            format!("{declared} was reported as unchanged since a state the host does not hold"),
         );
-        self.pin_key(&declaration.key)?;
+        let key = self.pin_key(declared)?;
         self.scope_state().index.spoil(problem.clone());
         self.receipt.unknown_seen = Some(self.scope.clone());
-        Ok(Verdict::Error(problem))
+        Ok((Some(key), Verdict::Error(problem)))
     }
 
-    /// What could not be read stays: by its key, else by its path, else the listing proves nothing.
-    fn pin_failed(
-        &mut self,
-        key: Option<&k1s_object::DeclaredKey>,
-        path: &str,
-        problem: &Problem,
-    ) -> Result<Option<Key>, EngineError> {
-        match key {
-            Some(key) => self.pin_key(key).map(Some),
-            None if path.is_empty() => {
-                self.scope_state().index.spoil(problem.clone());
-                Ok(None)
-            }
-            None => {
-                self.scope_state().index.pin_path(path);
-                Ok(None)
+    /// What could not be read stays: all that was last seen at its path, or else the listing proves nothing.
+    fn pin_path(&mut self, path: &str, problem: &Problem) -> Option<Key> {
+        let index = &mut self.scope_state().index;
+        if path.is_empty() {
+            index.spoil(problem.clone());
+        } else {
+            index.pin_path(path);
+        }
+        None
+    }
+
+    /// Keeps whatever there is of a key.
+    fn pin_key(&mut self, declared: &DeclaredKey) -> Result<Key, EngineError> {
+        if self.pending_row(declared)?.is_some() {
+            self.touch_hash(self.pending_hash(declared));
+        }
+        self.touch_declared_row(declared)?;
+        Ok(self.resolved(declared).unwrap_or_else(|| declared.unresolved()))
+    }
+
+    /// Deletes what is declared no longer, judged as one set.
+    fn delete(&mut self, deletes: Deletes) -> Result<(), EngineError> {
+        let mut candidates = Vec::new();
+        for (declared, provenance) in deletes {
+            let row = self.declared_row(&declared)?;
+            match row.filter(|candidate| candidate.row.standing == Standing::Owned) {
+                Some(candidate) => candidates.push(candidate),
+                None => self.report(None, Verdict::Unchanged, &provenance),
             }
         }
-    }
-
-    fn pin_key(&mut self, declared: &k1s_object::DeclaredKey) -> Result<Key, EngineError> {
-        let unresolved = declared.unresolved();
-        let scope = self.world.scope_of(&declared.group_kind);
-        let resolved = scope.map(|scope| declared.resolve(scope, &self.source.policy.default_namespace));
-        for key in [Some(&unresolved), resolved.as_ref()].into_iter().flatten() {
-            let hash = self.hash(key);
-            match self.scope_state().index.presence(hash) {
-                k1s_sync_engine::inventory::Presence::Indexed => self.touch(key)?,
-                k1s_sync_engine::inventory::Presence::Absent => {}
-            }
-        }
-        Ok(resolved.unwrap_or(unresolved))
-    }
-
-    /// Collects an explicit delete; the set is judged as a whole after the upserts.
-    fn delete(&mut self, declaration: &Declaration, deletes: &mut Vec<Candidate>) -> Result<(), EngineError> {
-        self.drop_pending(&declaration.key)?;
-        let scope = self.world.scope_of(&declaration.key.group_kind);
-        let key = scope.map(|scope| declaration.key.resolve(scope, &self.source.policy.default_namespace));
-        let Some(key) = key else {
-            self.report(None, Verdict::Unchanged, &declaration.provenance);
-            return Ok(());
-        };
-        match self
-            .row(&key)?
-            .filter(|row: &InventoryRow| row.standing == Standing::Owned)
-        {
-            Some(row) => deletes.push(Candidate { key, row }),
-            None => self.report(Some(key), Verdict::Unchanged, &declaration.provenance),
+        if !candidates.is_empty() {
+            self.prune(candidates, &Trigger::Declared)?;
         }
         Ok(())
-    }
-
-    /// Tries a pending declaration again.
-    pub(crate) fn retry(&mut self, row: PendingRow) -> Result<(Option<Key>, Verdict), EngineError> {
-        let declaration = Declaration {
-            key: row.key,
-            object: row.object.into(),
-            content_hash: row.content_hash,
-            source_version: row.source_version,
-            provenance: row.provenance,
-        };
-        self.upsert(&declaration)
-    }
-
-    pub(crate) fn store_token(&mut self, token: Option<k1s_sync_engine::id::Token>) -> Result<(), EngineError> {
-        let before = self.scope_row()?;
-        let after = ScopeRow {
-            token,
-            selection: self.source.policy.selection,
-            ..before.clone()
-        };
-        self.put_scope_row(&before, &after)
-    }
-
-    pub(crate) fn scope_row(&self) -> Result<ScopeRow, EngineError> {
-        let place = place::scope(&self.source.name, &self.scope);
-        Ok(self.transaction.get(Table::Scopes, &place)?.unwrap_or_default())
-    }
-
-    pub(crate) fn put_scope_row(&mut self, before: &ScopeRow, after: &ScopeRow) -> Result<(), EngineError> {
-        if before == after {
-            return Ok(());
-        }
-        let place = place::scope(&self.source.name, &self.scope);
-        self.transaction.put(Table::Scopes, &place, after)
     }
 }

@@ -1,23 +1,52 @@
-//! The end of a listing: what is absent, and what absence means.
+//! Where a listing begins and ends: what is absent, what absence means, and from where to go on.
 
 use k1s_object::Key;
-use k1s_sync_engine::inventory::{KeyHash, OpenGeneration};
-use k1s_sync_engine::message::{EmptyListing, ScopeGone};
+use k1s_sync_engine::id::{Generation, ScopeId, Token};
+use k1s_sync_engine::inventory::OpenGeneration;
+use k1s_sync_engine::message::EmptyListing;
 use k1s_sync_engine::policy::EmptyRule;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::{Absence, GenerationClosed, GenerationEnd, HoldReason, Outcome, Receipt};
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{InventoryRow, PendingRow, ScopeRow, Standing};
+use crate::row::{InventoryRow, ScopeRow, Standing};
 use crate::table::Table;
-use crate::writer::application::Application;
+use crate::writer::application::{Application, Occasion};
 use crate::writer::prune::{Candidate, Trigger};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 
-/// Ends a listing and returns its receipt.
+/// Begins a listing; one of the scope that was open is forgotten.
+pub(crate) fn begin_generation(
+    transaction: &mut Transaction<'_>,
+    source: &mut SourceState,
+    scope: &ScopeId,
+    generation: Generation,
+    root_identity: String,
+) -> Result<(), EngineError> {
+    let place = place::scope(&source.name, scope);
+    let index = &mut source.scope(scope).index;
+    // Where nothing of ours is, another place has nothing to take away.
+    if index.rows() == 0
+        && let Some(row) = transaction.get::<ScopeRow>(Table::Scopes, &place)?
+        && row
+            .root_identity
+            .as_ref()
+            .is_some_and(|stored| *stored != root_identity)
+    {
+        let row = ScopeRow {
+            root_identity: None,
+            ..row
+        };
+        transaction.put(Table::Scopes, &place, &row)?;
+    }
+    index.begin(generation, root_identity);
+    Ok(())
+}
+
+/// Ends a listing and returns its receipt, in which what is pending is yet to be counted.
 pub(crate) fn end_generation(
     transaction: &mut Transaction<'_>,
     world: &mut World,
@@ -30,45 +59,16 @@ pub(crate) fn end_generation(
         world,
         source,
         scope: end.scope.clone(),
+        occasion: Occasion::Sent,
         receipt: &mut receipt,
     };
     let absence = application.end(&end)?;
-    let pending = application.scope_state().pending;
     receipt.closed = Some(GenerationClosed {
         scope: end.scope,
         generation: end.generation,
         absence,
-        pending,
+        pending: 0,
     });
-    Ok(receipt)
-}
-
-/// Gives up a scope: its rows become orphans, or move to the scope that took over.
-pub(crate) fn scope_gone(
-    transaction: &mut Transaction<'_>,
-    world: &mut World,
-    source: &mut SourceState,
-    scope: k1s_sync_engine::id::ScopeId,
-    reason: &ScopeGone,
-) -> Result<Receipt, EngineError> {
-    let mut receipt = Receipt::default();
-    let mut application = Application {
-        transaction,
-        world,
-        source,
-        scope: scope.clone(),
-        receipt: &mut receipt,
-    };
-    let rows = application.owned_rows(&mut |_| true)?;
-    for candidate in rows {
-        match reason {
-            ScopeGone::Deselected | ScopeGone::Unsupported => application.orphan(candidate)?,
-            ScopeGone::ReplacedBy(successor) => application.hand_over(candidate, successor)?,
-        }
-    }
-    let place = place::scope(&application.source.name, &scope);
-    application.transaction.delete(Table::Scopes, &place)?;
-    source.forget_scope(&scope);
     Ok(receipt)
 }
 
@@ -82,26 +82,32 @@ impl Application<'_, '_> {
             Outcome::Complete if open.generation() != end.generation => Some(forgotten()),
             Outcome::Complete => open.spoiled().cloned(),
         };
-        if let Some(problem) = unproven {
-            return Ok(Absence::Unproven(problem));
+        match unproven {
+            Some(problem) => Ok(Absence::Unproven(problem)),
+            None => self.conclude_listing(end, &open),
         }
+    }
+
+    fn conclude_listing(&mut self, end: &GenerationEnd, open: &OpenGeneration) -> Result<Absence, EngineError> {
         let before = self.scope_row()?;
-        let root_changed = root_changed(&before, &open);
-        let absent = self.absent_rows(&open)?;
-        self.drop_absent_pending(&open)?;
+        let selection = self.source.policy.selection;
+        let root_changed = root_changed(&before, open, selection);
+        let absent = self.absent_rows(open)?;
+        let root_identity = if root_changed.is_some() {
+            before.root_identity.clone()
+        } else {
+            self.drop_absent_pending(open)?;
+            Some(open.root_identity().to_owned())
+        };
         let empty = match end.empty {
             EmptyListing::Intentional => EmptyRule::Allow,
             EmptyListing::Suspicious => self.source.policy.empty,
-        };
-        let root_identity = match &root_changed {
-            Some(_) => before.root_identity.clone(),
-            None => Some(open.root_identity().to_owned()),
         };
         let absence = self.prune(absent, &Trigger::Absent { root_changed, empty })?;
         let after = ScopeRow {
             token: end.token.clone(),
             root_identity,
-            selection: self.source.policy.selection,
+            selection,
         };
         self.put_scope_row(&before, &after)?;
         Ok(absence)
@@ -111,98 +117,65 @@ impl Application<'_, '_> {
         if open.touched() == self.scope_state().index.rows() {
             return Ok(Vec::new());
         }
-        let rows = self.untouched(open)?;
-        Ok(rows
-            .into_iter()
-            .filter(|candidate| !open.pins(&candidate.row.provenance.path))
-            .collect())
-    }
-
-    fn untouched(&mut self, open: &OpenGeneration) -> Result<Vec<Candidate>, EngineError> {
-        let (seed, generation) = (self.world.seed, open.generation());
+        let (world, generation) = (&*self.world, open.generation());
         let prefix = place::scope(&self.source.name, &self.scope);
         let index = &self.source.scope(&self.scope).index;
-        let mut wanted =
-            |bytes: &[u8]| Key::decode(bytes).is_ok_and(|key| !index.was_touched(KeyHash::of(&key, seed), generation));
-        owned(
-            self.transaction
-                .rows_where::<InventoryRow>(Table::Inventory, &prefix, &mut wanted)?,
-        )
+        let mut untouched =
+            |bytes: &[u8]| Key::decode(bytes).is_ok_and(|key| !index.was_touched(world.row_hash(&key), generation));
+        let rows = self.transaction.rows_where(Table::Inventory, &prefix, &mut untouched)?;
+        let mut absent = candidates(rows)?;
+        absent.retain(|Candidate { row, .. }| row.standing == Standing::Owned && !open.pins(&row.provenance.path));
+        Ok(absent)
     }
 
-    /// The rows of this scope that its source owns.
-    fn owned_rows(&self, wanted: &mut dyn FnMut(&[u8]) -> bool) -> Result<Vec<Candidate>, EngineError> {
+    /// Every inventory row of the scope.
+    pub(crate) fn inventory_rows(&self) -> Result<Vec<Candidate>, EngineError> {
         let prefix = place::scope(&self.source.name, &self.scope);
-        owned(
-            self.transaction
-                .rows_where::<InventoryRow>(Table::Inventory, &prefix, wanted)?,
-        )
+        candidates(self.transaction.rows_where(Table::Inventory, &prefix, &mut |_| true)?)
     }
 
-    /// Pending declarations that a whole listing did not have were never objects: they go without guard.
-    fn drop_absent_pending(&mut self, open: &OpenGeneration) -> Result<(), EngineError> {
-        if self.scope_state().pending == 0 {
+    /// Stores a resume position; the identity of a place that another selection saw says nothing any more.
+    pub(crate) fn store_token(&mut self, token: Token) -> Result<(), EngineError> {
+        let before = self.scope_row()?;
+        let selection = self.source.policy.selection;
+        let root_identity = before.root_identity.clone().filter(|_| before.selection == selection);
+        let after = ScopeRow {
+            token: Some(token),
+            root_identity,
+            selection,
+        };
+        self.put_scope_row(&before, &after)
+    }
+
+    fn scope_row(&self) -> Result<ScopeRow, EngineError> {
+        let place = place::scope(&self.source.name, &self.scope);
+        Ok(self.transaction.get(Table::Scopes, &place)?.unwrap_or_default())
+    }
+
+    fn put_scope_row(&mut self, before: &ScopeRow, after: &ScopeRow) -> Result<(), EngineError> {
+        if before == after {
             return Ok(());
         }
-        let prefix = place::scope(&self.source.name, &self.scope);
-        let rows = self
-            .transaction
-            .rows_where::<PendingRow>(Table::Pending, &prefix, &mut |_| true)?;
-        for (_, row) in rows {
-            let hash = self.hash(&row.key.unresolved());
-            let touched = self.scope_state().index.was_touched(hash, open.generation());
-            if !touched && !open.pins(&row.provenance.path) {
-                self.drop_pending(&row.key)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Moves a row to another scope of the same source.
-    fn hand_over(&mut self, candidate: Candidate, successor: &k1s_sync_engine::id::ScopeId) -> Result<(), EngineError> {
-        let Candidate { key, row } = candidate;
-        let (from, to) = (self.place(&key), place::row(&self.source.name, successor, &key));
-        self.transaction.delete(Table::Inventory, &from)?;
-        self.transaction.put(Table::Inventory, &to, &row)?;
-        if let Some(base) = self.transaction.get_bytes(Table::Bases, &from)? {
-            self.transaction.delete(Table::Bases, &from)?;
-            self.transaction.put_bytes(Table::Bases, &to, &base)?;
-        }
-        if let Some(mut current) = self
-            .transaction
-            .current(&key)?
-            .filter(|current| current.owner == Some(self.owner()))
-        {
-            if let Some(owner) = &mut current.owner {
-                owner.scope = successor.clone();
-            }
-            self.transaction.put(Table::Current, &key.encode(), &current)?;
-        }
-        let hash = self.hash(&key);
-        self.source.scope(successor).index.insert(hash);
-        Ok(())
+        let place = place::scope(&self.source.name, &self.scope);
+        self.transaction.put(Table::Scopes, &place, after)
     }
 }
 
-fn owned(rows: Vec<(Vec<u8>, InventoryRow)>) -> Result<Vec<Candidate>, EngineError> {
+fn candidates(rows: Vec<(Vec<u8>, InventoryRow)>) -> Result<Vec<Candidate>, EngineError> {
     rows.into_iter()
-        .filter(|(_, row)| row.standing == Standing::Owned)
         .map(|(bytes, row)| {
-            let key = Key::decode(&bytes).map_err(|error| EngineError::Row {
-                table: Table::Inventory.name(),
-                detail: error.to_string(),
-            })?;
+            let key = place::object(Table::Inventory, &bytes)?;
             Ok(Candidate { key, row })
         })
         .collect()
 }
 
-fn root_changed(before: &ScopeRow, open: &OpenGeneration) -> Option<HoldReason> {
+fn root_changed(before: &ScopeRow, open: &OpenGeneration, selection: u64) -> Option<HoldReason> {
     let stored = before
         .root_identity
         .as_ref()
-        .filter(|stored| stored.as_str() != open.root_identity())?;
-    Some(HoldReason::RootChanged {
+        .filter(|_| before.selection == selection)?;
+    (stored != open.root_identity()).then(|| HoldReason::RootChanged {
         stored: stored.clone(),
         seen: open.root_identity().to_owned(),
     })

@@ -7,7 +7,7 @@ use serde_json::Value;
 use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::place;
-use crate::row::{Author, CurrentRow, InventoryRow, Live, Mark, Origin, Owner, Uid};
+use crate::row::{Author, Cause, CurrentRow, InventoryRow, Live, Mark, Origin, Owner, Uid};
 use crate::table::Table;
 use crate::writer::objects::ObjectWrite;
 use crate::writer::transaction::Transaction;
@@ -76,16 +76,21 @@ pub(crate) fn apply(
                 }));
             }
             let applied = mark_written(transaction, &edit.key, owner.as_ref())?;
+            // A new life is its maker's; whoever owned the last one may adopt it.
+            let owner = owner.filter(|_| live.is_some());
             let write = ObjectWrite {
                 key: &edit.key,
                 body: &body,
                 owner,
                 author,
-                origin: Origin::Written,
+                // What the host made stays open to its first declaration.
+                origin: live.as_ref().map_or(Origin::Written, |live| live.origin),
                 provenance: None,
                 applied,
             };
-            transaction.write_object(world, write, live.as_ref())?.revision
+            let written = transaction.write_object(world, write, live.as_ref())?;
+            transaction.arrived(Cause::Object(edit.key));
+            written.revision
         }
     };
     Ok(Ok(Edited { revision }))

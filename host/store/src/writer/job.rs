@@ -6,11 +6,33 @@ use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
 use tokio::sync::oneshot;
 
+use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::writer::{Edit, Edited, Opening};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
+
+/// What a job came to: an answer for its asker, or a failure of the engine that ends the transaction.
+pub(crate) type Outcome<T> = Result<Result<T, StoreError>, EngineError>;
+
+/// Answers a job once its transaction is durable, or has failed.
+pub(crate) type Completion = Box<dyn FnOnce(Result<(), StoreError>)>;
+
+/// Prepares the answer to a job; a failure of the engine is left for whoever ends the transaction.
+pub(crate) fn answer<T: 'static>(reply: Reply<T>, outcome: Outcome<T>) -> (Completion, Result<(), EngineError>) {
+    match outcome {
+        Ok(outcome) => (complete(reply, outcome), Ok(())),
+        Err(error) => (complete(reply, Err(StoreError::Closed)), Err(error)),
+    }
+}
+
+fn complete<T: 'static>(reply: Reply<T>, outcome: Result<T, StoreError>) -> Completion {
+    Box::new(move |durable| {
+        // The asker may have gone; what it asked for is done all the same.
+        drop(reply.send(durable.and(outcome)));
+    })
+}
 
 /// One request and where its answer goes.
 #[derive(Debug)]
@@ -43,6 +65,17 @@ pub(crate) enum Job {
 }
 
 impl Job {
+    /// The completion of a job that nobody did, because its transaction failed before.
+    pub(crate) fn undone(self) -> Completion {
+        match self {
+            Self::Raise { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Open { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Work { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Close { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
+        }
+    }
+
     /// Bytes it brings into a transaction, roughly.
     pub(crate) fn size(&self) -> usize {
         const FLAT: usize = 4096;

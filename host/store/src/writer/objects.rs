@@ -1,5 +1,7 @@
 //! Objects and their versions, as one transaction changes them.
 
+use std::time::Duration;
+
 use k1s_object::{Canonical, Key};
 use k1s_sync_engine::event::Provenance;
 use k1s_sync_engine::id::Revision;
@@ -7,7 +9,7 @@ use serde_json::Value;
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{self, Author, Cause, CurrentRow, Live, Origin, Owner, Uid, VersionHead, VersionState};
+use crate::row::{self, Author, Cause, CurrentRow, InventoryRow, Live, Origin, Owner, Uid, VersionHead, VersionState};
 use crate::table::Table;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
@@ -16,6 +18,10 @@ use crate::writer::world::World;
 const KEPT_VERSIONS: usize = 10;
 /// Revisions a watch can go back.
 const WATCH_REVISIONS: u64 = 100_000;
+/// How far back in time a watch can go.
+const WATCH_SPAN: Duration = Duration::from_secs(3600);
+/// Old versions of an object looked at for each one that is added: more than one, so that a backlog shrinks.
+const TRIMMED_AT_ONCE: usize = 4;
 
 /// One write of an object.
 pub(crate) struct ObjectWrite<'a> {
@@ -36,9 +42,24 @@ impl Transaction<'_> {
 
     /// The body of a version as canonical bytes.
     pub(crate) fn body(&self, revision: Revision) -> Result<Vec<u8>, EngineError> {
+        Ok(row::decode_head(&self.version(revision)?)?.1.to_vec())
+    }
+
+    fn version(&self, revision: Revision) -> Result<Vec<u8>, EngineError> {
         let bytes = self.get_bytes(Table::Versions, &place::version(revision))?;
-        let bytes = bytes.ok_or_else(|| missing_version(revision))?;
-        Ok(row::decode_head(&bytes)?.1.to_vec())
+        bytes.ok_or_else(|| missing_version(revision))
+    }
+
+    /// Whether a version is still kept.
+    pub(crate) fn has_version(&self, revision: Revision) -> Result<bool, EngineError> {
+        Ok(self.get_bytes(Table::Versions, &place::version(revision))?.is_some())
+    }
+
+    /// The version that the owner of an object last applied.
+    pub(crate) fn applied_by(&self, owner: &Owner, key: &Key) -> Result<Option<Revision>, EngineError> {
+        let place = place::row(&owner.source, &owner.scope, key);
+        let row: Option<InventoryRow> = self.get(Table::Inventory, &place)?;
+        Ok(row.map(|row| row.applied.revision))
     }
 
     /// Writes an object, new or not; returns what it is now. The caller made sure that the body differs.
@@ -79,7 +100,8 @@ impl Transaction<'_> {
         Ok(live)
     }
 
-    /// Deletes an object; its last state stays as the body of the deleting version.
+    /// Deletes an object; its last state stays as the body of the deleting version. An owner that is named still
+    /// remembers the object.
     pub(crate) fn delete_object(
         &mut self,
         world: &mut World,
@@ -100,15 +122,19 @@ impl Transaction<'_> {
             author,
             origin: live.origin,
             provenance: None,
-            applied: Some(live.revision),
+            applied: None,
         };
         self.put_version(&write, &gone, VersionState::Deleted)?;
-        self.trim(key, Some(live.revision))?;
+        let applied = match &owner_after {
+            Some(owner) => self.applied_by(owner, key)?,
+            None => None,
+        };
+        self.trim(key, applied)?;
         match owner_after {
             None => self.delete(Table::Current, &key.encode())?,
             owner @ Some(_) => self.put(Table::Current, &key.encode(), &CurrentRow { owner, live: None })?,
         }
-        world.object_deleted(key, &parse(body.bytes())?);
+        world.object_deleted(key);
         self.arrived(Cause::Object(key.clone()));
         Ok(gone.revision)
     }
@@ -130,20 +156,33 @@ impl Transaction<'_> {
         self.put_bytes(Table::VersionsByKey, &place::version_of(write.key, live.revision), &[])
     }
 
-    /// Drops versions that are neither among the newest, nor what the owner applied, nor within the watch window.
+    /// Drops the oldest versions, as long as they are neither among the newest, nor what the owner applied, nor within
+    /// the watch window.
     fn trim(&mut self, key: &Key, applied: Option<Revision>) -> Result<(), EngineError> {
         let prefix = place::versions_of(key);
-        let versions = self.keys_after(Table::VersionsByKey, &prefix)?;
-        let surplus = versions.len().saturating_sub(KEPT_VERSIONS);
-        for rest in versions.iter().take(surplus) {
+        let oldest = self.first_keys_after(Table::VersionsByKey, &prefix, KEPT_VERSIONS + TRIMMED_AT_ONCE)?;
+        let surplus = oldest.len().saturating_sub(KEPT_VERSIONS);
+        for rest in oldest.iter().take(surplus) {
             let revision = place::revision_at_end(Table::VersionsByKey, rest)?;
-            let watched = self.last_revision().get() - revision.get() < WATCH_REVISIONS;
-            if Some(revision) != applied && !watched {
-                self.delete(Table::Versions, &place::version(revision))?;
-                self.delete(Table::VersionsByKey, &place::version_of(key, revision))?;
+            if Some(revision) == applied {
+                continue;
             }
+            if self.is_watched(revision)? {
+                break;
+            }
+            self.delete(Table::Versions, &place::version(revision))?;
+            self.delete(Table::VersionsByKey, &place::version_of(key, revision))?;
         }
         Ok(())
+    }
+
+    fn is_watched(&self, revision: Revision) -> Result<bool, EngineError> {
+        if self.last_revision().get() - revision.get() >= WATCH_REVISIONS {
+            return Ok(false);
+        }
+        let bytes = self.version(revision)?;
+        let (head, _) = row::decode_head(&bytes)?;
+        Ok(self.now().since(head.written) < WATCH_SPAN)
     }
 
     fn spec_changed(&self, before: &Live, after: &Value) -> Result<bool, EngineError> {

@@ -4,13 +4,14 @@ use std::collections::BTreeMap;
 
 use k1s_object::Key;
 use k1s_sync_engine::id::{ScopeId, SourceName};
-use k1s_sync_engine::inventory::{KeyHash, ScopeIndex};
+use k1s_sync_engine::inventory::ScopeIndex;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::place;
 use crate::table::Table;
+use crate::writer::world::World;
 
 /// One source while it has a session.
 pub(crate) struct SourceState {
@@ -47,7 +48,7 @@ impl SourceState {
         tables: &dyn Read,
         name: SourceName,
         policy: SourcePolicy,
-        seed: u64,
+        world: &World,
     ) -> Result<Self, EngineError> {
         let mut state = Self::new(name.clone(), policy);
         for table in [Table::Scopes, Table::Held] {
@@ -56,11 +57,11 @@ impl SourceState {
             })?;
         }
         each_key(tables, Table::Inventory, &name, &mut |scope, key| {
-            state.scope(&scope).index.insert(KeyHash::of(&key, seed));
+            state.scope(&scope).index.insert(world.row_hash(&key));
         })?;
         each_key(tables, Table::Pending, &name, &mut |scope, key| {
             let of_scope = state.scope(&scope);
-            of_scope.index.insert(KeyHash::of(&key, seed));
+            of_scope.index.insert(world.pending_hash(&key));
             of_scope.pending += 1;
         })?;
         each_key(tables, Table::HeldRows, &name, &mut |scope, _| {
@@ -77,6 +78,16 @@ impl SourceState {
     /// The scopes there are.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = &ScopeId> {
         self.scopes.keys()
+    }
+
+    /// Completes a receipt with what is only known now: what happened because of others, and what is still pending.
+    pub(crate) fn complete(&mut self, receipt: &mut Receipt) {
+        let late = std::mem::take(&mut self.late);
+        receipt.tally.add(&late.tally);
+        receipt.events.extend(late.events);
+        if let Some(closed) = &mut receipt.closed {
+            closed.pending = self.scope(&closed.scope).pending;
+        }
     }
 
     /// Drops a scope from memory.

@@ -26,10 +26,27 @@ pub(crate) struct Transaction<'t> {
     arrived: BTreeSet<Cause>,
 }
 
+/// What a transaction did to an inventory.
 #[derive(Clone, Copy, Default)]
 struct Flow {
     added: u64,
     removed: u64,
+    given_up: u64,
+}
+
+impl Flow {
+    fn and(self, other: Self) -> Self {
+        Self {
+            added: self.added + other.added,
+            removed: self.removed + other.removed,
+            given_up: self.given_up + other.given_up,
+        }
+    }
+
+    fn apply_to(self, window: &mut ShrinkWindow, now: Timestamp) {
+        window.give_up(self.given_up);
+        window.change(self.added, self.removed, now);
+    }
 }
 
 impl<'t> Transaction<'t> {
@@ -48,8 +65,13 @@ impl<'t> Transaction<'t> {
 
     /// Writes what was gathered; says whether there is anything to commit, and up to which revision.
     pub(crate) fn finish(mut self) -> Result<(Finish, Revision), EngineError> {
+        let mut flow_by_source: BTreeMap<SourceName, Flow> = BTreeMap::new();
         for ((source, group_kind), flow) in std::mem::take(&mut self.flow_by_kind) {
             self.record_flow(&place::shrink(&source, Some(&group_kind)), flow)?;
+            let sum = flow_by_source.entry(source).or_default();
+            *sum = sum.and(flow);
+        }
+        for (source, flow) in flow_by_source {
             self.record_flow(&place::shrink(&source, None), flow)?;
         }
         if self.last != self.first {
@@ -112,10 +134,24 @@ impl<'t> Transaction<'t> {
 
     /// The keys of a range, without what they begin with.
     pub(crate) fn keys_after(&self, table: Table, prefix: &[u8]) -> Result<Vec<Vec<u8>>, EngineError> {
+        self.first_keys_after(table, prefix, usize::MAX)
+    }
+
+    /// At most `limit` keys of a range, without what they begin with.
+    pub(crate) fn first_keys_after(
+        &self,
+        table: Table,
+        prefix: &[u8],
+        limit: usize,
+    ) -> Result<Vec<Vec<u8>>, EngineError> {
         let mut keys = Vec::new();
         self.tables.scan(table, &KeyRange::prefix(prefix), &mut |key, _| {
             keys.extend(key.strip_prefix(prefix).map(<[u8]>::to_vec));
-            ControlFlow::Continue(())
+            if keys.len() < limit {
+                ControlFlow::Continue(())
+            } else {
+                ControlFlow::Break(())
+            }
         })?;
         Ok(keys)
     }
@@ -156,6 +192,11 @@ impl<'t> Transaction<'t> {
         self.flow(source, group_kind).removed += 1;
     }
 
+    /// Notes that a source left an object to itself: its inventory shrank, but nothing is gone.
+    pub(crate) fn given_up(&mut self, source: &SourceName, group_kind: &GroupKind) {
+        self.flow(source, group_kind).given_up += 1;
+    }
+
     fn flow(&mut self, source: &SourceName, group_kind: &GroupKind) -> &mut Flow {
         self.flow_by_kind
             .entry((source.clone(), group_kind.clone()))
@@ -164,7 +205,7 @@ impl<'t> Transaction<'t> {
 
     fn record_flow(&mut self, key: &[u8], flow: Flow) -> Result<(), EngineError> {
         let mut window: ShrinkWindow = self.get(Table::Shrink, key)?.unwrap_or_default();
-        window.change(flow.added, flow.removed, self.now);
+        flow.apply_to(&mut window, self.now);
         self.put(Table::Shrink, key, &window)
     }
 
@@ -187,11 +228,12 @@ impl<'t> Transaction<'t> {
     fn window(&self, source: &SourceName, group_kind: Option<&GroupKind>) -> Result<ShrinkWindow, EngineError> {
         let stored: Option<ShrinkWindow> = self.get(Table::Shrink, &place::shrink(source, group_kind))?;
         let mut window = stored.unwrap_or_default();
-        for ((owner, kind), flow) in &self.flow_by_kind {
-            if owner == source && group_kind.is_none_or(|wanted| wanted == kind) {
-                window.change(flow.added, flow.removed, self.now);
-            }
-        }
+        let flows = self
+            .flow_by_kind
+            .iter()
+            .filter(|((owner, kind), _)| owner == source && group_kind.is_none_or(|wanted| wanted == kind));
+        let sum = flows.fold(Flow::default(), |sum, (_, flow)| sum.and(*flow));
+        sum.apply_to(&mut window, self.now);
         Ok(window)
     }
 

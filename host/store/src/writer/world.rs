@@ -1,24 +1,27 @@
 //! What the writer keeps in memory about the store as a whole: kinds and namespaces.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
 use k1s_object::{GroupKind, Key, KindNames, KindScope};
+use k1s_sync_engine::inventory::KeyHash;
 use serde_json::Value;
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::kinds::{KindOrigin, KindTable, definition_names};
 use crate::place;
-use crate::row::{self, Cause, CurrentRow};
+use crate::row::{self, Cause, CurrentRow, Live};
 use crate::table::Table;
 use crate::writer::objects::parse;
 
 /// Kinds and namespaces as of the transaction in the making. When a transaction fails, it is loaded anew.
 pub(crate) struct World {
     kinds: KindTable,
+    /// The kind that each definition in the store defines.
+    kind_by_definition: BTreeMap<Box<str>, GroupKind>,
     namespaces: BTreeSet<Box<str>>,
     /// Drawn at start; hashes of keys differ from one start to the next.
-    pub(crate) seed: u64,
+    seed: u64,
 }
 
 impl World {
@@ -26,31 +29,24 @@ impl World {
     pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
         let mut world = Self {
             kinds: KindTable::builtin(),
+            kind_by_definition: BTreeMap::new(),
             namespaces: BTreeSet::new(),
             seed,
         };
-        for bytes in values(tables, Table::Kinds, &[])? {
+        scan(tables, Table::Kinds, &[], &mut |_, names| {
             world
                 .kinds
-                .define(row::decode(Table::Kinds, &bytes.1)?, KindOrigin::Source);
-        }
-        for (key, current) in values(tables, Table::Current, &Key::prefix(&definition_kind(), None))? {
-            let current: CurrentRow = row::decode(Table::Current, &current)?;
-            let Some(live) = current.live else { continue };
+                .define(row::decode(Table::Kinds, names)?, KindOrigin::Source);
+            Ok(())
+        })?;
+        for (key, live) in live_objects(tables, &definition_kind())? {
             let version = tables
                 .get(Table::Versions, &place::version(live.revision))?
                 .unwrap_or_default();
-            let key = Key::decode(&key).map_err(|error| EngineError::Row {
-                table: Table::Current.name(),
-                detail: error.to_string(),
-            })?;
             world.object_written(&key, &parse(row::decode_head(&version)?.1)?);
         }
-        for (key, current) in values(tables, Table::Current, &Key::prefix(&namespace_kind(), None))? {
-            let current: CurrentRow = row::decode(Table::Current, &current)?;
-            if let (Some(_), Ok(key)) = (current.live, Key::decode(&key)) {
-                world.namespaces.insert(key.name);
-            }
+        for (key, _) in live_objects(tables, &namespace_kind())? {
+            world.namespaces.insert(key.name);
         }
         Ok(world)
     }
@@ -58,6 +54,21 @@ impl World {
     /// The kinds known now.
     pub(crate) fn into_kinds(self) -> KindTable {
         self.kinds
+    }
+
+    /// The hash by which a scope's index knows an inventory row.
+    pub(crate) fn row_hash(&self, key: &Key) -> KeyHash {
+        KeyHash::of(key, self.seed)
+    }
+
+    /// The hash by which a scope's index knows a pending row: never that of an inventory row of the same key.
+    pub(crate) fn pending_hash(&self, key: &Key) -> KeyHash {
+        KeyHash::of(key, !self.seed)
+    }
+
+    /// The same world as the tables hold it now.
+    pub(crate) fn reloaded(&self, tables: &dyn Read) -> Result<Self, EngineError> {
+        Self::load(tables, self.seed)
     }
 
     /// Whether objects of a kind have a namespace; `None` for an unknown kind.
@@ -86,21 +97,27 @@ impl World {
         if key.group_kind != definition_kind() {
             return None;
         }
+        self.undefine(key);
         // A definition that names no kind is kept as an object and defines nothing.
         let names = definition_names(body).ok()?;
-        let cause = Cause::Kind(names.group_kind.clone());
+        let group_kind = names.group_kind.clone();
+        self.kind_by_definition.insert(key.name.clone(), group_kind.clone());
         self.kinds.define(names, KindOrigin::Definition);
-        Some(cause)
+        Some(Cause::Kind(group_kind))
     }
 
     /// Forgets what an object that was deleted had taught.
-    pub(crate) fn object_deleted(&mut self, key: &Key, body: &Value) {
+    pub(crate) fn object_deleted(&mut self, key: &Key) {
         if key.group_kind == namespace_kind() {
             self.namespaces.remove(&key.name);
-        } else if key.group_kind == definition_kind()
-            && let Ok(names) = definition_names(body)
-        {
-            self.kinds.remove(&names.group_kind, KindOrigin::Definition);
+        } else if key.group_kind == definition_kind() {
+            self.undefine(key);
+        }
+    }
+
+    fn undefine(&mut self, definition: &Key) {
+        if let Some(group_kind) = self.kind_by_definition.remove(&definition.name) {
+            self.kinds.remove(&group_kind, KindOrigin::Definition);
         }
     }
 }
@@ -113,11 +130,29 @@ pub(crate) fn definition_kind() -> GroupKind {
     GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition")
 }
 
-fn values(tables: &dyn Read, table: Table, prefix: &[u8]) -> Result<Vec<(Vec<u8>, Vec<u8>)>, EngineError> {
-    let mut rows = Vec::new();
-    tables.scan(table, &KeyRange::prefix(prefix), &mut |key, value| {
-        rows.push((key.to_vec(), value.to_vec()));
-        ControlFlow::Continue(())
+fn live_objects(tables: &dyn Read, kind: &GroupKind) -> Result<Vec<(Key, Live)>, EngineError> {
+    let mut objects = Vec::new();
+    scan(tables, Table::Current, &Key::prefix(kind, None), &mut |key, current| {
+        let current: CurrentRow = row::decode(Table::Current, current)?;
+        let key = place::object(Table::Current, key)?;
+        objects.extend(current.live.map(|live| (key, live)));
+        Ok(())
     })?;
-    Ok(rows)
+    Ok(objects)
+}
+
+/// Called for each row of a scan; failing ends it.
+type TryVisit<'a> = dyn FnMut(&[u8], &[u8]) -> Result<(), EngineError> + 'a;
+
+fn scan(tables: &dyn Read, table: Table, prefix: &[u8], visit: &mut TryVisit<'_>) -> Result<(), EngineError> {
+    let mut result = Ok(());
+    tables.scan(table, &KeyRange::prefix(prefix), &mut |key, value| {
+        result = visit(key, value);
+        if result.is_ok() {
+            ControlFlow::Continue(())
+        } else {
+            ControlFlow::Break(())
+        }
+    })?;
+    result
 }

@@ -1,0 +1,175 @@
+//! What the store remembers beside objects: of sources, their scopes, and what waits or is held.
+
+use std::collections::BTreeMap;
+use std::ops::ControlFlow;
+
+use k1s_object::{DeclaredKey, Key};
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_sync_engine::message::KnownObject;
+
+use super::{Reader, each};
+use crate::engine::KeyRange;
+use crate::error::StoreError;
+use crate::place;
+use crate::row::{self, HeldRow, InventoryRow, PendingRow, SourceRow, Standing, Uid};
+use crate::table::Table;
+
+/// Deletes of one scope that a guard holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct HeldPrune {
+    /// The scope.
+    pub scope: ScopeId,
+    /// Name, reason, size and age of the list.
+    pub head: HeldRow,
+    /// The objects, and which life of each is meant.
+    pub uid_by_key: BTreeMap<Key, Uid>,
+}
+
+impl Reader {
+    /// Visits what the host holds of a scope: applied and pending declarations.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn known(
+        &self,
+        source: &SourceName,
+        scope: &ScopeId,
+        visit: &mut dyn FnMut(KnownObject),
+    ) -> Result<(), StoreError> {
+        let tables = self.engine.read()?;
+        let prefix = place::scope(source, scope);
+        each(
+            &*tables,
+            Table::Inventory,
+            &KeyRange::prefix(&prefix),
+            &mut |key, value| {
+                let (_, key) = place::split_row(Table::Inventory, source, key)?;
+                let row: InventoryRow = row::decode(Table::Inventory, value)?;
+                // What is merely remembered is not held: the source has to send it whole.
+                if row.standing == Standing::Orphaned {
+                    return Ok(ControlFlow::Continue(()));
+                }
+                let declared = DeclaredKey {
+                    group_kind: key.group_kind,
+                    namespace: row.declared_namespace,
+                    name: key.name,
+                };
+                visit(KnownObject {
+                    key: declared,
+                    source_version: row.source_version,
+                    path: row.provenance.path,
+                });
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        self.pending(source, &mut |in_scope, row| {
+            if in_scope == *scope {
+                visit(KnownObject {
+                    key: row.key,
+                    source_version: row.source_version,
+                    path: row.provenance.path,
+                });
+            }
+        })
+    }
+
+    /// What a source declares and the host could not apply.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn pending(&self, source: &SourceName, visit: &mut dyn FnMut(ScopeId, PendingRow)) -> Result<(), StoreError> {
+        let tables = self.engine.read()?;
+        each(
+            &*tables,
+            Table::Pending,
+            &KeyRange::prefix(&place::source(source)),
+            &mut |key, value| {
+                let (scope, _) = place::split_row(Table::Pending, source, key)?;
+                visit(scope, row::decode(Table::Pending, value)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(())
+    }
+
+    /// What is held of a source's deletes, one list for each scope.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn held(&self, source: &SourceName) -> Result<Vec<HeldPrune>, StoreError> {
+        let tables = self.engine.read()?;
+        let prefix = place::source(source);
+        let mut held = Vec::new();
+        each(&*tables, Table::Held, &KeyRange::prefix(&prefix), &mut |key, value| {
+            let Some((scope, _)) = key.strip_prefix(&*prefix).and_then(place::split_scope) else {
+                return Ok(ControlFlow::Continue(()));
+            };
+            held.push(HeldPrune {
+                scope,
+                head: row::decode(Table::Held, value)?,
+                uid_by_key: BTreeMap::new(),
+            });
+            Ok(ControlFlow::Continue(()))
+        })?;
+        for HeldPrune { scope, uid_by_key, .. } in &mut held {
+            let rows = KeyRange::prefix(&place::scope(source, scope));
+            each(&*tables, Table::HeldRows, &rows, &mut |place, uid| {
+                let (_, key) = place::split_row(Table::HeldRows, source, place)?;
+                uid_by_key.insert(key, row::decode(Table::HeldRows, uid)?);
+                Ok(ControlFlow::Continue(()))
+            })?;
+        }
+        Ok(held)
+    }
+
+    /// Visits what is remembered of the objects of a source: scope, key and row, orphans included.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn inventory(
+        &self,
+        source: &SourceName,
+        visit: &mut dyn FnMut(ScopeId, Key, InventoryRow),
+    ) -> Result<(), StoreError> {
+        let tables = self.engine.read()?;
+        each(
+            &*tables,
+            Table::Inventory,
+            &KeyRange::prefix(&place::source(source)),
+            &mut |key, value| {
+                let (scope, key) = place::split_row(Table::Inventory, source, key)?;
+                visit(scope, key, row::decode(Table::Inventory, value)?);
+                Ok(ControlFlow::Continue(()))
+            },
+        )?;
+        Ok(())
+    }
+
+    /// The last launch of a source.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn epoch(&self, source: &SourceName) -> Result<Epoch, StoreError> {
+        let bytes = self.engine.read()?.get(Table::Sources, &place::source(source))?;
+        let row: SourceRow = bytes
+            .map(|bytes| row::decode(Table::Sources, &bytes))
+            .transpose()?
+            .unwrap_or_default();
+        Ok(row.epoch)
+    }
+
+    /// The sources the store remembers.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn sources(&self) -> Result<Vec<SourceName>, StoreError> {
+        let tables = self.engine.read()?;
+        let mut sources = Vec::new();
+        each(&*tables, Table::Sources, &KeyRange::all(), &mut |key, _| {
+            let name = key.strip_suffix(&[0]).and_then(|name| std::str::from_utf8(name).ok());
+            sources.extend(name.and_then(|name| SourceName::new(name).ok()));
+            Ok(ControlFlow::Continue(()))
+        })?;
+        Ok(sources)
+    }
+}

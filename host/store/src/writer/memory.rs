@@ -1,0 +1,269 @@
+//! What the writer remembers between transactions, and how each job changes store and memory together.
+
+use std::collections::BTreeMap;
+
+use k1s_object::{Key, KindNames};
+use k1s_sync_engine::event::Verdict;
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_sync_engine::policy::SourcePolicy;
+use k1s_sync_engine::work::{Receipt, Work};
+
+use crate::engine::{EngineError, Read};
+use crate::error::StoreError;
+use crate::place;
+use crate::row::{Cause, PendingRow, ScopeRow, SourceRow};
+use crate::table::Table;
+use crate::writer::application::{Application, Declaration, Occasion};
+use crate::writer::job::{Completion, Job, Outcome, answer};
+use crate::writer::source::SourceState;
+use crate::writer::transaction::Transaction;
+use crate::writer::world::World;
+use crate::writer::{Edit, Edited, Opening, StoredScope, batch, close, edit, scope_gone};
+
+/// The world as of the last transaction, and the sessions that go on.
+pub(crate) struct Memory {
+    world: World,
+    sessions: BTreeMap<SourceName, Session>,
+}
+
+struct Session {
+    epoch: Epoch,
+    state: SourceState,
+}
+
+impl Memory {
+    /// Loads what the store holds. Hashes of keys depend on `seed`.
+    pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
+        Ok(Self {
+            world: World::load(tables, seed)?,
+            sessions: BTreeMap::new(),
+        })
+    }
+
+    /// Loads again what the store holds.
+    pub(crate) fn reload(&mut self, tables: &dyn Read) -> Result<(), EngineError> {
+        self.world = self.world.reloaded(tables)?;
+        Ok(())
+    }
+
+    pub(crate) fn end_sessions(&mut self) {
+        self.sessions.clear();
+    }
+
+    /// Does one job. A job that fails by itself is answered; a failure of the engine ends the transaction.
+    pub(crate) fn job(&mut self, transaction: &mut Transaction<'_>, job: Job) -> (Completion, Result<(), EngineError>) {
+        match job {
+            Job::Raise { source, reply } => answer(reply, self.raise(transaction, &source)),
+            Job::Open {
+                source,
+                epoch,
+                policy,
+                reply,
+            } => answer(reply, self.open(transaction, &source, epoch, policy)),
+            Job::Work {
+                source,
+                epoch,
+                work,
+                reply,
+            } => answer(reply, self.work(transaction, &source, epoch, work)),
+            Job::Close { source, epoch, reply } => answer(reply, self.close(&source, epoch)),
+            Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
+        }
+    }
+
+    fn raise(&mut self, transaction: &mut Transaction<'_>, source: &SourceName) -> Outcome<Epoch> {
+        let place = place::source(source);
+        let before: SourceRow = transaction.get(Table::Sources, &place)?.unwrap_or_default();
+        let epoch = before.epoch.next();
+        transaction.put(Table::Sources, &place, &SourceRow { epoch })?;
+        self.sessions.remove(source);
+        Ok(Ok(epoch))
+    }
+
+    fn open(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        source: &SourceName,
+        epoch: Epoch,
+        policy: SourcePolicy,
+    ) -> Outcome<Opening> {
+        let row: SourceRow = transaction
+            .get(Table::Sources, &place::source(source))?
+            .unwrap_or_default();
+        if row.epoch != epoch {
+            return Ok(Err(StoreError::NoSession(source.clone())));
+        }
+        let state = SourceState::load(transaction.tables(), source.clone(), policy, &self.world)?;
+        let mut scopes = BTreeMap::new();
+        for scope in state.scopes() {
+            let row: ScopeRow = transaction
+                .get(Table::Scopes, &place::scope(source, scope))?
+                .unwrap_or_default();
+            let is_of_this_selection = row.selection == state.policy.selection;
+            let stored = StoredScope {
+                token: row.token.filter(|_| is_of_this_selection),
+                root_identity: row.root_identity.filter(|_| is_of_this_selection),
+            };
+            scopes.insert(scope.clone(), stored);
+        }
+        self.sessions.insert(source.clone(), Session { epoch, state });
+        self.retry_all(transaction, source)?;
+        Ok(Ok(Opening { scopes }))
+    }
+
+    fn close(&mut self, source: &SourceName, epoch: Epoch) -> Outcome<()> {
+        if self.sessions.get(source).is_some_and(|session| session.epoch == epoch) {
+            self.sessions.remove(source);
+        }
+        Ok(Ok(()))
+    }
+
+    fn edit(&mut self, transaction: &mut Transaction<'_>, edit: Edit) -> Outcome<Edited> {
+        let outcome = edit::apply(transaction, &mut self.world, edit)?;
+        self.apply_arrivals(transaction)?;
+        Ok(outcome)
+    }
+
+    fn work(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        source: &SourceName,
+        epoch: Epoch,
+        work: Work,
+    ) -> Outcome<Receipt> {
+        let Some(session) = self.sessions.get_mut(source).filter(|session| session.epoch == epoch) else {
+            return Ok(Err(StoreError::NoSession(source.clone())));
+        };
+        let (world, state) = (&mut self.world, &mut session.state);
+        let mut receipt = match work {
+            Work::Kind(names) => {
+                describe_kind(transaction, world, names)?;
+                Receipt::default()
+            }
+            Work::BeginGeneration {
+                scope,
+                generation,
+                root_identity,
+            } => {
+                close::begin_generation(transaction, state, &scope, generation, root_identity)?;
+                Receipt::default()
+            }
+            Work::Apply(batch) => batch::apply(transaction, world, state, batch)?,
+            Work::EndGeneration(end) => close::end_generation(transaction, world, state, end)?,
+            Work::ScopeGone { scope, reason } => scope_gone::apply(transaction, world, state, scope, &reason)?,
+        };
+        self.apply_arrivals(transaction)?;
+        if let Some(session) = self.sessions.get_mut(source) {
+            session.state.complete(&mut receipt);
+        }
+        Ok(Ok(receipt))
+    }
+
+    /// Tries again what waited for something that is there now, for every source with a session. The others try theirs
+    /// when their session opens.
+    fn apply_arrivals(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EngineError> {
+        while let Some(cause) = transaction.take_arrival() {
+            for rest in transaction.keys_after(Table::PendingByCause, &place::cause(&cause))? {
+                let Some((source, scope, key)) = place::split_waiting(&rest) else {
+                    continue;
+                };
+                let handed_over = match &cause {
+                    Cause::Object(object) => Some(object),
+                    Cause::Kind(_) | Cause::Namespace(_) | Cause::Content => None,
+                };
+                self.retry(transaction, &source, scope, &key, handed_over)?;
+            }
+        }
+        Ok(())
+    }
+
+    /// Tries again everything a source declares and the host could not apply: policy, kinds, namespaces and objects may
+    /// be others than when it was tried last.
+    fn retry_all(&mut self, transaction: &mut Transaction<'_>, source: &SourceName) -> Result<(), EngineError> {
+        let prefix = place::source(source);
+        for rest in transaction.keys_after(Table::Pending, &prefix)? {
+            let place = [prefix.as_slice(), &rest].concat();
+            let (scope, key) = place::split_row(Table::Pending, source, &place)?;
+            self.retry(transaction, source, scope, &key, None)?;
+        }
+        self.apply_arrivals(transaction)
+    }
+
+    fn retry(
+        &mut self,
+        transaction: &mut Transaction<'_>,
+        source: &SourceName,
+        scope: ScopeId,
+        key: &Key,
+        handed_over: Option<&Key>,
+    ) -> Result<(), EngineError> {
+        let Some(session) = self.sessions.get_mut(source) else {
+            return Ok(());
+        };
+        let place = place::row(source, &scope, key);
+        let Some(row) = transaction.get::<PendingRow>(Table::Pending, &place)? else {
+            return Ok(());
+        };
+        let mut late = std::mem::take(&mut session.state.late);
+        let mut application = Application {
+            transaction,
+            world: &mut self.world,
+            source: &mut session.state,
+            scope,
+            occasion: Occasion::Arrival,
+            receipt: &mut late,
+        };
+        let outcome = application.retry(row, handed_over);
+        session.state.late = late;
+        outcome
+    }
+}
+
+impl Application<'_, '_> {
+    /// Tries a pending declaration again; what still has to wait is no news.
+    fn retry(&mut self, row: PendingRow, handed_over: Option<&Key>) -> Result<(), EngineError> {
+        let hash = self.pending_hash(&row.key);
+        if self.scope_state().index.is_touched(hash) {
+            self.occasion = Occasion::Sent;
+        }
+        if let Some(object) = handed_over {
+            self.index_inherited(object)?;
+        }
+        let declaration = Declaration::from(row);
+        match self.upsert(&declaration)? {
+            (_, Verdict::Pending(_)) => Ok(()),
+            (key, verdict) => {
+                self.report(key, verdict, &declaration.provenance);
+                Ok(())
+            }
+        }
+    }
+
+    /// Brings the index up to date with a row that a former owner handed over.
+    fn index_inherited(&mut self, object: &Key) -> Result<(), EngineError> {
+        if self
+            .transaction
+            .get_bytes(Table::Inventory, &self.place(object))?
+            .is_some()
+        {
+            let hash = self.hash(object);
+            self.scope_state().index.insert(hash);
+        }
+        Ok(())
+    }
+}
+
+/// Keeps what a source says of a kind, unless something that counts for more has described it.
+fn describe_kind(transaction: &mut Transaction<'_>, world: &mut World, names: KindNames) -> Result<(), EngineError> {
+    let place = Key::prefix(&names.group_kind, None);
+    let is_news = match transaction.get::<KindNames>(Table::Kinds, &place)? {
+        Some(stored) => stored != names,
+        None => world.scope_of(&names.group_kind).is_none(),
+    };
+    if is_news {
+        transaction.put(Table::Kinds, &place, &names)?;
+        let cause = world.describe_kind(names);
+        transaction.arrived(cause);
+    }
+    Ok(())
+}

@@ -1,0 +1,230 @@
+//! Failures of the engine at every write and at every commit.
+
+use k1s_object::Key;
+use k1s_store::StoreError;
+use k1s_store::engine::EngineError;
+use k1s_sync_engine::event::Event;
+use k1s_sync_engine::id::Generation;
+use k1s_sync_engine::work::{GenerationEnd, Work};
+use serde_json::Value;
+
+use crate::apply::generous;
+use crate::documents::{cm, config_map, crd, delete, invalid, namespace, ns, upsert, version, wd, widget, widgets};
+use crate::faulty::{Fault, rows};
+use crate::harness::{Harness, ROOT, WHOLE, scope, token};
+
+/// The passes of a source that grows, changes, waits, hands over and shrinks.
+fn passes() -> Vec<Vec<Event>> {
+    vec![
+        vec![
+            upsert(widget("shop/w", "1")),
+            upsert(config_map("shop/a", "1")),
+            upsert(config_map("b", "1")),
+            invalid(&config_map("shop/broken", "1")),
+        ],
+        vec![
+            upsert(namespace("shop")),
+            upsert(widgets()),
+            upsert(widget("shop/w", "1")),
+            version(upsert(config_map("shop/a", "2")), "v2"),
+            upsert(config_map("shop/claimed", "1")),
+        ],
+        vec![
+            upsert(namespace("shop")),
+            version(upsert(config_map("shop/a", "2")), "v2"),
+        ],
+    ]
+}
+
+/// What is done one after the other; each step may be done again.
+fn steps() -> Vec<(&'static str, Vec<Event>)> {
+    let others = || vec![upsert(config_map("shop/claimed", "2"))];
+    let mut steps: Vec<_> = passes().into_iter().map(|events| ("files", events)).collect();
+    steps.insert(2, ("others", others()));
+    steps.push(("others", others()));
+    steps
+}
+
+/// A launch and a complete listing.
+fn launch_and_list(harness: &Harness, name: &str, events: Vec<Event>) -> Result<(), StoreError> {
+    let epoch = harness.raise(name)?;
+    let session = harness.session_of(name, epoch, generous())?;
+    let generation = Generation::new(1);
+    session.submit(Work::BeginGeneration {
+        scope: scope(WHOLE),
+        generation,
+        root_identity: ROOT.to_owned(),
+    })?;
+    session.submit(session.batch(WHOLE, events, None))?;
+    session.submit(Work::EndGeneration(GenerationEnd {
+        generation,
+        token: Some(token("t")),
+        ..session.end_of(WHOLE)
+    }))?;
+    Ok(())
+}
+
+/// What there is to see: key, body or code, owner.
+type Picture = Vec<(String, Value, Option<String>)>;
+
+/// Everything a user can see, but for what differs from run to run: identities, and how often something was written.
+fn picture(harness: &Harness) -> Picture {
+    let keys = [
+        cm("shop/a"),
+        cm("default/b"),
+        cm("shop/broken"),
+        cm("shop/claimed"),
+        wd("shop/w"),
+        ns("shop"),
+        ns("default"),
+        crd(),
+    ];
+    let object = |key: &Key| (key.to_string(), harness.body(key), harness.owner(key));
+    let mut picture: Vec<_> = keys.iter().map(object).collect();
+    for name in ["files", "others"] {
+        let pending = harness.pending(name).into_iter();
+        picture.extend(pending.map(|(key, code)| (key, Value::from(code.as_str()), Some(name.to_owned()))));
+    }
+    picture
+}
+
+/// Does every step until it succeeds; returns how many attempts failed, and what there is to see in the end.
+fn run(harness: &Harness) -> (usize, Picture) {
+    let mut failures = 0;
+    for (name, events) in steps() {
+        while let Err(error) = launch_and_list(harness, name, events.clone()) {
+            assert!(matches!(&error, StoreError::Engine(_)), "{error:?}");
+            failures += 1;
+        }
+    }
+    (failures, picture(harness))
+}
+
+#[test]
+fn whatever_fails_nothing_of_it_is_kept_and_a_new_session_gets_there() {
+    let undisturbed = Harness::new();
+    let (writes, commits) = (undisturbed.engine.writes(), undisturbed.engine.commits());
+    let (failures, expected) = run(&undisturbed);
+    assert_eq!(failures, 0);
+    let writes = undisturbed.engine.writes() - writes;
+    let commits = undisturbed.engine.commits() - commits;
+    assert!(
+        writes > 60 && commits > 10,
+        "{writes} writes and {commits} commits are too few to tell"
+    );
+    let faults = (0..writes).map(Fault::Write);
+    let faults = faults.chain((0..commits).flat_map(|nth| [Fault::Commit(nth), Fault::LateCommit(nth)]));
+    for fault in faults {
+        let harness = Harness::new();
+        harness.engine.fail(fault);
+        let (failures, picture) = run(&harness);
+        assert_eq!(failures, 1, "{fault:?}");
+        assert_eq!(picture, expected, "{fault:?}");
+    }
+}
+
+#[test]
+fn a_failed_transaction_leaves_no_trace() {
+    type Events = fn() -> Vec<Event>;
+    let steps: [(&str, Events); 3] = [
+        ("create", || {
+            vec![upsert(config_map("shop/new", "1")), upsert(widgets())]
+        }),
+        ("update", || vec![upsert(config_map("shop/a", "2"))]),
+        ("delete", || {
+            vec![delete(&config_map("shop/a", "1")), delete(&config_map("shop/b", "1"))]
+        }),
+    ];
+    for (what, events) in steps {
+        for nth in 0.. {
+            let harness = Harness::new();
+            let session = harness.session_with("files", generous());
+            session.list(vec![
+                upsert(config_map("shop/a", "1")),
+                upsert(config_map("shop/b", "1")),
+                upsert(widget("w", "1")),
+            ]);
+            let (before, revision) = (rows(&*harness.engine), harness.revision());
+            let kinds = |harness: &Harness| {
+                harness
+                    .reader()
+                    .kinds()
+                    .expect("readable")
+                    .get(&wd("w").group_kind)
+                    .is_some()
+            };
+            harness.engine.fail(Fault::Write(nth));
+            let answer = session.submit(session.batch(WHOLE, events(), None));
+            if !harness.engine.has_failed() {
+                assert!(nth > 3, "{what} writes");
+                answer.expect("nothing failed");
+                break;
+            }
+            assert!(
+                matches!(answer, Err(StoreError::Engine(error)) if matches!(&*error, EngineError::Io { .. })),
+                "{what} {nth}"
+            );
+            assert_eq!(harness.engine.reopened(), 1, "{what} {nth}");
+            assert_eq!(
+                (rows(&*harness.engine), harness.revision()),
+                (before, revision),
+                "{what} {nth}"
+            );
+            assert!(!kinds(&harness), "{what} {nth}");
+            // The session is over; the next begins from what is stored.
+            let late = session.submit(session.batch(WHOLE, vec![], None));
+            assert!(matches!(late, Err(StoreError::NoSession(_))), "{what} {nth}");
+            let session = harness.session_with("files", generous());
+            session.apply(events());
+            assert_eq!(kinds(&harness), what == "create", "{what} {nth}");
+        }
+    }
+}
+
+#[test]
+fn everyone_whose_work_shared_a_failed_transaction_is_told_why() {
+    let harness = Harness::new();
+    let one = harness.session("one");
+    let two = harness.session("two");
+    harness.engine.fail(Fault::Write(0));
+    // Queued together, so that one transaction takes what it can get; whatever it took, nobody is left without a reason.
+    let writer = harness.writer();
+    let answers = harness.wait(async {
+        let mut tickets = Vec::new();
+        for number in 0..20 {
+            let session = if number % 2 == 0 { &one } else { &two };
+            let work = session.batch(WHOLE, vec![upsert(config_map(&format!("shop/n{number}"), "1"))], None);
+            tickets.push(
+                writer
+                    .submit(session.source.clone(), session.epoch, work)
+                    .await
+                    .expect("queued"),
+            );
+        }
+        let mut answers = Vec::new();
+        for mut ticket in tickets {
+            answers.push(ticket.redeem().await);
+        }
+        answers
+    });
+    assert!(matches!(&answers[0], Err(StoreError::Engine(_))), "{:?}", answers[0]);
+    for answer in &answers {
+        assert!(
+            matches!(answer, Err(StoreError::Engine(_) | StoreError::NoSession(_))),
+            "{answer:?}"
+        );
+    }
+    assert_eq!(harness.revision(), 0);
+}
+
+#[test]
+fn a_commit_that_failed_and_was_durable_is_found() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    harness.engine.fail(Fault::LateCommit(0));
+    let answer = session.submit(session.batch(WHOLE, vec![upsert(config_map("shop/a", "1"))], None));
+    assert!(matches!(answer, Err(StoreError::Engine(_))), "{answer:?}");
+    assert_eq!(harness.revision(), 2, "published when it was found");
+    let session = harness.session("files");
+    assert_eq!(session.list(vec![upsert(config_map("shop/a", "1"))]).tally.unchanged, 1);
+}

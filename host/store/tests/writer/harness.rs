@@ -1,0 +1,387 @@
+//! A store over memory, with a clock that is set, and sessions that say what a source says.
+
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use k1s_object::{InstanceId, Key, Timestamp};
+use k1s_store::clock::Clock;
+use k1s_store::engine::Engine;
+use k1s_store::reader::{HeldPrune, StoredObject, Version};
+use k1s_store::row::{HeldRow, InventoryRow, PendingRow, Standing};
+use k1s_store::writer::{Edit, EditBody, Edited, Opening, Precondition, Writer};
+use k1s_store::{OpenOptions, Reader, Store, StoreError};
+use k1s_sync_engine::event::{Event, Tally};
+use k1s_sync_engine::id::{Epoch, Generation, Revision, ScopeId, Seq, SourceName, Token};
+use k1s_sync_engine::message::{Batch, EmptyListing, KnownObject, ScopeGone};
+use k1s_sync_engine::policy::SourcePolicy;
+use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::work::{Absence, GenerationEnd, Outcome, Receipt, Work};
+use serde_json::Value;
+use tokio::runtime::Runtime;
+
+use crate::faulty::FaultyEngine;
+
+/// The only scope of sources that have one.
+pub(crate) const WHOLE: &str = "";
+/// What places say they are, unless a test says otherwise.
+pub(crate) const ROOT: &str = "root";
+
+/// A clock that stands still until it is moved.
+#[derive(Debug)]
+pub(crate) struct ManualClock(AtomicU64);
+
+impl Clock for ManualClock {
+    fn now(&self) -> Timestamp {
+        Timestamp::from_millis(self.0.load(Ordering::SeqCst))
+    }
+}
+
+/// A store and what a test needs around it.
+pub(crate) struct Harness {
+    pub(crate) engine: Arc<FaultyEngine>,
+    clock: Arc<ManualClock>,
+    store: RefCell<Option<Store>>,
+    runtime: Runtime,
+}
+
+impl Harness {
+    pub(crate) fn new() -> Self {
+        let engine = Arc::new(FaultyEngine::default());
+        let clock = Arc::new(ManualClock(AtomicU64::new(1_700_000_000_000)));
+        let runtime = tokio::runtime::Builder::new_current_thread()
+            .build()
+            .expect("a runtime");
+        let harness = Self {
+            engine,
+            clock,
+            store: RefCell::default(),
+            runtime,
+        };
+        harness.store.replace(Some(harness.open(None).expect("opens")));
+        harness
+    }
+
+    /// Opens the store, asking for an instance id or not.
+    pub(crate) fn open(&self, instance_id: Option<&str>) -> Result<Store, StoreError> {
+        let id = |text: &str| InstanceId::new(text).expect("valid");
+        let engine: Arc<dyn Engine> = self.engine.clone();
+        let options = OpenOptions {
+            instance_id: instance_id.map(id),
+            new_instance_id: id("test-1"),
+            clock: self.clock.clone(),
+        };
+        Store::open(engine, options)
+    }
+
+    /// Closes the store and opens it again, as a new host would.
+    pub(crate) fn reopen(&self) {
+        self.close();
+        self.store.replace(Some(self.open(None).expect("opens")));
+    }
+
+    pub(crate) fn close(&self) {
+        self.store.take().expect("open").close().expect("closes");
+    }
+
+    pub(crate) fn pass(&self, time: Duration) {
+        let millis = u64::try_from(time.as_millis()).expect("short");
+        self.clock.0.fetch_add(millis, Ordering::SeqCst);
+    }
+
+    pub(crate) fn now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
+    pub(crate) fn reader(&self) -> Reader {
+        self.store.borrow().as_ref().expect("open").reader().clone()
+    }
+
+    pub(crate) fn writer(&self) -> Writer {
+        self.store.borrow().as_ref().expect("open").writer().clone()
+    }
+
+    pub(crate) fn wait<T>(&self, future: impl Future<Output = T>) -> T {
+        self.runtime.block_on(future)
+    }
+
+    pub(crate) fn raise(&self, name: &str) -> Result<Epoch, StoreError> {
+        self.wait(self.writer().raise_epoch(source(name)))
+    }
+
+    /// Launches a source that wants nothing special.
+    pub(crate) fn session(&self, name: &str) -> Session<'_> {
+        self.session_with(name, SourcePolicy::default())
+    }
+
+    /// Launches a source.
+    pub(crate) fn session_with(&self, name: &str, policy: SourcePolicy) -> Session<'_> {
+        let epoch = self.raise(name).expect("raised");
+        self.session_of(name, epoch, policy).expect("opened")
+    }
+
+    /// Opens the session of a launch.
+    pub(crate) fn session_of(&self, name: &str, epoch: Epoch, policy: SourcePolicy) -> Result<Session<'_>, StoreError> {
+        let name = source(name);
+        let opening = self.wait(self.writer().open_session(name.clone(), epoch, policy))?;
+        Ok(Session {
+            harness: self,
+            source: name,
+            epoch,
+            opening,
+            seq: Cell::new(0),
+            generation: Cell::new(0),
+        })
+    }
+
+    /// Writes an object as a user.
+    pub(crate) fn put(&self, key: &Key, body: Value) -> Edited {
+        self.edit(key, EditBody::Put(body), Precondition::default())
+            .expect("written")
+    }
+
+    /// Deletes an object as a user.
+    pub(crate) fn delete(&self, key: &Key) -> Edited {
+        self.edit(key, EditBody::Delete, Precondition::default())
+            .expect("deleted")
+    }
+
+    pub(crate) fn edit(&self, key: &Key, body: EditBody, precondition: Precondition) -> Result<Edited, StoreError> {
+        self.wait(self.writer().edit(Edit {
+            key: key.clone(),
+            body,
+            precondition,
+            user: "alice".into(),
+        }))
+    }
+
+    pub(crate) fn get(&self, key: &Key) -> Option<StoredObject> {
+        self.reader().get(key).expect("readable")
+    }
+
+    pub(crate) fn object(&self, key: &Key) -> StoredObject {
+        self.get(key).unwrap_or_else(|| panic!("{key} is missing"))
+    }
+
+    /// The body of an object; null where there is none.
+    pub(crate) fn body(&self, key: &Key) -> Value {
+        self.get(key).map_or(Value::Null, |object| {
+            serde_json::from_slice(&object.body).expect("JSON")
+        })
+    }
+
+    /// The value a `config_map` of these tests holds.
+    pub(crate) fn value(&self, key: &Key) -> Option<String> {
+        self.body(key).pointer("/data/v")?.as_str().map(str::to_owned)
+    }
+
+    /// The source that owns an object.
+    pub(crate) fn owner(&self, key: &Key) -> Option<String> {
+        let owned = self.get(key)?.owned?;
+        Some(owned.owner.source.to_string())
+    }
+
+    pub(crate) fn revision(&self) -> u64 {
+        self.reader().revision().get()
+    }
+
+    /// Every version there is.
+    pub(crate) fn history(&self) -> Vec<Version> {
+        self.reader()
+            .changes(Revision::default(), usize::MAX)
+            .expect("readable")
+    }
+
+    /// What was written of an object, as the names of version states.
+    pub(crate) fn states(&self, key: &Key) -> Vec<String> {
+        let of_key = self.history().into_iter().filter(|version| version.head.key == *key);
+        of_key.map(|version| format!("{:?}", version.head.state)).collect()
+    }
+
+    /// What a source's declarations wait for: key, code.
+    pub(crate) fn pending(&self, name: &str) -> Vec<(String, ProblemCode)> {
+        let rows = self.pending_rows(name);
+        rows.into_iter().map(|row| (row.key.to_string(), row.code)).collect()
+    }
+
+    pub(crate) fn pending_rows(&self, name: &str) -> Vec<PendingRow> {
+        let mut rows = Vec::new();
+        self.reader()
+            .pending(&source(name), &mut |_, row| rows.push(row))
+            .expect("readable");
+        rows
+    }
+
+    /// The one held prune of a source: head and keys.
+    pub(crate) fn held(&self, name: &str) -> Option<(HeldRow, Vec<String>)> {
+        let mut held = self.reader().held(&source(name)).expect("readable");
+        assert!(held.len() <= 1, "{held:?}");
+        let HeldPrune { head, uid_by_key, .. } = held.pop()?;
+        assert_eq!(usize::try_from(head.rows).expect("few"), uid_by_key.len());
+        Some((head, uid_by_key.keys().map(ToString::to_string).collect()))
+    }
+
+    pub(crate) fn rows(&self, name: &str) -> BTreeMap<(String, Key), InventoryRow> {
+        let mut rows = BTreeMap::new();
+        self.reader()
+            .inventory(&source(name), &mut |scope, key, row| {
+                rows.insert((scope.as_str().to_owned(), key), row);
+            })
+            .expect("readable");
+        rows
+    }
+
+    /// The inventory row of a key in the only scope.
+    pub(crate) fn row(&self, name: &str, key: &Key) -> Option<InventoryRow> {
+        self.rows(name).remove(&(WHOLE.to_owned(), key.clone()))
+    }
+
+    pub(crate) fn standing(&self, name: &str, key: &Key) -> Option<Standing> {
+        self.row(name, key).map(|row| row.standing)
+    }
+
+    pub(crate) fn known(&self, name: &str) -> Vec<KnownObject> {
+        let mut known = Vec::new();
+        self.reader()
+            .known(&source(name), &scope(WHOLE), &mut |object| known.push(object))
+            .expect("readable");
+        known
+    }
+}
+
+/// A launched source.
+pub(crate) struct Session<'h> {
+    pub(crate) harness: &'h Harness,
+    pub(crate) source: SourceName,
+    pub(crate) epoch: Epoch,
+    pub(crate) opening: Opening,
+    seq: Cell<u64>,
+    generation: Cell<u64>,
+}
+
+/// What one complete listing came to.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct Listing {
+    pub(crate) tally: Tally,
+    pub(crate) absence: Absence,
+    pub(crate) pending: u64,
+}
+
+impl Session<'_> {
+    pub(crate) fn submit(&self, work: Work) -> Result<Receipt, StoreError> {
+        let writer = self.harness.writer();
+        self.harness.wait(async {
+            let mut ticket = writer.submit(self.source.clone(), self.epoch, work).await?;
+            ticket.redeem().await
+        })
+    }
+
+    pub(crate) fn do_work(&self, work: Work) -> Receipt {
+        self.submit(work).expect("done")
+    }
+
+    pub(crate) fn begin(&self, scope_id: &str) {
+        self.begin_at(scope_id, ROOT);
+    }
+
+    pub(crate) fn begin_at(&self, scope_id: &str, root: &str) {
+        self.generation.set(self.generation.get() + 1);
+        self.do_work(Work::BeginGeneration {
+            scope: scope(scope_id),
+            generation: Generation::new(self.generation.get()),
+            root_identity: root.to_owned(),
+        });
+    }
+
+    pub(crate) fn batch(&self, scope_id: &str, events: Vec<Event>, token: Option<&str>) -> Work {
+        self.seq.set(self.seq.get() + 1);
+        Work::Apply(Batch {
+            seq: Seq::new(self.seq.get()),
+            scope: scope(scope_id),
+            generation: None,
+            events,
+            token: token.map(self::token),
+        })
+    }
+
+    /// Applies events, within the open listing if there is one.
+    pub(crate) fn apply_in(&self, scope_id: &str, events: Vec<Event>) -> Receipt {
+        self.do_work(self.batch(scope_id, events, None))
+    }
+
+    pub(crate) fn apply(&self, events: Vec<Event>) -> Receipt {
+        self.apply_in(WHOLE, events)
+    }
+
+    /// The end of the open listing.
+    pub(crate) fn end_of(&self, scope_id: &str) -> GenerationEnd {
+        GenerationEnd {
+            scope: scope(scope_id),
+            generation: Generation::new(self.generation.get()),
+            outcome: Outcome::Complete,
+            token: None,
+            empty: EmptyListing::Suspicious,
+        }
+    }
+
+    pub(crate) fn end_with(&self, end: GenerationEnd) -> Listing {
+        let receipt = self.do_work(Work::EndGeneration(end));
+        let closed = receipt.closed.expect("an end is closed");
+        Listing {
+            tally: receipt.tally,
+            absence: closed.absence,
+            pending: closed.pending,
+        }
+    }
+
+    pub(crate) fn end(&self) -> Listing {
+        self.end_with(self.end_of(WHOLE))
+    }
+
+    pub(crate) fn end_incomplete(&self, scope_id: &str) -> Listing {
+        self.end_with(GenerationEnd {
+            outcome: Outcome::Incomplete(Problem::with_object(ProblemCode::Partial, "cut")),
+            ..self.end_of(scope_id)
+        })
+    }
+
+    /// Lists a scope completely.
+    pub(crate) fn list_in(&self, scope_id: &str, events: Vec<Event>) -> Listing {
+        self.begin(scope_id);
+        let applied = self.apply_in(scope_id, events);
+        let mut listing = self.end_with(self.end_of(scope_id));
+        listing.tally.add(&applied.tally);
+        listing
+    }
+
+    pub(crate) fn list(&self, events: Vec<Event>) -> Listing {
+        self.list_in(WHOLE, events)
+    }
+
+    pub(crate) fn gone(&self, scope_id: &str, reason: ScopeGone) -> Receipt {
+        self.do_work(Work::ScopeGone {
+            scope: scope(scope_id),
+            reason,
+        })
+    }
+
+    pub(crate) fn close(self) {
+        self.harness
+            .wait(self.harness.writer().close_session(self.source, self.epoch))
+            .expect("closed");
+    }
+}
+
+pub(crate) fn source(name: &str) -> SourceName {
+    SourceName::new(name).expect("valid")
+}
+
+pub(crate) fn scope(id: &str) -> ScopeId {
+    ScopeId::new(id).expect("short")
+}
+
+pub(crate) fn token(text: &str) -> Token {
+    Token::new(text.as_bytes().to_vec().into()).expect("short")
+}
