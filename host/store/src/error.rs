@@ -6,6 +6,7 @@ use k1s_object::{InstanceId, Key};
 use k1s_sync_engine::id::{Revision, SourceName};
 use thiserror::Error;
 
+use crate::command::CommandError;
 use crate::engine::EngineError;
 use crate::row::Uid;
 
@@ -57,6 +58,9 @@ pub enum StoreError {
     /// The object is not there.
     #[error("{0} does not exist")]
     NotFound(Key),
+    /// A person's command does not fit what is stored.
+    #[error(transparent)]
+    Command(#[from] CommandError),
     /// The writer ended, because the store was closed.
     #[error("the store is closed")]
     Closed,

@@ -16,6 +16,7 @@
 #![forbid(unsafe_code)]
 
 pub mod clock;
+pub mod command;
 pub mod engine;
 mod error;
 pub mod kinds;
@@ -24,6 +25,7 @@ mod place;
 pub mod reader;
 pub mod row;
 pub mod served;
+pub mod status;
 mod store;
 mod table;
 pub mod writer;

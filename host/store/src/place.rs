@@ -2,6 +2,7 @@
 
 use k1s_object::{GroupKind, Key};
 use k1s_sync_engine::id::{Revision, ScopeId, SourceName};
+use k1s_sync_engine::work::HeldPruneId;
 
 use crate::engine::EngineError;
 use crate::row::Cause;
@@ -93,6 +94,45 @@ pub(crate) fn split_waiting(bytes: &[u8]) -> Option<(SourceName, ScopeId, Key)> 
 /// The key of one version.
 pub(crate) fn version(revision: Revision) -> [u8; 8] {
     revision.get().to_be_bytes()
+}
+
+/// What the index keys of a prune's tombstones begin with.
+pub(crate) fn tombstones_of(prune: &HeldPruneId) -> Vec<u8> {
+    let mut bytes = prune.0.as_bytes().to_vec();
+    bytes.push(0);
+    bytes
+}
+
+/// Reads the prune of a tombstone's index key.
+pub(crate) fn prune_at(key: &[u8]) -> Option<HeldPruneId> {
+    let end = key.iter().position(|byte| *byte == 0)?;
+    Some(HeldPruneId(std::str::from_utf8(key.get(..end)?).ok()?.into()))
+}
+
+/// Reads a source from the key of its row.
+pub(crate) fn source_at(key: &[u8]) -> Option<SourceName> {
+    SourceName::new(std::str::from_utf8(key.strip_suffix(&[0])?).ok()?).ok()
+}
+
+/// Splits a key that is source and scope.
+pub(crate) fn split_source_scope(table: Table, key: &[u8]) -> Result<(SourceName, ScopeId), EngineError> {
+    let split = || {
+        let end = key.iter().position(|byte| *byte == 0)?;
+        let source = source_at(key.get(..=end)?)?;
+        let (scope, rest) = split_scope(key.get(end + 1..)?)?;
+        rest.is_empty().then_some((source, scope))
+    };
+    split().ok_or_else(|| EngineError::Row {
+        table: table.name(),
+        detail: "a key is not source and scope".to_owned(),
+    })
+}
+
+/// The index key of one tombstone.
+pub(crate) fn tombstone_of(prune: &HeldPruneId, deleted: Revision) -> Vec<u8> {
+    let mut bytes = tombstones_of(prune);
+    bytes.extend_from_slice(&version(deleted));
+    bytes
 }
 
 /// What the keys of an object's versions begin with.

@@ -19,8 +19,10 @@ use crate::row::{self, CurrentRow, InventoryRow, Owner, Uid, VersionHead};
 use crate::table::Table;
 use crate::writer::World;
 
+mod control;
 mod remembered;
 
+pub use control::{Prune, PruneState, PrunedObject, SourceFacts};
 pub use remembered::HeldPrune;
 
 /// An object as readers get it: the body beside what the store adds to it.

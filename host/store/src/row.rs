@@ -239,6 +239,10 @@ pub struct TombstoneRow {
     pub at: Timestamp,
     /// What the source had declared.
     pub inventory: InventoryRow,
+    /// The base document, where it was kept beside the object.
+    pub base: Option<Vec<u8>>,
+    /// The prune it went with.
+    pub prune: HeldPruneId,
 }
 
 /// A set of deletes that a guard holds.
@@ -259,6 +263,21 @@ pub struct HeldRow {
 pub struct SourceRow {
     /// Its last launch.
     pub epoch: Epoch,
+    /// When that was.
+    pub launched: Timestamp,
+    /// When an object of it last changed because of it.
+    pub changed: Option<Timestamp>,
+    /// Who suspended it, while it is.
+    pub suspended: Option<Suspended>,
+}
+
+/// A source that a person switched off.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Suspended {
+    /// Since when.
+    pub since: Timestamp,
+    /// By whom.
+    pub user: Box<str>,
 }
 
 /// What is remembered of a scope.

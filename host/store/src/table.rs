@@ -40,8 +40,10 @@ tables! {
     Pending = "pending",
     /// The same by what it waits for (an object that another source owns, for a claim), then source, scope, declared key.
     PendingByCause = "pending_by_cause",
-    /// Pruned objects, by prune, key.
+    /// Pruned objects, by the revision that deleted them: the oldest first.
     Tombstones = "tombstones",
+    /// The same by prune, zero byte, revision.
+    TombstonesByPrune = "tombstones_by_prune",
     /// Held prunes, by source, scope.
     Held = "held",
     /// The rows of held prunes, by source, scope, key.
@@ -50,6 +52,8 @@ tables! {
     Shrink = "shrink",
     /// What is remembered of a source, by source.
     Sources = "sources",
+    /// How a source fares, by source.
+    Status = "status",
     /// What is remembered of a scope, by source, scope.
     Scopes = "scopes",
     /// Kinds that only a source described, by group and kind.

@@ -14,12 +14,15 @@ use k1s_sync_engine::work::{Receipt, Work};
 use tokio::sync::{mpsc, oneshot, watch};
 
 use crate::clock::Clock;
+use crate::command::{Command, CommandOutcome};
 use crate::engine::Engine;
 use crate::error::StoreError;
+use crate::status::StatusNote;
 
 mod application;
 mod batch;
 mod close;
+mod control;
 mod edit;
 mod held;
 mod hold;
@@ -32,8 +35,11 @@ mod remove;
 mod scope_gone;
 mod settle;
 mod source;
+mod status;
 mod thread;
+mod tombstone;
 mod transaction;
+mod undo;
 mod upsert;
 mod world;
 
@@ -154,6 +160,22 @@ impl Writer {
     /// When a precondition does not hold, or the store cannot be written.
     pub async fn edit(&self, edit: Edit) -> Result<Edited, StoreError> {
         self.ask(|reply| Job::Edit { edit, reply }).await
+    }
+
+    /// Does what a person wants done, who is named for the record.
+    ///
+    /// # Errors
+    /// [`StoreError::Command`] when the command does not fit what is stored; else when the store cannot be written.
+    pub async fn command(&self, command: Command, user: Box<str>) -> Result<CommandOutcome, StoreError> {
+        self.ask(|reply| Job::Command { command, user, reply }).await
+    }
+
+    /// Remembers how a source fares, for a host that has stopped; what is no news is not written.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn note(&self, source: SourceName, note: StatusNote) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Note { source, note, reply }).await
     }
 
     async fn ask<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<T, StoreError> {

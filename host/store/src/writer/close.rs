@@ -110,6 +110,7 @@ impl Application<'_, '_> {
             selection,
         };
         self.put_scope_row(&before, &after)?;
+        self.transaction.expire_tombstones()?;
         Ok(absence)
     }
 

@@ -19,7 +19,7 @@ pub(crate) struct Held {
     pub(crate) reason: HoldReason,
 }
 
-type UidByKey = BTreeMap<Key, Uid>;
+pub(crate) type UidByKey = BTreeMap<Key, Uid>;
 
 impl Application<'_, '_> {
     /// Records what is held: a listing replaces what was held before, declared deletes add to it. Writes nothing when the
@@ -42,7 +42,7 @@ impl Application<'_, '_> {
             }
             return Ok(Absence::None);
         };
-        let (id, rows) = (held_id(&after), self.scope_state().held);
+        let (id, rows) = (list_id(&after), self.scope_state().held);
         self.put_held(HeldRow {
             id: id.clone(),
             reason: reason.clone(),
@@ -66,7 +66,7 @@ impl Application<'_, '_> {
         self.recount_held()
     }
 
-    fn held_rows(&mut self) -> Result<UidByKey, EngineError> {
+    pub(crate) fn held_rows(&mut self) -> Result<UidByKey, EngineError> {
         if self.scope_state().held == 0 {
             return Ok(UidByKey::new());
         }
@@ -115,8 +115,14 @@ impl Application<'_, '_> {
     }
 }
 
-/// The first 16 hexadecimal characters of SHA-256 over the sorted keys and uids.
-fn held_id(uid_by_key: &UidByKey) -> HeldPruneId {
+/// The list that candidates make.
+pub(crate) fn uid_by_key(candidates: &[Candidate]) -> UidByKey {
+    let entry = |candidate: &Candidate| (candidate.key.clone(), candidate.row.applied.uid);
+    candidates.iter().map(entry).collect()
+}
+
+/// Names a list: the first 16 hexadecimal characters of SHA-256 over the sorted keys and uids.
+pub(crate) fn list_id(uid_by_key: &UidByKey) -> HeldPruneId {
     let mut hash = Sha256::new();
     for (key, uid) in uid_by_key {
         hash.update(key.encode());

@@ -16,7 +16,7 @@ use crate::table::Table;
 use crate::writer::application::Application;
 use crate::writer::held::Held;
 use crate::writer::objects::parse;
-use crate::writer::prune::{Candidate, Trigger};
+use crate::writer::prune::{Candidate, Trigger, Word};
 use crate::writer::world::{definition_kind, namespace_kind};
 
 /// What would become of a candidate, looked at by itself.
@@ -66,10 +66,14 @@ impl Application<'_, '_> {
     }
 
     /// Tells the candidates that may go from those that are held by themselves.
-    pub(crate) fn single_holds(&self, candidates: Vec<Candidate>) -> Result<(Vec<Candidate>, Vec<Held>), EngineError> {
+    pub(crate) fn single_holds(
+        &self,
+        candidates: Vec<Candidate>,
+        word: Word,
+    ) -> Result<(Vec<Candidate>, Vec<Held>), EngineError> {
         let mut fates = Vec::new();
         for candidate in candidates {
-            fates.push((self.fate(&candidate)?, candidate));
+            fates.push((self.fate(&candidate, word)?, candidate));
         }
         let goes = |fate: &Fate| match fate {
             Fate::Goes(_) => true,
@@ -98,13 +102,17 @@ impl Application<'_, '_> {
         Ok((going, held))
     }
 
-    fn fate(&self, candidate: &Candidate) -> Result<Fate, EngineError> {
+    fn fate(&self, candidate: &Candidate, word: Word) -> Result<Fate, EngineError> {
         let Some(live) = self.own_live(candidate)? else {
             return Ok(Fate::LetGo);
         };
         let body = parse(&self.transaction.body(live.revision)?)?;
         let control = ControlAnnotations::of(&body);
-        if control.prune != PruneRule::Allowed || control.reconcile == Reconcile::Disabled {
+        let may_go = match (control.prune, word) {
+            (PruneRule::Allowed, _) | (PruneRule::Confirm, Word::Person) => true,
+            (PruneRule::Confirm, Word::Source) | (PruneRule::Disabled, _) => false,
+        };
+        if !may_go || control.reconcile == Reconcile::Disabled {
             return Ok(Fate::Held(HoldReason::Annotation(candidate.key.clone())));
         }
         Ok(match self.heir(candidate)? {

@@ -6,8 +6,10 @@ use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
 use tokio::sync::oneshot;
 
+use crate::command::{Command, CommandOutcome};
 use crate::engine::EngineError;
 use crate::error::StoreError;
+use crate::status::StatusNote;
 use crate::writer::{Edit, Edited, Opening};
 
 /// Where an answer goes.
@@ -62,6 +64,16 @@ pub(crate) enum Job {
         edit: Edit,
         reply: Reply<Edited>,
     },
+    Command {
+        command: Command,
+        user: Box<str>,
+        reply: Reply<CommandOutcome>,
+    },
+    Note {
+        source: SourceName,
+        note: StatusNote,
+        reply: Reply<()>,
+    },
 }
 
 impl Job {
@@ -73,6 +85,8 @@ impl Job {
             Self::Work { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Close { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Note { reply, .. } => complete(reply, Err(StoreError::Closed)),
         }
     }
 
@@ -91,7 +105,13 @@ impl Job {
                     Change::Delete { .. } | Change::Seen { .. } | Change::Ignored { .. } | Change::Failed { .. } => 64,
                 })
                 .sum::<usize>(),
-            Self::Raise { .. } | Self::Open { .. } | Self::Work { .. } | Self::Close { .. } | Self::Edit { .. } => FLAT,
+            Self::Raise { .. }
+            | Self::Open { .. }
+            | Self::Work { .. }
+            | Self::Close { .. }
+            | Self::Edit { .. }
+            | Self::Command { .. }
+            | Self::Note { .. } => FLAT,
         }
     }
 }

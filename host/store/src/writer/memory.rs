@@ -22,13 +22,13 @@ use crate::writer::{Edit, Edited, Opening, StoredScope, batch, close, edit, scop
 
 /// The world as of the last transaction, and the sessions that go on.
 pub(crate) struct Memory {
-    world: World,
-    sessions: BTreeMap<SourceName, Session>,
+    pub(crate) world: World,
+    pub(crate) sessions: BTreeMap<SourceName, Session>,
 }
 
-struct Session {
+pub(crate) struct Session {
     epoch: Epoch,
-    state: SourceState,
+    pub(crate) state: SourceState,
 }
 
 impl Memory {
@@ -68,6 +68,8 @@ impl Memory {
             } => answer(reply, self.work(transaction, &source, epoch, work)),
             Job::Close { source, epoch, reply } => answer(reply, self.close(&source, epoch)),
             Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
+            Job::Note { source, note, reply } => answer(reply, transaction.note(&source, note).map(Ok)),
+            Job::Command { command, user, reply } => answer(reply, self.command(transaction, command, user)),
         }
     }
 
@@ -75,7 +77,13 @@ impl Memory {
         let place = place::source(source);
         let before: SourceRow = transaction.get(Table::Sources, &place)?.unwrap_or_default();
         let epoch = before.epoch.next();
-        transaction.put(Table::Sources, &place, &SourceRow { epoch })?;
+        let launched = transaction.now();
+        let after = SourceRow {
+            epoch,
+            launched,
+            ..before
+        };
+        transaction.put(Table::Sources, &place, &after)?;
         self.sessions.remove(source);
         Ok(Ok(epoch))
     }
@@ -156,12 +164,15 @@ impl Memory {
         if let Some(session) = self.sessions.get_mut(source) {
             session.state.complete(&mut receipt);
         }
+        if receipt.tally.changes() > 0 {
+            transaction.note_change(source)?;
+        }
         Ok(Ok(receipt))
     }
 
     /// Tries again what waited for something that is there now, for every source with a session. The others try theirs
     /// when their session opens.
-    fn apply_arrivals(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EngineError> {
+    pub(crate) fn apply_arrivals(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EngineError> {
         while let Some(cause) = transaction.take_arrival() {
             for rest in transaction.keys_after(Table::PendingByCause, &place::cause(&cause))? {
                 let Some((source, scope, key)) = place::split_waiting(&rest) else {

@@ -125,7 +125,9 @@ impl Transaction<'_> {
             applied: None,
         };
         self.put_version(&write, &gone, VersionState::Deleted)?;
-        let applied = match &owner_after {
+        // An undo compares with what the owner applied, so that outlives the owner's claim.
+        let owner = self.current(key)?.and_then(|current| current.owner);
+        let applied = match &owner {
             Some(owner) => self.applied_by(owner, key)?,
             None => None,
         };

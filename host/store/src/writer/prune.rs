@@ -6,18 +6,34 @@
 use k1s_object::{GroupKind, Key};
 use k1s_sync_engine::order::ApplyOrder;
 use k1s_sync_engine::policy::{EmptyRule, PruneMode};
-use k1s_sync_engine::work::{Absence, HoldReason};
+use k1s_sync_engine::work::{Absence, HeldPruneId, HoldReason};
 
 use crate::engine::EngineError;
 use crate::row::InventoryRow;
 use crate::writer::application::Application;
-use crate::writer::held::Held;
+use crate::writer::held::{Held, list_id, uid_by_key};
 
 /// An owned row whose object may have to go.
 #[derive(Clone)]
 pub(crate) struct Candidate {
     pub(crate) key: Key,
     pub(crate) row: InventoryRow,
+}
+
+/// A set of deletes that happens.
+pub(crate) struct Prune {
+    /// Names it.
+    pub(crate) id: HeldPruneId,
+    pub(crate) word: Word,
+}
+
+/// On whose word objects go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Word {
+    /// The source's, inside every guard.
+    Source,
+    /// A person's, who saw the list; what goes is not missed by the guard.
+    Person,
 }
 
 /// What makes rows candidates.
@@ -44,13 +60,12 @@ impl Application<'_, '_> {
             });
             return self.hold(held.collect(), trigger);
         }
-        let (mut going, held) = self.single_holds(candidates)?;
-        // What others need goes last.
-        going.sort_by_key(|candidate| std::cmp::Reverse(self.order(&candidate.key.group_kind)));
-        let mut pruned = 0;
-        for candidate in going {
-            pruned += self.remove(candidate)?;
-        }
+        let (going, held) = self.single_holds(candidates, Word::Source)?;
+        let prune = Prune {
+            id: list_id(&uid_by_key(&going)),
+            word: Word::Source,
+        };
+        let pruned = self.remove_all(going, &prune)?;
         let absence = self.hold(held, trigger)?;
         Ok(if absence == Absence::None && pruned > 0 {
             Absence::Pruned(pruned)
@@ -59,7 +74,17 @@ impl Application<'_, '_> {
         })
     }
 
-    fn order(&self, group_kind: &GroupKind) -> ApplyOrder {
+    /// Deletes objects, what others need last; returns how many were deleted.
+    pub(crate) fn remove_all(&mut self, mut going: Vec<Candidate>, prune: &Prune) -> Result<u64, EngineError> {
+        going.sort_by_key(|candidate| std::cmp::Reverse(self.order(&candidate.key.group_kind)));
+        let mut removed = 0;
+        for candidate in going {
+            removed += self.remove(candidate, prune)?;
+        }
+        Ok(removed)
+    }
+
+    pub(crate) fn order(&self, group_kind: &GroupKind) -> ApplyOrder {
         ApplyOrder::of(group_kind, self.world.scope_of(group_kind))
     }
 

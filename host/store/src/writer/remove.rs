@@ -10,7 +10,7 @@ use crate::place;
 use crate::row::{Author, BaseAt, Cause, CurrentRow, InventoryRow, Live, Mark, Owner, Standing, TombstoneRow};
 use crate::table::Table;
 use crate::writer::application::Application;
-use crate::writer::prune::Candidate;
+use crate::writer::prune::{Candidate, Prune, Word};
 
 /// Who takes over an object that its owner gives up.
 pub(crate) struct Heir {
@@ -21,7 +21,7 @@ pub(crate) struct Heir {
 impl Application<'_, '_> {
     /// Deletes one object and keeps a tombstone, or hands it over where somebody else declares it. Returns how many
     /// objects were deleted.
-    pub(crate) fn remove(&mut self, candidate: Candidate) -> Result<u64, EngineError> {
+    pub(crate) fn remove(&mut self, candidate: Candidate, prune: &Prune) -> Result<u64, EngineError> {
         let Some(live) = self.own_live(&candidate)? else {
             self.forget(candidate)?;
             return Ok(0);
@@ -33,7 +33,7 @@ impl Application<'_, '_> {
         let policy = &self.source.policy;
         let action = decide(policy.conflict, policy.adoption, Declared::Gone, LocalState::Untouched);
         if action == Action::Prune {
-            self.delete_with_tombstone(candidate, &live)?;
+            self.delete_with_tombstone(candidate, &live, prune)?;
             Ok(1)
         } else {
             self.forget(candidate)?;
@@ -154,22 +154,28 @@ impl Application<'_, '_> {
         Ok(())
     }
 
-    fn delete_with_tombstone(&mut self, candidate: Candidate, live: &Live) -> Result<(), EngineError> {
+    fn delete_with_tombstone(&mut self, candidate: Candidate, live: &Live, prune: &Prune) -> Result<(), EngineError> {
+        let base = self.transaction.get_bytes(Table::Bases, &self.place(&candidate.key))?;
+        let author = Author::Source(self.source.name.clone());
+        let deleted = self
+            .transaction
+            .delete_object(self.world, &candidate.key, live, author, None)?;
         self.forget_row(&candidate)?;
         let Candidate { key, row } = candidate;
-        self.transaction.lost(&self.source.name, &key.group_kind);
-        let author = Author::Source(self.source.name.clone());
-        let deleted = self.transaction.delete_object(self.world, &key, live, author, None)?;
+        match prune.word {
+            Word::Source => self.transaction.lost(&self.source.name, &key.group_kind),
+            Word::Person => self.transaction.given_up(&self.source.name, &key.group_kind),
+        }
         let provenance = row.provenance.clone();
-        let tombstone = TombstoneRow {
+        self.transaction.put_tombstone(&TombstoneRow {
             key: key.clone(),
             owner: self.owner(),
             deleted,
             at: self.transaction.now(),
             inventory: row,
-        };
-        self.transaction
-            .put(Table::Tombstones, &place::version(deleted), &tombstone)?;
+            base,
+            prune: prune.id.clone(),
+        })?;
         self.report(Some(key), Verdict::Deleted, &provenance);
         Ok(())
     }

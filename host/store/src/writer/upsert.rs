@@ -160,7 +160,7 @@ impl Application<'_, '_> {
         }
     }
 
-    fn make_namespace(&mut self, name: &str) -> Result<(), EngineError> {
+    pub(crate) fn make_namespace(&mut self, name: &str) -> Result<(), EngineError> {
         let kind = namespace_kind();
         let key = Key::new(&kind.group, &kind.kind, "", name);
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
