@@ -3,6 +3,7 @@
 //! It starts nothing and reads no file; what a command line means is in [`Verb`], and what it does is elsewhere.
 //! Verbs whose behaviour has not landed are absent.
 
+mod control;
 mod get;
 mod outcome;
 mod run;
@@ -16,6 +17,10 @@ use std::io::{self, Write};
 use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
+pub use control::{
+    OneSource, PrunesAction, PrunesArguments, ReportForm, ReportOutput, SourcesArguments, StatusArguments,
+    StoreDirectory,
+};
 pub use get::{GetArguments, KindQueries, KindQuery, KindQueryError, Namespaces, OutputForm};
 pub use outcome::Outcome;
 pub use run::{ConfigFlags, LogFormat, RunArguments, StoreFlags};
@@ -39,6 +44,22 @@ Examples:
   k1s-sync-host get configmaps -A
   k1s-sync-host get deploy,svc -n shop -l app=cart
   k1s-sync-host get Deployment.apps cart -n shop -o yaml --export";
+
+const PRUNES_EXAMPLES: &str = "\
+Examples:
+  k1s-sync-host prunes list
+  k1s-sync-host prunes show 9c41
+  k1s-sync-host prunes approve 9c41
+  k1s-sync-host prunes undo 9c41
+
+Exit codes: 0 done, 1 some objects had to be left alone, 2 failed.";
+
+const STATUS_EXAMPLES: &str = "\
+Examples:
+  k1s-sync-host status
+  k1s-sync-host status shop -o json
+
+Exit codes: 0 every source works, 1 something failed or waits for a person, 2 failed.";
 
 const VET_EXAMPLES: &str = "\
 Examples:
@@ -71,6 +92,18 @@ pub enum Verb {
     Run(Box<RunArguments>),
     /// Reads the store, with the same answers as kubectl
     Get(GetArguments),
+    /// Says how each source fares, with what needs a person
+    Status(StatusArguments),
+    /// Lists the sources that ran into the store
+    Sources(SourcesArguments),
+    /// Lists, approves and undoes deletes
+    Prunes(PrunesArguments),
+    /// Keeps a source from running; its objects stay
+    Suspend(OneSource),
+    /// Lets a suspended source run again
+    Resume(OneSource),
+    /// Makes a source list everything anew, from whatever place it reads now; its objects stay
+    Reset(OneSource),
     /// Checks a configuration, or manifests, offline; nothing is written
     Vet(VetArguments),
     /// Prints the version
@@ -94,7 +127,16 @@ impl Verb {
         let verb = line.verb.unwrap_or_else(|| Self::Run(Box::new(line.run)));
         match &verb {
             Self::Get(get) => get.check(),
-            Self::Run(_) | Self::Vet(_) | Self::Version | Self::Completion { .. } => Ok(()),
+            Self::Run(_)
+            | Self::Status(_)
+            | Self::Sources(_)
+            | Self::Prunes(_)
+            | Self::Suspend(_)
+            | Self::Resume(_)
+            | Self::Reset(_)
+            | Self::Vet(_)
+            | Self::Version
+            | Self::Completion { .. } => Ok(()),
         }
         .map_err(|error| error.format(&mut CommandLine::command()))?;
         Ok(verb)
@@ -124,7 +166,16 @@ mod tests {
     fn run(line: &str) -> RunArguments {
         match parse(line).unwrap() {
             Verb::Run(run) => *run,
-            other @ (Verb::Get(_) | Verb::Vet(_) | Verb::Version | Verb::Completion { .. }) => panic!("{other:?}"),
+            other @ (Verb::Get(_)
+            | Verb::Status(_)
+            | Verb::Sources(_)
+            | Verb::Prunes(_)
+            | Verb::Suspend(_)
+            | Verb::Resume(_)
+            | Verb::Reset(_)
+            | Verb::Vet(_)
+            | Verb::Version
+            | Verb::Completion { .. }) => panic!("{other:?}"),
         }
     }
 
@@ -196,7 +247,14 @@ mod tests {
             ("vet", "required"),
             ("vet -f a b", "cannot be used with"),
             ("completion csh", "possible values"),
-            ("prunes list", "unrecognized subcommand"),
+            ("conflicts list", "unrecognized subcommand"),
+            ("prunes", "subcommand"),
+            ("prunes show 9c4", "4 to 16 hexadecimal characters"),
+            ("prunes approve", "<ID>"),
+            ("suspend", "<SOURCE>"),
+            ("reset Upper", "use lower-case letters"),
+            ("status a b", "unexpected argument"),
+            ("status -o wide", "possible values: table, json, yaml"),
             ("--once get cm", "cannot be used with"),
         ] {
             let error = parse(line).unwrap_err();
@@ -274,9 +332,18 @@ mod tests {
             write_completion(shell, &mut script).unwrap();
             let script = String::from_utf8(script).unwrap();
             assert!(
-                ["run", "get", "vet", "version", "completion"]
-                    .iter()
-                    .all(|verb| script.contains(verb)),
+                [
+                    "run",
+                    "get",
+                    "status",
+                    "prunes",
+                    "suspend",
+                    "vet",
+                    "version",
+                    "completion"
+                ]
+                .iter()
+                .all(|verb| script.contains(verb)),
                 "{shell}"
             );
         }

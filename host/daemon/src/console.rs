@@ -131,7 +131,7 @@ fn state_line(source: &SourceName, state: &State, retry_in: Option<Duration>) ->
         State::Quarantined { cause } => format!("quarantined until it is resumed: {}", described(cause)),
         State::Refused { cause } => format!("refused: {}", described(cause)),
         State::Disabled => "disabled".to_owned(),
-        State::Suspended { .. } => "suspended".to_owned(),
+        State::Suspended { .. } => format!("suspended: k1s-sync-host resume {source}"),
         State::Stopped
         | State::Launching { .. }
         | State::Running { .. }
@@ -164,8 +164,13 @@ pub(crate) fn described(problem: &Problem) -> String {
 }
 
 fn held_line(held: &Held) -> String {
-    let rows = count(held.rows);
-    let why = match &held.reason {
+    let (id, rows, why) = (&held.id.0, count(held.rows), why_held(&held.reason));
+    format!("PruneHeld {id}: {rows} deletes held, {why}: k1s-sync-host prunes show {id}")
+}
+
+/// Why deletes are held.
+pub(crate) fn why_held(reason: &HoldReason) -> String {
+    match reason {
         HoldReason::Guard { shrink, limit } => {
             format!(
                 "{} of the last hour's objects would be gone, {} may",
@@ -183,8 +188,7 @@ fn held_line(held: &Held) -> String {
         }
         HoldReason::Contents(holder) => format!("{} still holds objects that would stay", visible(&key(holder))),
         HoldReason::Annotation(object) => format!("{} is annotated to be kept", visible(&key(object))),
-    };
-    format!("PruneHeld {}: {rows} deletes held, {why}", held.id.0)
+    }
 }
 
 /// A terminal that is gone must not end the host.

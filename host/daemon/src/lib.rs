@@ -8,14 +8,18 @@ pub mod config;
 pub mod output;
 
 mod clock;
+mod condition;
 mod console;
+mod control;
 mod data_directory;
 mod get;
 mod logging;
 mod program;
 mod progress;
+mod prunes;
 mod run;
 mod source;
+mod status;
 mod supervisor;
 mod transport;
 mod vet;

@@ -2,7 +2,7 @@
 
 use crate::cli::{LogFormat, Outcome, RunArguments, Verb, write_completion};
 use crate::config::LogLevel;
-use crate::{get, logging, run, vet};
+use crate::{control, get, logging, prunes, run, status, vet};
 
 /// Runs the program.
 #[must_use]
@@ -21,6 +21,12 @@ fn perform(verb: Verb) -> Outcome {
             logging::start(LogFormat::Human, LogLevel::Warn);
             blocking(vet::vet(arguments))
         }
+        Verb::Prunes(arguments) => blocking(prunes::prunes(arguments)),
+        Verb::Suspend(arguments) => blocking(control::suspend(arguments)),
+        Verb::Resume(arguments) => blocking(control::resume(arguments)),
+        Verb::Reset(arguments) => blocking(control::reset(arguments)),
+        Verb::Sources(arguments) => told(status::sources(&arguments)),
+        Verb::Status(arguments) => told(status::status(&arguments)),
         Verb::Version => {
             crate::console::line(&format!("k1s-sync-host {}", env!("CARGO_PKG_VERSION")));
             Outcome::Done

@@ -7,6 +7,7 @@ use k1s_process::{
     RuntimeDirectory, RuntimeDirectoryError, SpawnError, Spawner, StopBudget, SweepReport, runtime_base,
 };
 use k1s_store::Store;
+use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::message::Mode;
 use thiserror::Error;
 use tokio::signal::unix::{Signal, SignalKind, signal};
@@ -154,6 +155,11 @@ pub(crate) async fn supervise(
 fn judged(what: &What) -> Outcome {
     match what {
         What::Pass(summary) if !summary.is_clean() => Outcome::Partial,
+        // It waits for a person.
+        What::State {
+            state: State::Suspended { .. },
+            ..
+        } => Outcome::Partial,
         What::Pass(_)
         | What::State { .. }
         | What::CircuitClosed

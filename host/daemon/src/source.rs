@@ -15,6 +15,7 @@ mod logs;
 mod notice;
 mod opening;
 mod pass;
+mod record;
 mod redaction;
 mod run;
 

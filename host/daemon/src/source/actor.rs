@@ -13,6 +13,7 @@ use k1s_sync_engine::problem::{Problem, ProblemCode};
 use tokio::sync::{mpsc, watch};
 
 use super::notice::{Notice, What};
+use super::record::{note_of, record};
 use super::run::{Run, RunEnd};
 use crate::clock::HostClock;
 use crate::config::{Activation, SourceSettings};
@@ -74,13 +75,17 @@ enum Step {
 impl Actor {
     /// Runs until the source has ended.
     pub(crate) async fn run(mut self) -> Result<Ending, StoreError> {
+        let stored = self.host.reader.source(&self.settings.name)?.unwrap_or_default();
         let mut lifecycle = Lifecycle::new(lifecycle::Settings {
             enablement: match self.settings.activation {
                 Activation::Enabled(_) => Enablement::Enabled,
                 Activation::Disabled => Enablement::Disabled,
             },
-            suspension: Suspension::Active,
-            last_epoch: self.host.reader.epoch(&self.settings.name)?,
+            suspension: match stored.suspended {
+                Some(_) => Suspension::Suspended,
+                None => Suspension::Active,
+            },
+            last_epoch: stored.epoch,
             stop_within: self.settings.timing.stop_deadline,
         });
         self.input(&mut lifecycle, Input::Start);
@@ -168,7 +173,7 @@ impl Actor {
                     Command::Launch { .. } => {}
                     Command::Stop { deadline, .. } => drop(steering.send_replace(Steer::Drain { deadline })),
                     Command::Kill { .. } => drop(steering.send_replace(Steer::Kill)),
-                    Command::Report(report) => tell(&self.notices, &self.settings, &self.host.clock, report).await,
+                    Command::Report(report) => tell(&self.notices, &self.settings, &self.host, report).await,
                 }
             }
             let clock = &self.host.clock;
@@ -192,7 +197,7 @@ impl Actor {
     }
 
     async fn tell(&self, report: Report) {
-        tell(&self.notices, &self.settings, &self.host.clock, report).await;
+        tell(&self.notices, &self.settings, &self.host, report).await;
     }
 }
 
@@ -216,10 +221,13 @@ fn over(end: RunEnd, epoch: Epoch) -> Input {
     }
 }
 
-async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, clock: &HostClock, report: Report) {
+async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, host: &Host, report: Report) {
+    if let Some(note) = note_of(&report) {
+        record(&host.writer, &settings.name, note).await;
+    }
     let what = match report {
         Report::State(state) => What::State {
-            retry_in: retry_at(&state).map(|at| at.since(clock.moment())),
+            retry_in: retry_at(&state).map(|at| at.since(host.clock.moment())),
             state,
         },
         Report::CircuitClosed => What::CircuitClosed,

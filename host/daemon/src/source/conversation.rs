@@ -21,6 +21,7 @@ use super::actor::Steer;
 use super::logs::Echo;
 use super::notice::{Notice, What};
 use super::pass::{Pass, Progress};
+use super::record::{pass_of, record};
 use super::run::{Incoming, Run};
 use crate::transport::{Connections, Inbound, host_message, source_message, sync_reason};
 
@@ -217,7 +218,10 @@ impl<'a> Conversation<'a> {
     async fn finish_pass(&mut self) {
         let Run { host, settings, .. } = self.run;
         match self.pass.finish(&host.reader, &settings.name, host.clock.moment()) {
-            Ok(summary) => self.notify(What::Pass(summary)).await,
+            Ok(summary) => {
+                record(&host.writer, &settings.name, pass_of(&summary)).await;
+                self.notify(What::Pass(summary)).await;
+            }
             Err(error) => tracing::error!(source = %settings.name, "{error}"),
         }
     }

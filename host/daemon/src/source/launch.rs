@@ -29,6 +29,8 @@ pub(super) struct Ready {
     pub(super) selection: u64,
     /// The plugin's word for the kind of place it reads.
     pub(super) source_type: String,
+    /// The plugin's word for its release.
+    pub(super) version: String,
 }
 
 /// A process of a plugin with what it prints.
@@ -119,6 +121,7 @@ async fn agree(
             .then(|| Duration::from_millis(description.default_resync_ms)),
         selection,
         source_type: description.r#type,
+        version: description.version,
     })
 }
 

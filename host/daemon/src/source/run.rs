@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use k1s_source_proto::v1;
+use k1s_store::status::{PluginRow, StatusNote};
 use k1s_sync_engine::id::Epoch;
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::policy::SourcePolicy;
@@ -16,6 +17,7 @@ use super::conversation::Conversation;
 use super::launch::{self, Process, Ready};
 use super::notice::{Notice, What};
 use super::opening;
+use super::record::record;
 use crate::config::{Activation, DEFAULT_INTERVAL, SourceSettings};
 
 /// Messages of the host that may wait for the plugin to read.
@@ -86,6 +88,7 @@ impl Run<'_> {
             Ok(opened) => opened,
             Err(error) => return RunEnd::Failed(unavailable(error)),
         };
+        record(&self.host.writer, name, self.plugin_note(&ready)).await;
         let plan = opening::plan(&opened, &ready.capabilities, self.mode);
         let (outgoing, stream) = mpsc::channel(OUTGOING);
         let mut data = ready.connections.data.clone();
@@ -121,6 +124,18 @@ impl Run<'_> {
             tracing::warn!(source = %name, "{error}");
         }
         RunEnd::Ended(cause)
+    }
+
+    fn plugin_note(&self, ready: &Ready) -> StatusNote {
+        let path = match &self.settings.activation {
+            Activation::Enabled(plugin) => plugin.program.display().to_string(),
+            Activation::Disabled => String::new(),
+        };
+        StatusNote::Plugin(PluginRow {
+            path: path.into(),
+            source_type: ready.source_type.as_str().into(),
+            version: ready.version.as_str().into(),
+        })
     }
 
     fn session_settings(&self, ready: &Ready, plan: opening::Plan) -> session::Settings {

@@ -1,0 +1,133 @@
+//! `prunes`, `suspend`, `resume`, `reset`, `sources` and `status`: what a person sees of sources, and decides.
+
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand, ValueEnum};
+use k1s_object::NameError;
+use k1s_store::command::{NotAPruneId, PruneRef};
+use k1s_sync_engine::id::SourceName;
+
+/// Which store a verb is about.
+#[derive(Args, Clone, Debug, Default)]
+pub struct StoreDirectory {
+    /// Reads the store in this directory [default: $XDG_STATE_HOME/k1s-sync]
+    #[arg(long, value_name = "D", global = true)]
+    pub data_dir: Option<PathBuf>,
+}
+
+/// What `prunes` is asked to do.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::PRUNES_EXAMPLES)]
+pub struct PrunesArguments {
+    /// What is done.
+    #[command(subcommand)]
+    pub action: PrunesAction,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
+/// What is done with prunes.
+#[derive(Clone, Debug, Subcommand)]
+pub enum PrunesAction {
+    /// Lists the deletes that are held, and those that can still be undone
+    List {
+        /// Only those of this source
+        #[arg(value_name = "SOURCE", value_parser = source_name)]
+        source: Option<SourceName>,
+        /// How they are shown.
+        #[command(flatten)]
+        output: ReportOutput,
+    },
+    /// Shows the objects of one
+    Show {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "ID", value_parser = prune_ref)]
+        prune: PruneRef,
+        /// How they are shown.
+        #[command(flatten)]
+        output: ReportOutput,
+    },
+    /// Deletes what is held
+    Approve {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "ID", value_parser = prune_ref)]
+        prune: PruneRef,
+    },
+    /// Brings back what was deleted within the last 24 hours
+    Undo {
+        /// Its id, or the beginning of it
+        #[arg(value_name = "ID", value_parser = prune_ref)]
+        prune: PruneRef,
+    },
+}
+
+/// Which source a verb is about.
+#[derive(Args, Clone, Debug)]
+pub struct OneSource {
+    /// The source
+    #[arg(value_name = "SOURCE", value_parser = source_name)]
+    pub source: SourceName,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
+/// What `sources` is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct SourcesArguments {
+    /// How they are shown.
+    #[command(flatten)]
+    pub output: ReportOutput,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
+/// What `status` is asked for.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::STATUS_EXAMPLES)]
+pub struct StatusArguments {
+    /// Only this source, with everything that is known of it
+    #[arg(value_name = "SOURCE", value_parser = source_name)]
+    pub source: Option<SourceName>,
+
+    /// How it is shown.
+    #[command(flatten)]
+    pub output: ReportOutput,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
+/// How a report is shown.
+#[derive(Args, Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct ReportOutput {
+    /// Chooses the form of the answer
+    #[arg(short = 'o', long = "output", value_name = "FORM", value_enum, default_value_t)]
+    pub form: ReportForm,
+}
+
+/// The form of a report.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum ReportForm {
+    /// For people.
+    #[default]
+    Table,
+    /// JSON.
+    Json,
+    /// YAML.
+    Yaml,
+}
+
+fn source_name(text: &str) -> Result<SourceName, NameError> {
+    SourceName::new(text)
+}
+
+fn prune_ref(text: &str) -> Result<PruneRef, NotAPruneId> {
+    text.parse()
+}

@@ -1,0 +1,186 @@
+//! What is true of a source, in the words of kstatus: `Ready` always, everything else only while it holds.
+
+use k1s_object::Timestamp;
+use k1s_store::reader::{Prune, PruneState, SourceFacts};
+use k1s_store::status::{PassRow, Standstill};
+use k1s_sync_engine::problem::Problem;
+use k1s_sync_engine::work::HoldReason;
+
+use crate::console::{described, why_held};
+use crate::output::count;
+
+/// Whether a condition holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Truth {
+    True,
+    False,
+    Unknown,
+}
+
+impl Truth {
+    /// As Kubernetes writes it.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::True => "True",
+            Self::False => "False",
+            Self::Unknown => "Unknown",
+        }
+    }
+}
+
+/// One thing that is true of a source, or not.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Condition {
+    /// Its type.
+    pub(crate) kind: &'static str,
+    pub(crate) truth: Truth,
+    /// One word why.
+    pub(crate) reason: &'static str,
+    /// For a person, with what to do about it.
+    pub(crate) message: String,
+    pub(crate) since: Option<Timestamp>,
+}
+
+impl Condition {
+    fn holds(kind: &'static str, reason: &'static str, message: String, since: Option<Timestamp>) -> Self {
+        Self {
+            kind,
+            truth: Truth::True,
+            reason,
+            message,
+            since,
+        }
+    }
+
+    /// Whether somebody has to do something, or something does not work.
+    pub(crate) fn needs_someone(&self) -> bool {
+        match self.truth {
+            Truth::True => self.kind != "Ready",
+            Truth::False | Truth::Unknown => true,
+        }
+    }
+}
+
+/// What is true of a source, the most pressing first, `Ready` last.
+pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
+    let name = &of_source.name;
+    let mut conditions = Vec::new();
+    if let Some(suspended) = &of_source.row.suspended {
+        let message = format!("by {}: k1s-sync-host resume {name}", suspended.user);
+        conditions.push(Condition::holds(
+            "Suspended",
+            "Suspended",
+            message,
+            Some(suspended.since),
+        ));
+    }
+    if let Some(trouble) = &of_source.status.trouble {
+        let (kind, reason) = match trouble.standstill {
+            Standstill::Retrying => ("Stale", "Retrying"),
+            Standstill::CircuitOpen => ("CircuitOpen", "RepeatedFailure"),
+            Standstill::Quarantined => ("Stalled", "Quarantined"),
+            Standstill::Refused => ("Stalled", "Refused"),
+        };
+        let first = described(&trouble.problem)
+            .lines()
+            .next()
+            .unwrap_or_default()
+            .to_owned();
+        if kind != "Stale" {
+            conditions.push(Condition::holds(kind, reason, first.clone(), Some(trouble.since)));
+        }
+        conditions.push(Condition::holds("Stale", reason, first, Some(trouble.since)));
+    }
+    if let Some((pass, problem)) = incomplete(of_source) {
+        conditions.push(Condition::holds(
+            "Stale",
+            "Incomplete",
+            described(problem),
+            Some(pass.ended),
+        ));
+    }
+    conditions.extend(of_source.held.iter().flat_map(|held| held_conditions(of_source, held)));
+    if of_source.pending > 0 {
+        let message = format!("{} wait: k1s-sync-host status {name}", count(of_source.pending));
+        conditions.push(Condition::holds("PendingObjects", "Pending", message, None));
+    }
+    conditions.push(readiness(of_source));
+    conditions
+}
+
+fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
+    let PruneState::Held { reason, since } = &held.state else {
+        return Vec::new();
+    };
+    let mut conditions = Vec::new();
+    if let HoldReason::RootChanged { .. } = reason {
+        let message = format!(
+            "{}: k1s-sync-host reset {} accepts it",
+            why_held(reason),
+            of_source.name
+        );
+        conditions.push(Condition::holds("RootChanged", "RootChanged", message, Some(*since)));
+    }
+    let message = format!(
+        "{} deletes held, {}: k1s-sync-host prunes show {}",
+        count(held.objects),
+        why_held(reason),
+        held.id.0
+    );
+    conditions.push(Condition::holds("PruneHeld", guard(reason), message, Some(*since)));
+    conditions
+}
+
+const fn guard(reason: &HoldReason) -> &'static str {
+    match reason {
+        HoldReason::Guard { .. } => "Guard",
+        HoldReason::Empty => "Empty",
+        HoldReason::RootChanged { .. } => "RootChanged",
+        HoldReason::Contents(_) => "Contents",
+        HoldReason::Annotation(_) => "Annotation",
+    }
+}
+
+/// The last pass, if it could not list everything, and why.
+fn incomplete(of_source: &SourceFacts) -> Option<(&PassRow, &Problem)> {
+    let pass = of_source.status.pass.as_ref()?;
+    Some((pass, pass.incomplete.as_ref()?))
+}
+
+fn readiness(of_source: &SourceFacts) -> Condition {
+    let pass = of_source.status.pass.as_ref();
+    let (truth, reason, message) = if of_source.row.suspended.is_some() {
+        (Truth::False, "Suspended", "it is suspended".to_owned())
+    } else if of_source.status.trouble.is_some() {
+        (Truth::False, "Failed", "it does not work".to_owned())
+    } else if !of_source.held.is_empty() {
+        (
+            Truth::True,
+            "PruneHeld",
+            "everything but held deletes is applied".to_owned(),
+        )
+    } else {
+        match (pass, incomplete(of_source)) {
+            (None, _) => (
+                Truth::Unknown,
+                "NeverListed",
+                "it has not listed everything yet".to_owned(),
+            ),
+            (Some(_), Some((_, problem))) => (Truth::False, "Incomplete", described(problem)),
+            (Some(_), None) => (Truth::True, "Succeeded", "the last listing was whole".to_owned()),
+        }
+    };
+    Condition {
+        kind: "Ready",
+        truth,
+        reason,
+        message,
+        since: pass.map(|pass| pass.ended),
+    }
+}
+
+/// Whether nothing failed, nothing waits, and it works.
+pub(crate) fn is_settled(of_source: &SourceFacts) -> bool {
+    let failed = of_source.status.pass.as_ref().is_some_and(|pass| pass.tally.failed > 0);
+    !failed && !conditions(of_source).iter().any(Condition::needs_someone)
+}

@@ -1,0 +1,69 @@
+//! What the store is told of a source, so that a host which has stopped still knows how it fared.
+
+use k1s_object::Timestamp;
+use k1s_store::Writer;
+use k1s_store::status::{FailureRow, KEPT_FAILURES, PassRow, Standstill, StatusNote};
+use k1s_sync_engine::event::{SyncEvent, Verdict};
+use k1s_sync_engine::id::SourceName;
+use k1s_sync_engine::lifecycle::{Report, State};
+
+use super::notice::PassSummary;
+
+/// Takes a note; that it could not be taken is no reason to stop, but has to be said.
+pub(super) async fn record(writer: &Writer, source: &SourceName, note: StatusNote) {
+    if let Err(error) = writer.note(source.clone(), note).await {
+        tracing::warn!(source = %source, "its status was not stored: {error}");
+    }
+}
+
+/// What a change of state means for the record; most mean nothing to it.
+pub(super) fn note_of(report: &Report) -> Option<StatusNote> {
+    let Report::State(state) = report else {
+        return Some(StatusNote::Recovered);
+    };
+    let trouble = |standstill, problem: &k1s_sync_engine::problem::Problem| {
+        Some(StatusNote::Trouble(standstill, problem.clone()))
+    };
+    match state {
+        State::Waiting { cause, .. } => trouble(Standstill::Retrying, cause),
+        State::CircuitOpen(circuit) => trouble(Standstill::CircuitOpen, &circuit.reason),
+        State::Quarantined { cause } => trouble(Standstill::Quarantined, cause),
+        State::Refused { cause } => trouble(Standstill::Refused, cause),
+        State::Finished => Some(StatusNote::Recovered),
+        State::Stopped
+        | State::Disabled
+        | State::Suspended { .. }
+        | State::Launching { .. }
+        | State::Running { .. }
+        | State::Stopping { .. }
+        | State::Killing { .. } => None,
+    }
+}
+
+/// A pass as it is stored; the store adds when it ended.
+pub(super) fn pass_of(summary: &PassSummary) -> StatusNote {
+    StatusNote::Pass(PassRow {
+        tally: summary.tally,
+        failures: summary
+            .failures
+            .iter()
+            .filter_map(failure)
+            .take(KEPT_FAILURES)
+            .collect(),
+        incomplete: summary.incomplete.clone(),
+        took: summary.elapsed,
+        ended: Timestamp::default(),
+    })
+}
+
+fn failure(event: &SyncEvent) -> Option<FailureRow> {
+    match &event.verdict {
+        Verdict::Error(problem) | Verdict::Pending(problem) => Some(FailureRow {
+            key: event.key.clone(),
+            code: problem.code,
+            message: problem.message.clone(),
+            provenance: event.provenance.clone(),
+        }),
+        Verdict::Created | Verdict::Updated | Verdict::Unchanged | Verdict::Deleted | Verdict::Ignored(_) => None,
+    }
+}
