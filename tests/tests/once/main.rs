@@ -1,6 +1,7 @@
 //! The main job end to end, with the real programs: folders of manifests into a store with `run --once`.
 #![forbid(unsafe_code)]
 
+mod control;
 mod crash;
 mod hostile;
 mod prune;
