@@ -202,9 +202,10 @@ impl Application<'_, '_> {
                 };
                 let live = self.transaction.write_object(self.world, write, before.as_ref())?;
                 self.remember(prepared, &live, body.hash(), Change::Real)?;
+                // A namespace that the host made only for its objects begins with its first declaration.
                 Ok(match before {
-                    Some(_) => Verdict::Updated,
-                    None => Verdict::Created,
+                    Some(live) if live.origin != Origin::HostMade => Verdict::Updated,
+                    Some(_) | None => Verdict::Created,
                 })
             }
         }
