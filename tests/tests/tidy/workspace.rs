@@ -30,7 +30,14 @@ pub(crate) struct Package {
 
 #[derive(Deserialize)]
 pub(crate) struct Target {
+    kind: Vec<String>,
     pub(crate) src_path: PathBuf,
+}
+
+impl Target {
+    pub(crate) fn is_example(&self) -> bool {
+        self.kind.iter().any(|kind| kind == "example")
+    }
 }
 
 #[derive(Deserialize)]

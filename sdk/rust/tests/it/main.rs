@@ -1,4 +1,5 @@
 //! Sources served over a real Unix socket to a client that trusts nothing: it counts, hashes and orders by itself.
+#![forbid(unsafe_code)]
 
 #[cfg(test)]
 mod child;
