@@ -5,11 +5,11 @@ use std::collections::{BTreeMap, HashSet};
 use k1s_source_proto::v1::{self, Key, source_message::Message};
 use prost::bytes::Bytes;
 use serde::Serialize;
-use tokio::sync::mpsc;
 
 use crate::documents::{Documents, Entry};
 use crate::known::document_version;
 use crate::object::{ObjectLimits, Verdict, judge};
+use crate::orders::Inbox;
 use crate::outlet::What;
 use crate::scribe::Scribe;
 use crate::{At, Code, Ignore, KindInfo, Known, Problem, Progress, SnapshotWriter};
@@ -27,6 +27,8 @@ pub enum Reason {
     ForgetKnown,
     /// The host wants to be sure.
     Verify,
+    /// The source itself lost track.
+    Own,
 }
 
 /// An order to list a scope, or to go on from a token.
@@ -73,13 +75,13 @@ impl Order {
 #[derive(Debug)]
 pub struct Changes {
     scribe: Scribe,
-    orders: mpsc::Receiver<Order>,
+    orders: Inbox,
     /// An order received and not yet given to the author.
     next: Option<Order>,
 }
 
 impl Changes {
-    pub(crate) fn new(scribe: Scribe, orders: mpsc::Receiver<Order>) -> Self {
+    pub(crate) fn new(scribe: Scribe, orders: Inbox) -> Self {
         Self {
             scribe,
             orders,
@@ -123,6 +125,12 @@ impl Changes {
 
     pub(crate) fn has_next(&self) -> bool {
         self.next.is_some()
+    }
+
+    /// Returns an order to list again that the source gives itself, because it can no longer tell what changed: events
+    /// were lost, or the place came back. One of the host's that waits is returned in its stead.
+    pub fn relist(&mut self) -> Order {
+        self.next.take().unwrap_or_else(|| self.orders.own())
     }
 
     /// Begins the listing that answers `order`. It ends with [`SnapshotWriter::end`]; dropped before, it is
@@ -249,7 +257,22 @@ impl Window<'_> {
     /// # Errors
     /// Fails when the session is over.
     pub async fn documents(&mut self, documents: Documents, at: At) -> Result<(), Problem> {
+        self.documents_unless(documents, at, |_| None).await
+    }
+
+    /// Declares what was parsed before, but for the keys that `winner` names another place for: those are reported as
+    /// DUPLICATE_KEY. So are keys that the stream itself declares more than once; the first is used.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn documents_unless(
+        &mut self,
+        documents: Documents,
+        at: At,
+        winner: impl Fn(&Key) -> Option<At>,
+    ) -> Result<(), Problem> {
         let count = documents.entries.len();
+        let mut declared: BTreeMap<Key, At> = BTreeMap::new();
         for (index, entry) in documents.entries.into_iter().enumerate() {
             let Entry {
                 verdict,
@@ -258,19 +281,35 @@ impl Window<'_> {
                 column,
             } = entry;
             let version = document_version(&at.version, index, count);
-            self.declare(
-                verdict,
-                &At {
-                    document,
-                    line,
-                    column,
-                    version,
-                    ..at.clone()
+            let at = At {
+                document,
+                line,
+                column,
+                version,
+                ..at.clone()
+            };
+            let verdict = match verdict {
+                Verdict::Object(object) => match declared.get(&object.key).cloned().or_else(|| winner(&object.key)) {
+                    Some(winner) => Verdict::Failed {
+                        problem: Problem::duplicate_key(&object.key, &winner),
+                        key: Some(object.key),
+                    },
+                    None => {
+                        declared.insert(object.key.clone(), at.clone());
+                        Verdict::Object(object)
+                    }
                 },
-            )
-            .await?;
+                Verdict::Ignored(_) | Verdict::Failed { .. } => verdict,
+            };
+            self.declare(verdict, &at).await?;
         }
         Ok(())
+    }
+
+    /// Returns what the host holds of this scope, as far as it is known, with what this window has declared.
+    #[must_use]
+    pub fn known(&self) -> &Known {
+        &self.scribe.known
     }
 
     /// Says that something is not meant to be an object.
