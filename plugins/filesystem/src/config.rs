@@ -4,11 +4,13 @@
 //! distinct, and their ids fit a scope.
 
 use std::path::{Component, Path, PathBuf};
+use std::time::Duration;
 
 use k1s_source::Diagnostic;
 use schemars::JsonSchema;
 use serde::Deserialize;
 
+use crate::period::Period;
 use crate::select::{PatternError, Patterns, Selection};
 
 /// The largest file that is read unless configured otherwise, in bytes: 8 MiB.
@@ -21,6 +23,19 @@ const ROOT_PATH_BYTES: usize = 256;
 const ROOTS: usize = 256;
 /// The most patterns of `include` or of `exclude`.
 const PATTERNS: usize = 1024;
+
+/// How long after the last of several changes they are read, unless configured otherwise.
+const DEFAULT_DEBOUNCE: Duration = Duration::from_millis(100);
+/// The longest `debounce`.
+const MOST_DEBOUNCE: Duration = Duration::from_secs(60);
+/// How long something must have been missing before its delete is sent, unless configured otherwise (contract.md §4).
+const DEFAULT_DELETE_SETTLE: Duration = Duration::from_secs(1);
+/// The longest `deleteSettle`.
+const MOST_DELETE_SETTLE: Duration = Duration::from_secs(60 * 60);
+/// The shortest `pollInterval`.
+const LEAST_POLL: Duration = Duration::from_millis(10);
+/// The longest `pollInterval`.
+const MOST_POLL: Duration = Duration::from_secs(24 * 60 * 60);
 
 /// Folders of Kubernetes manifests, and which of their files are read.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -45,6 +60,21 @@ pub struct Config {
     /// The largest file that is read, in bytes; a larger one fails.
     #[schemars(range(min = 1, max = MOST_FILE_BYTES), extend("x-k1s-effect" = "tuning"))]
     max_file_bytes: u64,
+    /// Whether changes are sent as they happen. Without, they are found when the folder is listed again.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    watch: bool,
+    /// How long it must have been quiet before changes are read, so that those that belong together are sent together;
+    /// at most 1m.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    debounce: Period,
+    /// How long an object must have been missing before its delete is sent, so that a file that is replaced deletes
+    /// nothing; at most 1h.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    delete_settle: Period,
+    /// How often to look for changes on a file system that does not notify of them, such as NFS; from 10ms to 24h.
+    /// Unset, the system's notifications are used.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    poll_interval: Option<Period>,
 }
 
 impl Default for Config {
@@ -56,6 +86,10 @@ impl Default for Config {
             recursive: true,
             follow_symlinks: false,
             max_file_bytes: DEFAULT_FILE_BYTES,
+            watch: true,
+            debounce: Period::new(DEFAULT_DEBOUNCE),
+            delete_settle: Period::new(DEFAULT_DELETE_SETTLE),
+            poll_interval: None,
         }
     }
 }
@@ -100,6 +134,17 @@ pub(crate) enum Depth {
     Recursive,
 }
 
+/// How changes are noticed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Watching {
+    /// Only by listing again.
+    Off,
+    /// By the system's notifications.
+    Notified,
+    /// By looking at this interval.
+    Polled(Duration),
+}
+
 /// A configuration that can work.
 #[derive(Debug)]
 pub(crate) struct Settings {
@@ -110,6 +155,9 @@ pub(crate) struct Settings {
     pub(crate) links: Links,
     /// Bytes.
     pub(crate) max_file_bytes: u64,
+    pub(crate) watching: Watching,
+    pub(crate) debounce: Duration,
+    pub(crate) delete_settle: Duration,
 }
 
 impl Config {
@@ -130,6 +178,9 @@ impl Config {
             let said = format!("{} is not between 1 and {MOST_FILE_BYTES} bytes", self.max_file_bytes);
             faults.push(Diagnostic::error("/maxFileBytes", said));
         }
+        let watching = self.watching(&mut faults);
+        at_most("debounce", self.debounce, MOST_DEBOUNCE, &mut faults);
+        at_most("deleteSettle", self.delete_settle, MOST_DELETE_SETTLE, &mut faults);
         if !faults.is_empty() {
             return Err(faults);
         }
@@ -149,7 +200,28 @@ impl Config {
                 Links::Report
             },
             max_file_bytes: self.max_file_bytes,
+            watching,
+            debounce: self.debounce.get(),
+            delete_settle: self.delete_settle.get(),
         })
+    }
+
+    fn watching(&self, faults: &mut Vec<Diagnostic>) -> Watching {
+        let fault = |said: String| Diagnostic::error("/pollInterval", said);
+        match self.poll_interval.map(Period::get) {
+            Some(_) if !self.watch => {
+                faults.push(fault("with `watch: false` nothing is watched".to_owned()));
+                Watching::Off
+            }
+            Some(interval) => {
+                if !(LEAST_POLL..=MOST_POLL).contains(&interval) {
+                    faults.push(fault(format!("{interval:?} is not between 10ms and 24h")));
+                }
+                Watching::Polled(interval)
+            }
+            None if self.watch => Watching::Notified,
+            None => Watching::Off,
+        }
     }
 
     fn roots(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Vec<PathBuf> {
@@ -179,6 +251,13 @@ impl Config {
 
     fn overlaps(&self, one: &Path, other: &Path) -> bool {
         one == other || (self.recursive && (one.starts_with(other) || other.starts_with(one)))
+    }
+}
+
+fn at_most(field: &str, period: Period, most: Duration, faults: &mut Vec<Diagnostic>) {
+    if period.get() > most {
+        let said = format!("{period} is too long: at most {}", Period::new(most));
+        faults.push(Diagnostic::error(format!("/{field}"), said));
     }
 }
 
@@ -232,74 +311,4 @@ fn patterns(
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn check(json: &str) -> Result<Settings, Vec<(String, String)>> {
-        let config: Config = serde_json::from_str(json).map_err(|error| vec![(String::new(), error.to_string())])?;
-        config.check(Path::new("/base")).map_err(|faults| {
-            faults
-                .iter()
-                .map(|fault| (fault.pointer().to_owned(), fault.summary().to_owned()))
-                .collect()
-        })
-    }
-
-    #[test]
-    fn nothing_configured_means_the_base_directory() {
-        let settings = check("{}").unwrap();
-        assert_eq!(settings.roots, [Path::new("/base")]);
-        assert_eq!((settings.depth, settings.links), (Depth::Recursive, Links::Report));
-        assert_eq!(settings.max_file_bytes, 8 * 1024 * 1024);
-        assert!(settings.selection.takes_file("deep/down/x.yaml"));
-        assert!(!settings.selection.takes_file("x.txt"));
-    }
-
-    #[test]
-    fn roots_are_absolute_and_written_one_way() {
-        let settings = check(r#"{"path": ["a/./b//", "/srv/manifests/", "../up"]}"#).unwrap();
-        let roots: Vec<_> = settings.roots.iter().map(|root| root.to_str().unwrap()).collect();
-        assert_eq!(roots, ["/base/a/b", "/srv/manifests", "/base/../up"]);
-    }
-
-    #[test]
-    fn nested_roots_are_for_flat_reading_only() {
-        assert!(check(r#"{"path": ["a", "a/b"], "recursive": false}"#).is_ok());
-        assert!(check(r#"{"path": ["a", "ab"]}"#).is_ok());
-    }
-
-    #[test]
-    fn faults_name_their_place() {
-        let long = format!(r#"{{"path": "{}"}}"#, "x".repeat(256));
-        for (json, pointer, part) in [
-            (r#"{"path": []}"#, "/path", "no folder"),
-            (r#"{"path": ["a", ""]}"#, "/path/1", "not a path"),
-            (r#"{"path": ["a", "./a/"]}"#, "/path/1", "overlap"),
-            (r#"{"path": ["a/b", "a"]}"#, "/path/1", "overlap"),
-            (long.as_str(), "/path", "limit is 256"),
-            (r#"{"include": []}"#, "/include", "no pattern"),
-            (r#"{"include": "apps/"}"#, "/include", "apps/**"),
-            (r#"{"include": ["*.yaml", "a[b"]}"#, "/include/1", "a[b"),
-            (r#"{"exclude": "!keep"}"#, "/exclude", ".k1signore"),
-            (r#"{"maxFileBytes": 0}"#, "/maxFileBytes", "between"),
-            (r#"{"maxFileBytes": 67108865}"#, "/maxFileBytes", "between"),
-            (r#"{"pattern": 1}"#, "", "unknown field"),
-            (r#"{"watch": true}"#, "", "unknown field"),
-        ] {
-            let faults = check(json).unwrap_err();
-            assert_eq!(faults.len(), 1, "{json}: {faults:?}");
-            assert_eq!(faults[0].0, pointer, "{json}");
-            assert!(faults[0].1.contains(part), "{json}: {}", faults[0].1);
-        }
-    }
-
-    #[test]
-    fn every_fault_is_reported_at_once() {
-        assert_eq!(
-            check(r#"{"path": "", "include": "[", "maxFileBytes": 0}"#)
-                .unwrap_err()
-                .len(),
-            3
-        );
-    }
-}
+mod tests;

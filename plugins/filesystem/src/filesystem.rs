@@ -4,11 +4,14 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
 
-use k1s_source::{Capability, Context, Diagnostic, Permission, Probe, Problem, Scope, SnapshotWriter, Source};
+use k1s_source::{
+    Capability, Changes, Context, Diagnostic, Permission, Probe, Problem, Scope, SnapshotWriter, Source, list_on_order,
+};
 
-use crate::config::{Config, Settings};
+use crate::config::{Config, Settings, Watching};
 use crate::memory::Memory;
 use crate::snapshot;
+use crate::watch::{self, Lookout};
 
 /// Folders of Kubernetes manifests.
 #[derive(Debug)]
@@ -34,7 +37,12 @@ impl Source for Filesystem {
     const TYPE: &'static str = "filesystem";
     const NAME: &'static str = env!("CARGO_PKG_NAME");
     const VERSION: &'static str = env!("CARGO_PKG_VERSION");
-    const CAPABILITIES: &'static [Capability] = &[Capability::Seen, Capability::NeedsKnown, Capability::MultiScope];
+    const CAPABILITIES: &'static [Capability] = &[
+        Capability::Watch,
+        Capability::Seen,
+        Capability::NeedsKnown,
+        Capability::MultiScope,
+    ];
     const PERMISSIONS: &'static [Permission] = &[Permission {
         name: "read",
         target: "/proc/self",
@@ -65,9 +73,19 @@ impl Source for Filesystem {
             return Ok(());
         };
         let last = folder.swap(Memory::default());
-        let next = snapshot::list(&folder.path, &self.settings, &last, out).await?;
-        folder.swap(next);
+        let blind = Arc::new(Lookout::blind());
+        let listed = snapshot::list(&folder.path, &self.settings, &last, &blind, out).await?;
+        folder.swap(listed.memory);
         Ok(())
+    }
+
+    async fn watch(&self, scope: &Scope, changes: &mut Changes) -> Result<(), Problem> {
+        match (self.folder_by_scope.get(scope), self.settings.watching) {
+            (Some(folder), Watching::Notified | Watching::Polled(_)) => {
+                watch::keep(&folder.path, &self.settings, changes).await
+            }
+            (None, _) | (Some(_), Watching::Off) => list_on_order(self, scope, changes).await,
+        }
     }
 }
 

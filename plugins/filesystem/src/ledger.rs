@@ -59,6 +59,11 @@ impl Ledger {
         missing
     }
 
+    /// Returns the files and directories of which something failed.
+    pub(crate) fn into_failed(self) -> BTreeSet<Box<str>> {
+        self.failed
+    }
+
     fn has_failed(&self, path: &str) -> bool {
         let slashes = path.match_indices('/').map(|(end, _)| end);
         slashes

@@ -4,10 +4,10 @@
 //! not read; a file that cannot be read keeps what it last declared. Follows nothing out of a root, and refuses what
 //! could block, grow without end, or expand without bound.
 //!
-//! Does not watch, does not render kustomizations or charts, and writes nothing anywhere.
+//! Does not render kustomizations or charts, and writes nothing anywhere.
 //!
 //! The way of a file: `walk` (over `listing`, `select`, `ignored`, `link`) finds it, `memory` and the host's own
-//! knowledge decide whether it is read, `read` (over `beneath`) reads it, `page` parses it, `snapshot` declares it.
+//! knowledge decide whether it is read, `read` (over `beneath`) reads it, `page` parses it, `snapshot` declares it, and `watch` does so again when it changes.
 
 #![forbid(unsafe_code)]
 
@@ -22,6 +22,7 @@ mod listing;
 mod memory;
 mod mount;
 mod page;
+mod period;
 mod pipeline;
 mod read;
 mod relative;
@@ -31,6 +32,7 @@ mod snapshot;
 mod stamp;
 mod version;
 mod walk;
+mod watch;
 
 pub use config::Config;
 pub use filesystem::Filesystem;

@@ -3,6 +3,8 @@
 //! A target is named by its path below the root without any link in it, so that it is opened by the same confined call
 //! as everything else; what changes between the two is refused there.
 
+use std::collections::{BTreeSet, VecDeque};
+use std::ffi::OsString;
 use std::fs;
 use std::io;
 use std::os::fd::AsFd as _;
@@ -45,6 +47,48 @@ pub(crate) fn resolve(root: &Root, real: &RelPath) -> Target {
         Err(error) if error.raw_os_error() == Some(rustix::io::Errno::LOOP.raw_os_error()) => Target::Nowhere,
         Err(error) => Target::Unresolved(Fault::Unresolved(error)),
     }
+}
+
+/// How many parts of a path are resolved to find the way of a link; the system itself gives up after 40 links.
+const MOST_PARTS: usize = 1024;
+
+/// Returns the directories in the root in which it is decided where the link at `real` leads: those of every link on
+/// the way, and that of the target or of the first part that is missing.
+pub(crate) fn way(root: &Root, real: &RelPath) -> BTreeSet<RelPath> {
+    let mut way = BTreeSet::new();
+    let mut parts: VecDeque<OsString> = real.parts().map(OsString::from).collect();
+    let mut at = root.real().to_owned();
+    for _ in 0..MOST_PARTS {
+        let Some(part) = parts.pop_front() else { break };
+        if part == ".." {
+            at.pop();
+            continue;
+        }
+        let next = at.join(&part);
+        let text = fs::read_link(&next);
+        if text.is_ok() || parts.is_empty() || !next.exists() {
+            let below = at.strip_prefix(root.real()).ok();
+            way.extend(below.and_then(Path::to_str).and_then(RelPath::new));
+        }
+        match text {
+            Ok(text) => {
+                if text.is_absolute() {
+                    at = PathBuf::from("/");
+                }
+                let plain = text.components().filter_map(|part| match part {
+                    Component::Normal(name) => Some(name.to_owned()),
+                    Component::ParentDir => Some("..".into()),
+                    Component::CurDir | Component::RootDir | Component::Prefix(_) => None,
+                });
+                for part in plain.collect::<Vec<_>>().into_iter().rev() {
+                    parts.push_front(part);
+                }
+            }
+            Err(_no_link) if next.exists() => at = next,
+            Err(_missing) => break,
+        }
+    }
+    way
 }
 
 fn inside(root: &Root, target: &Path) -> Target {
@@ -131,6 +175,36 @@ mod tests {
             ("data/x.yaml/more".into(), "Nowhere"),
         ] {
             assert_eq!(target(&text), expected, "{}", text.display());
+        }
+    }
+
+    #[test]
+    fn the_way_of_a_link_is_every_directory_that_decides_about_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let at = |name: &str| folder.path().join(name);
+        fs::create_dir_all(at("..2026_01/sub")).unwrap();
+        fs::create_dir_all(at("far/away")).unwrap();
+        fs::write(at("..2026_01/x.yaml"), "").unwrap();
+        for (text, link) in [
+            ("..2026_01", "..data"),
+            ("..data/x.yaml", "x.yaml"),
+            ("../../..data", "far/away/data"),
+            ("far/away/data/x.yaml", "long.yaml"),
+            ("far/none/x.yaml", "broken.yaml"),
+            ("loop", "loop"),
+        ] {
+            symlink(text, at(link)).unwrap();
+        }
+        let root = Root::open(folder.path()).unwrap();
+        for (link, expected) in [
+            ("x.yaml", &["", "..2026_01"][..]),
+            ("long.yaml", &["", "..2026_01", "far/away"]),
+            ("broken.yaml", &["", "far"]),
+            ("loop", &[""]),
+        ] {
+            let way = way(&root, &RelPath::new(link).unwrap());
+            let way: Vec<_> = way.iter().map(RelPath::as_str).collect();
+            assert_eq!(way, expected, "{link}");
         }
     }
 }

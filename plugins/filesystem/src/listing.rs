@@ -20,7 +20,7 @@ use crate::root::Root;
 pub(crate) const MOST_ENTRIES: usize = 1_000_000;
 
 /// The file that makes a directory a Helm chart.
-const CHART: &str = "Chart.yaml";
+pub(crate) const CHART: &str = "Chart.yaml";
 
 /// What lies in a directory.
 #[derive(Debug)]

@@ -18,6 +18,7 @@ use crate::page::{self, Limits, Outcome, Pages, Task};
 use crate::relative::RelPath;
 use crate::root::Root;
 use crate::walk::{Found, Walk, What};
+use crate::watch::{Interest, Lookout};
 
 /// How many bytes of files are read ahead of what is taken out.
 const FLIGHT_BYTES: u64 = 16 << 20;
@@ -25,6 +26,15 @@ const FLIGHT_BYTES: u64 = 16 << 20;
 const FLIGHT_PAGES: usize = 2;
 /// How many pages the walk is ahead of the readers.
 const WALKED_PAGES: usize = 8;
+
+/// What a tree is read from, and by which rules.
+#[derive(Clone, Debug)]
+pub(crate) struct Ground {
+    pub(crate) root: Arc<Root>,
+    pub(crate) settings: Arc<Settings>,
+    pub(crate) limits: Limits,
+    pub(crate) lookout: Arc<Lookout>,
+}
 
 /// A tree on its way.
 #[derive(Debug)]
@@ -53,12 +63,18 @@ struct Flight {
 }
 
 impl Pipeline {
-    /// Begins the walk.
-    pub(crate) fn start(root: &Arc<Root>, settings: &Arc<Settings>, limits: Limits) -> Self {
+    /// Begins the walk to what is of `interest`.
+    pub(crate) fn start(ground: &Ground, interest: Interest) -> Self {
         let (pages, walked) = mpsc::channel(WALKED_PAGES);
-        let (walked_root, settings) = (Arc::clone(root), Arc::clone(settings));
+        let walked_ground = ground.clone();
         let walking = spawn_blocking(move || {
-            for page in Pages::of(Walk::new(&walked_root, &settings)?) {
+            let Ground {
+                root,
+                settings,
+                lookout,
+                ..
+            } = &walked_ground;
+            for page in Pages::of(Walk::new(root, settings, &interest, lookout)?) {
                 if pages.blocking_send(page).is_err() {
                     // The pipeline was dropped.
                     break;
@@ -67,8 +83,8 @@ impl Pipeline {
             Ok(())
         });
         Self {
-            root: Arc::clone(root),
-            limits,
+            root: Arc::clone(&ground.root),
+            limits: ground.limits,
             pages: walked,
             flights: VecDeque::new(),
             most_flights: FLIGHT_PAGES * thread::available_parallelism().map_or(1, usize::from),

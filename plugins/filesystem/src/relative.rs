@@ -1,5 +1,6 @@
 //! Paths below a root.
 
+use std::borrow::Borrow;
 use std::fmt;
 
 /// A path below a root: UTF-8, parts joined by `/`, no `.`, no `..`, no leading `/`; empty for the root itself.
@@ -37,6 +38,19 @@ impl RelPath {
             .map_or(&*self.0, |rest| rest.strip_prefix('/').unwrap_or(rest))
     }
 
+    /// Returns the directory that this path is in; none for the root.
+    pub(crate) fn parent(&self) -> Option<Self> {
+        if self.is_root() {
+            return None;
+        }
+        Some(Self(self.0.rsplit_once('/').map_or("", |(parent, _)| parent).into()))
+    }
+
+    /// Returns the last part; empty for the root.
+    pub(crate) fn name(&self) -> &str {
+        self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
+    }
+
     /// Returns the text; empty for the root.
     pub(crate) fn as_str(&self) -> &str {
         &self.0
@@ -55,6 +69,12 @@ impl RelPath {
     /// Returns the parts from the root on; none for the root.
     pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
+    }
+}
+
+impl Borrow<str> for RelPath {
+    fn borrow(&self) -> &str {
+        &self.0
     }
 }
 
@@ -78,5 +98,9 @@ mod tests {
         }
         assert_eq!(RelPath::root().join("a").join("b").as_str(), "a/b");
         assert_eq!(RelPath::root().parts().count(), 0);
+        let deep = RelPath::new("a/b/c.yaml").unwrap();
+        assert_eq!((deep.name(), deep.parent()), ("c.yaml", RelPath::new("a/b")));
+        assert_eq!(RelPath::root().join("a").parent(), Some(RelPath::root()));
+        assert_eq!((RelPath::root().name(), RelPath::root().parent()), ("", None));
     }
 }

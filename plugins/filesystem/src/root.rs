@@ -17,7 +17,7 @@ use crate::mount::{self, Mount, MountError};
 use crate::relative::RelPath;
 
 /// A file in the root whose content is the root's identity.
-const MARKER: &str = ".k1s-root";
+pub(crate) const MARKER: &str = ".k1s-root";
 /// The longest identity that a marker may hold, in bytes.
 const MARKER_BYTES: u64 = 256;
 

@@ -6,7 +6,7 @@
 //! Invariants: the same tree is declared in the same order; nothing goes unmentioned that both looks could have found;
 //! a root that is no longer the one that the listing began with ends it as incomplete.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,38 +18,51 @@ use crate::config::Settings;
 use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::page::{self, Limits, Outcome, Task};
-use crate::pipeline::Pipeline;
+use crate::pipeline::{Ground, Pipeline};
 use crate::relative::RelPath;
 use crate::root::{Root, RootError};
 use crate::version::Version;
 use crate::walk::{Candidate, What};
+use crate::watch::{Interest, Lookout, Rivals};
 
 /// How long something must have been missing before it goes unmentioned (contract.md §4, `deleteSettle`).
 const SETTLE: Duration = Duration::from_secs(1);
 
-/// Lists the root at `path`; returns what the next listing may remember.
+/// What is known after a listing that ended well.
+#[derive(Debug)]
+pub(crate) struct Listed {
+    /// What the next listing may remember.
+    pub(crate) memory: Memory,
+    /// What makes the root this root.
+    pub(crate) identity: String,
+    /// Keys that more than one file declared, or another than before.
+    pub(crate) rivals: Rivals,
+    /// Files and directories of which something failed.
+    pub(crate) failed: BTreeSet<Box<str>>,
+}
+
+/// Lists the root at `path`, and shows its directories to `lookout`.
 pub(crate) async fn list(
     path: &Path,
     settings: &Arc<Settings>,
     last: &Memory,
+    lookout: &Arc<Lookout>,
     out: &mut SnapshotWriter<'_>,
-) -> Result<Memory, Problem> {
-    let opened = path.to_owned();
-    let (root, identity) = on_root(move || {
-        let root = Root::open(&opened)?;
-        let identity = root.identity()?;
-        Ok((Arc::new(root), identity))
-    })
-    .await?;
+) -> Result<Listed, Problem> {
+    let (root, identity) = open(path).await?;
     out.root_identity(identity.as_str())?;
     let mut listing = Listing {
-        limits: Limits {
-            file_bytes: settings.max_file_bytes,
-            object: out.limits(),
+        ground: Ground {
+            root: Arc::clone(&root),
+            settings: Arc::clone(settings),
+            limits: Limits {
+                file_bytes: settings.max_file_bytes,
+                object: out.limits(),
+            },
+            lookout: Arc::clone(lookout),
         },
-        root: Arc::clone(&root),
-        settings,
         last,
+        rivals: Rivals::default(),
         next: Memory::default(),
         ledger: Ledger::default(),
         uri: format!("file://{}", path.display()),
@@ -65,12 +78,32 @@ pub(crate) async fn list(
         tokio::time::sleep(SETTLE).await;
         listing.second_look(missing).await?;
     }
-    let next = listing.next;
-    on_root(move || root.confirm(&identity)).await?;
-    Ok(next)
+    let Listing {
+        next, rivals, ledger, ..
+    } = listing;
+    let confirmed = identity.clone();
+    on_root(move || root.confirm(&confirmed)).await?;
+    Ok(Listed {
+        memory: next,
+        identity,
+        rivals,
+        failed: ledger.into_failed(),
+    })
 }
 
-async fn on_root<T: Send + 'static>(
+/// Opens the root at `path`, and returns it with what makes it this root.
+pub(crate) async fn open(path: &Path) -> Result<(Arc<Root>, String), Problem> {
+    let path = path.to_owned();
+    on_root(move || {
+        let root = Root::open(&path)?;
+        let identity = root.identity()?;
+        Ok((Arc::new(root), identity))
+    })
+    .await
+}
+
+/// Does something about a root on a thread that may wait.
+pub(crate) async fn on_root<T: Send + 'static>(
     work: impl FnOnce() -> Result<T, RootError> + Send + 'static,
 ) -> Result<T, Problem> {
     spawn_blocking(work).await?.map_err(|error| error.problem())
@@ -78,9 +111,8 @@ async fn on_root<T: Send + 'static>(
 
 /// A listing under way.
 struct Listing<'a, 'c> {
-    root: Arc<Root>,
-    settings: &'a Arc<Settings>,
-    limits: Limits,
+    ground: Ground,
+    rivals: Rivals,
     last: &'a Memory,
     next: Memory,
     ledger: Ledger,
@@ -91,7 +123,7 @@ struct Listing<'a, 'c> {
 
 impl Listing<'_, '_> {
     async fn first_look(&mut self) -> Result<(), Problem> {
-        let mut pipeline = Pipeline::start(&self.root, self.settings, self.limits);
+        let mut pipeline = Pipeline::start(&self.ground, Interest::Everything);
         while let Some(landed) = pipeline.next(|path, what| self.task(path, what, self.last)).await? {
             for (path, outcome) in landed.outcomes {
                 self.declare(&path, outcome).await?;
@@ -106,7 +138,7 @@ impl Listing<'_, '_> {
     /// Walks again and declares what is new where it has to do with what is `missing`; everything else that changed
     /// meanwhile is left to the next listing.
     async fn second_look(&mut self, missing: BTreeMap<Key, Box<str>>) -> Result<(), Problem> {
-        let mut pipeline = Pipeline::start(&self.root, self.settings, self.limits);
+        let mut pipeline = Pipeline::start(&self.ground, Interest::Everything);
         while let Some(landed) = pipeline.next(|path, what| self.task(path, what, &self.next)).await? {
             for (path, outcome) in landed.outcomes {
                 match outcome {
@@ -210,7 +242,7 @@ impl Listing<'_, '_> {
 
     /// Reads a file that looked unchanged, because another path declares one of its keys now.
     async fn read(&mut self, path: &RelPath, candidate: Candidate) -> Result<(), Problem> {
-        let (root, limits) = (Arc::clone(&self.root), self.limits);
+        let Ground { root, limits, .. } = self.ground.clone();
         match spawn_blocking(move || page::read(&root, candidate, None, &limits)).await? {
             Outcome::Parsed { version, documents } => self.documents(path, &version, documents).await,
             Outcome::Report(what) => self.report(path, what).await,
@@ -220,6 +252,13 @@ impl Listing<'_, '_> {
 
     async fn documents(&mut self, path: &RelPath, version: &Version, documents: Documents) -> Result<(), Problem> {
         self.ledger.declared(path.as_str(), &documents);
+        for key in documents.keys() {
+            let owner = self.out.known().owner(key).and_then(RelPath::new);
+            if let Some(owner) = owner.filter(|owner| owner != path) {
+                self.rivals.add(key, path);
+                self.rivals.add(key, &owner);
+            }
+        }
         self.next.set_barren(path, version, &documents);
         self.out.documents(documents, self.at(path, version)).await
     }

@@ -16,10 +16,12 @@ use crate::beneath::{OpenError, Special};
 use crate::config::Settings;
 use crate::fault::Fault;
 use crate::ignored::Rules;
+use crate::link;
 use crate::listing::{self, Directory, Entry, Kind};
 use crate::relative::RelPath;
 use crate::root::Root;
 use crate::stamp::Stamp;
+use crate::watch::{Interest, Lookout};
 
 /// The directory of a Helm chart that holds what only Helm can read.
 const TEMPLATES: &str = "templates";
@@ -59,6 +61,8 @@ pub(crate) struct Candidate {
 pub(crate) struct Walk<'a> {
     root: &'a Root,
     settings: &'a Settings,
+    interest: &'a Interest,
+    lookout: &'a Lookout,
     levels: Vec<Level>,
     /// Targets of the directory links that were followed.
     followed: HashSet<RelPath>,
@@ -81,11 +85,19 @@ enum Zone {
 }
 
 impl<'a> Walk<'a> {
-    /// Begins at the root.
-    pub(crate) fn new(root: &'a Root, settings: &'a Settings) -> Result<Self, Fault> {
+    /// Begins at the root, to find what is of `interest`. Each directory is shown to `lookout` before it is listed, so
+    /// that what changes later is noticed.
+    pub(crate) fn new(
+        root: &'a Root,
+        settings: &'a Settings,
+        interest: &'a Interest,
+        lookout: &'a Lookout,
+    ) -> Result<Self, Fault> {
         let mut walk = Self {
             root,
             settings,
+            interest,
+            lookout,
             levels: Vec::new(),
             followed: HashSet::new(),
         };
@@ -101,6 +113,7 @@ impl<'a> Walk<'a> {
 
     /// Lists a directory to go on with; false if there is none any more.
     fn enter(&mut self, directory: Directory, rules: &Rules, zone: Zone) -> Result<bool, Fault> {
+        self.lookout.attend(&directory.real);
         let Some(listing) = listing::list(self.root, self.settings, &directory, rules)? else {
             return Ok(false);
         };
@@ -125,6 +138,10 @@ impl<'a> Walk<'a> {
         let (rules, zone) = (rules.clone(), *zone);
         let path = directory.path.join(&entry.name);
         let real = directory.real.join(&entry.name);
+        if !(self.interest.covers(&path) || self.interest.leads_below(&path)) {
+            return None;
+        }
+        self.attend_way(&entry.kind, &real);
         let what = match entry.kind {
             Kind::File | Kind::FileLink(_) if zone.is_helms(&entry.name) => Some(What::ChartPart),
             Kind::File => self.file(real),
@@ -160,6 +177,18 @@ impl<'a> Walk<'a> {
 
     fn directory(&mut self, directory: Directory, rules: &Rules, zone: Zone) -> Option<What> {
         self.enter(directory, rules, zone).err().map(What::Fault)
+    }
+
+    /// Shows the directories that decide where a followed link leads to the lookout.
+    fn attend_way(&self, kind: &Kind, real: &RelPath) {
+        match kind {
+            Kind::FileLink(_) | Kind::DirectoryLink(_) | Kind::Fault(Fault::Nowhere) => {
+                for directory in link::way(self.root, real) {
+                    self.lookout.attend_way(&directory);
+                }
+            }
+            Kind::File | Kind::Directory | Kind::Link | Kind::Fault(_) => {}
+        }
     }
 
     fn file(&self, real: RelPath) -> Option<What> {

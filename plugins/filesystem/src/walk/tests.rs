@@ -29,7 +29,7 @@ fn walk(folder: &Path, config: &str) -> Vec<String> {
     let config: Config = serde_json::from_str(config).unwrap();
     let settings = config.check(folder).unwrap();
     let root = Root::open(folder).unwrap();
-    Walk::new(&root, &settings)
+    Walk::new(&root, &settings, &Interest::Everything, &Lookout::blind())
         .unwrap()
         .map(|found| shown(&found))
         .collect()
@@ -303,9 +303,43 @@ fn what_vanishes_under_the_walk_is_left_out() {
     let folder = tree(&["a/x.yaml", "b/y.yaml", "c.yaml", "d.yaml"]);
     let settings = Config::default().check(folder.path()).unwrap();
     let root = Root::open(folder.path()).unwrap();
-    let mut walk = Walk::new(&root, &settings).unwrap();
+    let lookout = Lookout::blind();
+    let mut walk = Walk::new(&root, &settings, &Interest::Everything, &lookout).unwrap();
     assert_eq!(shown(&walk.next().unwrap()), "a/x.yaml");
     fs::remove_dir_all(folder.path().join("b")).unwrap();
     fs::remove_file(folder.path().join("c.yaml")).unwrap();
     assert_eq!(walk.map(|found| shown(&found)).collect::<Vec<_>>(), ["d.yaml"]);
+}
+
+#[test]
+fn a_walk_finds_only_what_is_of_interest_by_the_same_rules() {
+    let folder = tree(&[
+        "a/b/x.yaml",
+        "a/b/y.yaml",
+        "a/c/z.yaml",
+        "a/b.yaml",
+        "chart/Chart.yaml",
+        "chart/templates/t.yaml",
+        "chart/templates/u.yaml",
+    ]);
+    write(folder.path(), "a/.k1signore", "y.yaml\n");
+    let settings = Config::default().check(folder.path()).unwrap();
+    let root = Root::open(folder.path()).unwrap();
+    for (interest, expected) in [
+        (&["a/b/x.yaml"][..], &["a/b/x.yaml"][..]),
+        (&["a/b/y.yaml"], &[]),
+        (&["a/b"], &["a/b/x.yaml"]),
+        (&["a/b/x.yaml", "a/c"], &["a/b/x.yaml", "a/c/z.yaml"]),
+        (&["chart/templates/t.yaml"], &["chart/templates/t.yaml chart"]),
+        (&["none/at/all.yaml"], &[]),
+    ] {
+        let paths = interest.iter().map(|path| RelPath::new(path).unwrap()).collect();
+        let (interest, lookout) = (Interest::Paths(paths), Lookout::blind());
+        let walk = Walk::new(&root, &settings, &interest, &lookout).unwrap();
+        assert_eq!(
+            walk.map(|found| shown(&found)).collect::<Vec<_>>(),
+            expected,
+            "{interest:?}"
+        );
+    }
 }

@@ -19,10 +19,10 @@ async fn it_describes_itself() {
         Capability::Seen,
         Capability::NeedsKnown,
         Capability::MultiScope,
+        Capability::Watch,
     ] {
         assert!(capabilities.contains(&capability), "{capability:?}");
     }
-    assert!(!capabilities.contains(&Capability::Watch));
 
     let schema: Value = serde_json::from_str(&answer.config_schema).unwrap();
     let properties = schema["properties"].as_object().unwrap();
@@ -30,12 +30,16 @@ async fn it_describes_itself() {
     assert_eq!(
         names,
         [
+            "debounce",
+            "deleteSettle",
             "exclude",
             "followSymlinks",
             "include",
             "maxFileBytes",
             "path",
-            "recursive"
+            "pollInterval",
+            "recursive",
+            "watch"
         ]
     );
     assert_eq!(schema["additionalProperties"], json!(false));
@@ -57,7 +61,7 @@ async fn wrong_configurations_are_refused_with_their_place() {
     let mut plugin = Plugin::launch(User::Own).await;
     for (config, pointer) in [
         (json!({"pattern": "*"}), ""),
-        (json!({"watch": true}), ""),
+        (json!({"debounce": "1h"}), "/debounce"),
         (json!({"path": 5}), "/path"),
         (json!({"path": ["/a", ""]}), "/path/1"),
         (json!({"path": ["/a", "/a/b"]}), "/path/1"),

@@ -4,6 +4,7 @@ mod inventory;
 mod listing;
 mod plugin;
 mod session;
+mod watched;
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt as _;
@@ -15,7 +16,8 @@ use tempfile::TempDir;
 pub(crate) use self::inventory::Inventory;
 pub(crate) use self::listing::Listing;
 pub(crate) use self::plugin::{Plugin, User};
-pub(crate) use self::session::Session;
+pub(crate) use self::session::{Said, Session};
+pub(crate) use self::watched::{Watched, count};
 
 /// A folder and what a host holds of it, over any number of launches.
 pub(crate) struct Folder {

@@ -11,6 +11,9 @@
 mod configuration;
 mod host;
 mod hostile;
+mod live;
+mod live_faults;
+mod live_moves;
 mod permission;
 mod roots;
 mod snapshot;

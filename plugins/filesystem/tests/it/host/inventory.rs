@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use k1s_source_proto::v1::event::Change;
-use k1s_source_proto::v1::{Key, Known, KnownObject};
+use k1s_source_proto::v1::{Event, Key, Known, KnownObject};
 use serde_json::Value;
 
 use super::listing::Listing;
@@ -63,6 +63,33 @@ impl Inventory {
         messages
     }
 
+    /// Applies changes outside a listing.
+    pub(crate) fn apply_changes(&mut self, events: &[Event]) {
+        for event in events {
+            match event.change.as_ref().unwrap() {
+                Change::Upsert(_) => self.upsert(event),
+                Change::Delete(_) => {
+                    let gone = self.0.remove(event.key.as_ref().unwrap());
+                    assert!(gone.is_some(), "a delete of what is not there: {event:?}");
+                }
+                Change::Failed(_) | Change::Ignored(_) => {}
+                Change::Seen(_) => panic!("Seen outside a listing"),
+            }
+        }
+    }
+
+    fn upsert(&mut self, event: &Event) {
+        let Some(Change::Upsert(upsert)) = &event.change else {
+            return;
+        };
+        let row = Row {
+            version: event.source_version.clone(),
+            path: event.provenance.clone().unwrap_or_default().path,
+            object: serde_json::from_slice(&upsert.object).unwrap(),
+        };
+        self.0.insert(event.key.clone().unwrap(), row);
+    }
+
     /// Applies a listing: what it does not mention goes, unless a failure keeps it or the listing is incomplete.
     pub(crate) fn apply(&mut self, listing: &Listing) {
         let (mut touched, mut pinned_paths) = (BTreeSet::new(), Vec::new());
@@ -70,15 +97,7 @@ impl Inventory {
             let provenance = event.provenance.clone().unwrap_or_default();
             touched.extend(event.key.clone());
             match event.change.as_ref().unwrap() {
-                Change::Upsert(upsert) => {
-                    let object = serde_json::from_slice(&upsert.object).unwrap();
-                    let row = Row {
-                        version: event.source_version.clone(),
-                        path: provenance.path,
-                        object,
-                    };
-                    self.0.insert(event.key.clone().unwrap(), row);
-                }
+                Change::Upsert(_) => self.upsert(event),
                 Change::Seen(_) => {
                     let held = self.0.get(event.key.as_ref().unwrap()).map(|row| row.version.as_str());
                     assert_eq!(

@@ -35,6 +35,8 @@ pub(crate) enum User {
     Own,
     /// One to whom permissions apply: root is a bad judge of them.
     Unprivileged,
+    /// One in a user namespace of its own, with so few inotify watches that they do not suffice for ten directories.
+    FewWatches,
 }
 
 impl Plugin {
@@ -49,7 +51,10 @@ impl Plugin {
             fs::copy(&program, &copy).unwrap();
             program = copy;
         }
-        let mut command = Command::new(program);
+        let mut command = match user {
+            User::Own | User::Unprivileged => Command::new(program),
+            User::FewWatches => few_watches(&program),
+        };
         command
             .env(ADDR_VARIABLE, format!("unix:{}", socket.display()))
             .env(NONCE_VARIABLE, "07".repeat(32))
@@ -78,6 +83,10 @@ impl Plugin {
         }
     }
 
+    pub(crate) fn id(&self) -> u32 {
+        self.child.id().unwrap()
+    }
+
     /// Returns the errors of a configuration as `pointer: summary`.
     pub(crate) async fn initialize(&mut self, config: &Value) -> Vec<String> {
         let request = v1::InitializeRequest {
@@ -100,6 +109,16 @@ impl Plugin {
         let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:")).unwrap();
         line.trim().trim_end_matches(" kB").parse().unwrap()
     }
+}
+
+/// Limits of user namespaces apply below the user's own.
+fn few_watches(program: &Path) -> Command {
+    let mut command = Command::new("unshare");
+    let script = "echo 6 > /proc/sys/user/max_inotify_watches && exec \"$0\"";
+    command
+        .args(["--user", "--map-root-user", "sh", "-c", script])
+        .arg(program);
+    command
 }
 
 async fn connect(socket: &Path) -> Channel {
