@@ -176,7 +176,7 @@ fn two_forms_of_one_key_are_duplicates_and_the_first_stays() {
 
 #[test]
 fn the_other_form_takes_over_without_a_gap() {
-    type Goes = fn(&crate::harness::Session<'_>);
+    type Goes = fn(&crate::session::Session<'_>);
     let cases: [(&str, Goes); 3] = [
         ("absent from a listing", |session| {
             assert_eq!(session.list(vec![spaced("2")]).absence, Absence::None);

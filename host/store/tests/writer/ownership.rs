@@ -2,6 +2,7 @@
 
 use k1s_store::row::Standing;
 use k1s_sync_engine::decide::Adoption;
+use k1s_sync_engine::event::Tally;
 use k1s_sync_engine::policy::{PruneMode, SourcePolicy};
 use k1s_sync_engine::problem::ProblemCode;
 use k1s_sync_engine::work::Absence;
@@ -199,6 +200,19 @@ fn an_obstacle_that_goes_or_becomes_equal_lets_the_declaration_in() {
         assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("files"), "{way}");
         assert_eq!(harness.pending("files"), [], "{way}");
     }
+}
+
+#[test]
+fn an_obstacle_that_stays_is_no_news() {
+    let harness = Harness::new();
+    harness.put(&cm("shop/a"), config_map("shop/a", "local"));
+    let session = harness.session("files");
+    session.list(vec![upsert(config_map("shop/a", "1"))]);
+    for value in 0..3 {
+        harness.put(&cm("shop/a"), config_map("shop/a", &format!("local {value}")));
+    }
+    let receipt = session.apply(vec![]);
+    assert_eq!((receipt.tally, receipt.events), (Tally::default(), vec![]));
 }
 
 #[test]
