@@ -198,6 +198,12 @@ fn key_of(value: &Value) -> Result<Key, Problem> {
     if group.len() + kind.len() + namespace.len() + name.len() > KEY_BYTES {
         return Err(invalid(&format!("the key is longer than {KEY_BYTES} bytes")));
     }
+    if [&group, &kind, &namespace, &name]
+        .iter()
+        .any(|part| part.contains('\0'))
+    {
+        return Err(invalid("apiVersion, kind, name and namespace may not contain NUL"));
+    }
     Ok(Key {
         group,
         kind,

@@ -131,6 +131,10 @@ fn what_is_half_an_object_fails() {
             "DataInvalid: metadata.namespace must be a text",
         ),
         (map(&"n".repeat(5000)), "DataInvalid: the key is longer than 4096 bytes"),
+        (
+            map("a\0b"),
+            "DataInvalid: apiVersion, kind, name and namespace may not contain NUL",
+        ),
     ];
     for (value, expected) in cases {
         assert_eq!(said(value.clone()), [expected], "{value}");
