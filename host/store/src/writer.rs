@@ -1,8 +1,9 @@
 //! The writer: one thread through which every change of the store goes.
 //!
 //! Jobs wait in a bounded queue. The thread takes what waits, up to 4 MiB, into one transaction; when that is durable and
-//! published, each job gets its answer. A transaction that fails keeps nothing, and ends every session: what was touched in
-//! memory may no longer be true.
+//! published, each job gets its answer. A transaction that fails keeps nothing, answers each of its jobs with the reason,
+//! and ends every session: what was touched in memory may no longer be true. Memory is loaded again, from storage that is
+//! opened anew where it failed, before anything else is done.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -64,7 +65,7 @@ pub struct Opening {
 pub struct StoredScope {
     /// Where to go on; absent when the selection changed since.
     pub token: Option<Token>,
-    /// What the place said it is.
+    /// What the place said it is; absent when the selection changed since.
     pub root_identity: Option<String>,
 }
 

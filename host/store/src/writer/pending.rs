@@ -93,40 +93,20 @@ impl Deferral {
     }
 }
 
-impl PendingRow {
-    fn says(&self, declaration: &Declaration, deferral: &Deferral) -> bool {
-        self.content_hash == declaration.content_hash
-            && self.source_version == declaration.source_version
-            && self.provenance == declaration.provenance
-            && self.code == deferral.code
-            && self.cause == deferral.cause
-            && self.message == deferral.message
-    }
-}
-
 impl Application<'_, '_> {
     /// Keeps a declaration as pending. It counts as touched, and so does the object that an earlier declaration of the
     /// key made.
     pub(crate) fn defer(&mut self, declaration: &Declaration, deferral: Deferral) -> Result<Verdict, EngineError> {
-        let before = self.pending_row(&declaration.key)?;
-        if !before.as_ref().is_some_and(|row| row.says(declaration, &deferral)) {
-            self.put_pending(declaration, &deferral, before)?;
-        }
+        self.keep_pending(declaration, &deferral)?;
         self.touch_hash(self.pending_hash(&declaration.key));
         self.touch_declared_row(&declaration.key)?;
         Ok(Verdict::Pending(Problem::with_object(deferral.code, deferral.message)))
     }
 
-    fn put_pending(
-        &mut self,
-        declaration: &Declaration,
-        deferral: &Deferral,
-        before: Option<PendingRow>,
-    ) -> Result<(), EngineError> {
-        if let Some(row) = &before {
-            self.stop_waiting(&row.key, &row.cause)?;
-        }
-        let row = PendingRow {
+    /// Writes the pending row, unless it says nothing new.
+    fn keep_pending(&mut self, declaration: &Declaration, deferral: &Deferral) -> Result<(), EngineError> {
+        let before = self.pending_row(&declaration.key)?;
+        let mut row = PendingRow {
             key: declaration.key.clone(),
             object: declaration.object.to_vec(),
             content_hash: declaration.content_hash,
@@ -135,13 +115,17 @@ impl Application<'_, '_> {
             code: deferral.code,
             message: deferral.message.clone(),
             cause: deferral.cause.clone(),
-            attempts: before.as_ref().map_or(1, |row| row.attempts.saturating_add(1)),
+            attempts: before.as_ref().map_or(0, |row| row.attempts),
         };
-        self.store_pending(&row)?;
-        if before.is_none() {
-            self.scope_state().pending += 1;
+        if before.as_ref() == Some(&row) {
+            return Ok(());
         }
-        Ok(())
+        row.attempts = row.attempts.saturating_add(1);
+        match before {
+            Some(before) => self.stop_waiting(&before.key, &before.cause)?,
+            None => self.scope_state().pending += 1,
+        }
+        self.store_pending(&row)
     }
 
     fn store_pending(&mut self, row: &PendingRow) -> Result<(), EngineError> {

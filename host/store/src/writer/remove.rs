@@ -7,7 +7,7 @@ use k1s_sync_engine::id::SourceVersion;
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{Author, BaseAt, Cause, CurrentRow, InventoryRow, Live, Mark, Owner, Standing, TombstoneRow};
+use crate::row::{Author, BaseAt, Cause, CurrentRow, InventoryRow, Live, Owner, Standing, TombstoneRow};
 use crate::table::Table;
 use crate::writer::application::Application;
 use crate::writer::prune::{Candidate, Prune, Word};
@@ -138,7 +138,7 @@ impl Application<'_, '_> {
             declared_namespace,
             // The heir never spoke of this state.
             source_version: SourceVersion::default(),
-            mark: Mark::Written,
+
             generation: 1,
             last_sync: self.transaction.now(),
             ..row.clone()

@@ -76,15 +76,20 @@ impl Application<'_, '_> {
         }
     }
 
-    /// The row of a key. Nobody keeps the version that an orphan's row speaks of: once that is gone, so is the row.
+    /// The row of a key. Of an orphan, and of an object that a user made anew, nobody keeps the version that was applied:
+    /// once that is gone, there is nothing to compare with, and the row goes too.
     fn comparable_row(&mut self, key: &Key) -> Result<Option<InventoryRow>, EngineError> {
         let Some(row) = self.row(key)? else { return Ok(None) };
-        if row.standing == Standing::Orphaned && !self.transaction.has_version(row.applied.revision)? {
-            let key = key.clone();
-            self.forget_row(&Candidate { key, row })?;
-            return Ok(None);
+        let is_settled = row.standing == Standing::Owned && row.mark == Mark::Clean;
+        if is_settled || self.transaction.has_version(row.applied.revision)? {
+            return Ok(Some(row));
         }
-        Ok(Some(row))
+        if row.standing == Standing::Owned {
+            self.transaction.given_up(&self.source.name, &key.group_kind);
+        }
+        let key = key.clone();
+        self.forget_row(&Candidate { key, row })?;
+        Ok(None)
     }
 
     /// Keeps a row that still holds, bringing up to date what is remembered beside the content.
@@ -164,19 +169,16 @@ impl Application<'_, '_> {
         let kind = namespace_kind();
         let key = Key::new(&kind.group, &kind.kind, "", name);
         let body = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
-        let owner = self.transaction.current(&key)?.and_then(|current| current.owner);
-        let applied = match &owner {
-            Some(owner) => self.transaction.applied_by(owner, &key)?,
-            None => None,
-        };
+
         let write = ObjectWrite {
             key: &key,
             body: &Canonical::of_body(body, &key, self.source.policy.status),
-            owner,
+            // Whoever owned a former life of it declares it anew, or does not.
+            owner: None,
             author: Author::Host,
             origin: Origin::HostMade,
             provenance: None,
-            applied,
+            applied: None,
         };
         self.transaction.write_object(self.world, write, None)?;
         Ok(())
@@ -187,7 +189,10 @@ impl Application<'_, '_> {
         if let Some(scope) = self.world.scope_of(&declaration.key.group_kind) {
             let key = self.resolved_as(&declaration.key, scope);
             let transform = self.source.policy.transform(scope);
-            if let Some(row) = self.row(&key)?.filter(|row| is_seen(row, declaration, transform)) {
+            if let Some(row) = self
+                .comparable_row(&key)?
+                .filter(|row| is_seen(row, declaration, transform))
+            {
                 let verdict = self.confirm(declaration, &key, row, transform)?;
                 return Ok(Some((Some(key), verdict)));
             }

@@ -8,9 +8,10 @@ use k1s_store::row::VersionState;
 use k1s_store::{StoreError, Table};
 use k1s_sync_engine::id::Revision;
 use k1s_sync_engine::policy::{PruneMode, SourcePolicy};
+use k1s_sync_engine::work::Absence;
 use serde_json::json;
 
-use crate::documents::{cm, config_map, upsert, version};
+use crate::documents::{cm, config_map, seen, upsert, version};
 use crate::harness::Harness;
 
 /// Longer than a watch goes back.
@@ -106,6 +107,39 @@ fn an_orphan_s_base_may_be_gone_with_its_history() {
     assert_eq!(harness.value(&cm("shop/a")).as_deref(), Some("39"));
     harness.delete(&cm("shop/a"));
     assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("files"));
+}
+
+#[test]
+fn the_base_of_a_former_life_may_be_gone_too() {
+    for trusting in [false, true] {
+        let harness = Harness::new();
+        let session = harness.session("files");
+        let declared = || version(upsert(config_map("shop/a", "1")), "v1");
+        session.list(vec![declared(), upsert(config_map("shop/b", "1"))]);
+        harness.delete(&cm("shop/a"));
+        harness.pass(LONG);
+        write(&harness, 2..20);
+        harness.pass(LONG);
+        write(&harness, 20..40);
+        let event = if trusting {
+            seen(&config_map("shop/a", "1"), "v1")
+        } else {
+            declared()
+        };
+        let receipt = session.apply(vec![event]);
+        assert_eq!(receipt.unknown_seen.is_some(), trusting);
+        session.list(vec![declared(), upsert(config_map("shop/b", "1"))]);
+        assert_eq!(harness.pending("files").len(), 1);
+        assert_eq!(
+            (harness.value(&cm("shop/a")).as_deref(), harness.rows("files").len()),
+            (Some("39"), 1)
+        );
+        harness.delete(&cm("shop/a"));
+        assert_eq!(harness.value(&cm("shop/a")).as_deref(), Some("1"));
+        // The guard's count is that of the rows: one of two may not go alone by silence, both may not either.
+        let listing = session.list(vec![]);
+        assert!(matches!(listing.absence, Absence::Held { rows: 2, .. }), "{listing:?}");
+    }
 }
 
 #[test]

@@ -127,14 +127,14 @@ fn kinds_that_a_source_describes_are_remembered() {
 fn an_api_version_is_no_part_of_the_key() {
     let harness = Harness::new();
     let session = harness.session("files");
-    let deployment = |version: &str, replicas: u32| {
+    let deployment = |version: &str, spec: serde_json::Value| {
         json!({"apiVersion": format!("apps/{version}"), "kind": "Deployment", "metadata": {"name": "d", "namespace": "shop"},
-            "spec": {"replicas": replicas}})
+            "spec": spec})
     };
     let key = k1s_object::Key::new("apps", "Deployment", "shop", "d");
-    session.list(vec![upsert(deployment("v1beta1", 1))]);
+    session.list(vec![upsert(deployment("v1beta1", json!({"replicas": 1})))]);
     let before = harness.object(&key);
-    session.list(vec![upsert(deployment("v1", 1))]);
+    session.list(vec![upsert(deployment("v1", json!({"replicas": 1, "old": 1})))]);
     let after = harness.object(&key);
     assert_eq!(
         (after.uid, harness.body(&key)["apiVersion"].as_str()),
@@ -142,14 +142,14 @@ fn an_api_version_is_no_part_of_the_key() {
     );
     assert_eq!(&*after.owned.expect("owned").row.api_version, "apps/v1");
 
-    // Edited across the bump: the declaration's own fields win, the others stay.
+    // Edited across the bump: the declaration's own fields win, the others stay, also those that the old version declared.
     let mut edited = harness.body(&key);
-    edited["spec"] = json!({"replicas": 9, "paused": true});
+    edited["spec"] = json!({"replicas": 9, "old": 1, "paused": true});
     harness.put(&key, edited);
-    session.list(vec![upsert(deployment("v2", 2))]);
+    session.list(vec![upsert(deployment("v2", json!({"replicas": 2})))]);
     let body = harness.body(&key);
     assert_eq!(
         (&body["apiVersion"], &body["spec"]),
-        (&json!("apps/v2"), &json!({"replicas": 2, "paused": true}))
+        (&json!("apps/v2"), &json!({"replicas": 2, "old": 1, "paused": true}))
     );
 }

@@ -301,6 +301,18 @@ fn a_scope_that_is_replaced_moves_everything() {
 }
 
 #[test]
+fn what_was_held_in_a_replaced_scope_is_held_no_more() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    session.list_in("old", events(&["a", "b"]));
+    session.list_in("old", vec![]);
+    assert_eq!(harness.held("files").map(|(head, _)| head.rows), Some(2));
+    session.gone("old", ScopeGone::ReplacedBy(scope("new")));
+    assert_eq!(harness.held("files"), None);
+    assert_eq!(session.list_in("new", events(&["a", "b"])).tally.unchanged, 2);
+}
+
+#[test]
 fn a_replacement_that_has_the_object_itself_keeps_its_own() {
     let harness = Harness::new();
     let session = harness.session_with("files", generous());

@@ -48,6 +48,23 @@ fn a_missing_namespace_is_made_adopted_and_never_pruned() {
 }
 
 #[test]
+fn a_namespace_that_the_host_has_to_make_again_is_host_made() {
+    let harness = Harness::new();
+    let session = harness.session_with("files", generous());
+    session.list(vec![upsert(namespace("shop")), upsert(config_map("shop/a", "1"))]);
+    harness.delete(&cm("shop/a"));
+    harness.delete(&ns("shop"));
+    // Declared no longer, but needed: it is not the one that was declared.
+    session.list(vec![upsert(config_map("shop/a", "1"))]);
+    assert!(harness.get(&ns("shop")).is_some());
+    assert_eq!((harness.owner(&ns("shop")), harness.rows("files").len()), (None, 1));
+    session.list(vec![]);
+    assert!(harness.get(&ns("shop")).is_some());
+    session.list(vec![upsert(namespace("shop"))]);
+    assert_eq!(harness.owner(&ns("shop")).as_deref(), Some("files"));
+}
+
+#[test]
 fn an_undeclared_namespace_is_waited_for_where_it_is_not_made() {
     let policy = SourcePolicy {
         namespace_creation: NamespaceCreation::Declared,

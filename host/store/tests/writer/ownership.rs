@@ -24,7 +24,7 @@ fn a_second_source_claims_and_inherits_without_a_gap() {
         let harness = Harness::new();
         let first = harness.session_with("first", generous());
         let second = harness.session_with("second", generous());
-        first.list(vec![upsert(with_field("1", "of_first"))]);
+        first.list(vec![version(upsert(with_field("1", "of_first")), "of first")]);
         second.list(vec![upsert(with_field("2", "of_second"))]);
         assert_eq!(
             harness.pending("second"),
@@ -45,6 +45,11 @@ fn a_second_source_claims_and_inherits_without_a_gap() {
         assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("second"), "{way}");
         if way == "away" {
             assert_eq!(harness.value(&cm("shop/a")).as_deref(), Some("1"), "not yet");
+            let known = harness.known("second");
+            assert!(
+                known.iter().all(|known| known.source_version.as_str() != "of first"),
+                "not its word"
+            );
             harness.session("second");
         }
         // What only the former owner declared is gone.

@@ -5,11 +5,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use k1s_object::{ContentHash, GroupKind, Key, agree_on};
 use k1s_store::Table;
 use k1s_store::engine::Engine as _;
-use k1s_store::row::{Author, Standing, VersionState};
+use k1s_store::row::{Author, BaseAt, Standing, VersionState};
 use k1s_sync_engine::guard::ShrinkWindow;
 
 use super::run::Run;
 use super::{Form, NAMES, NAMESPACES, SCOPES, SOURCES, Who, document, object};
+use crate::faulty::rows;
 use crate::harness::source;
 
 impl Run<'_> {
@@ -42,6 +43,7 @@ impl Run<'_> {
         for name in SOURCES {
             self.check_counts(name);
         }
+        self.check_bases();
     }
 
     fn check_object(&self, name: usize) {
@@ -95,6 +97,18 @@ impl Run<'_> {
         let mut of_scope = held.iter().filter(|held| held.scope.as_str() == in_scope);
         let is_held = of_scope.any(|held| held.uid_by_key.contains_key(key));
         assert!(is_held, "{key} of {owner} is declared no longer and not held");
+    }
+
+    /// A base is kept beside its object exactly where a row says so.
+    fn check_bases(&self) {
+        let kept = rows(&*self.harness.engine);
+        let kept = kept.iter().filter(|(table, ..)| *table == Table::Bases).count();
+        let of_source = |name: &str| self.harness.rows(name).into_values();
+        let said = SOURCES
+            .into_iter()
+            .flat_map(of_source)
+            .filter(|row| row.base == BaseAt::Beside);
+        assert_eq!(kept, said.count());
     }
 
     /// The guard's counts are those of the rows.
