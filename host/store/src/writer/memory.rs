@@ -160,12 +160,12 @@ impl Memory {
             Work::EndGeneration(end) => close::end_generation(transaction, world, state, end)?,
             Work::ScopeGone { scope, reason } => scope_gone::apply(transaction, world, state, scope, &reason)?,
         };
+        if receipt.tally.changes() > 0 {
+            transaction.note_change(source)?;
+        }
         self.apply_arrivals(transaction)?;
         if let Some(session) = self.sessions.get_mut(source) {
             session.state.complete(&mut receipt);
-        }
-        if receipt.tally.changes() > 0 {
-            transaction.note_change(source)?;
         }
         Ok(Ok(receipt))
     }
@@ -215,7 +215,7 @@ impl Memory {
         let Some(row) = transaction.get::<PendingRow>(Table::Pending, &place)? else {
             return Ok(());
         };
-        let mut late = std::mem::take(&mut session.state.late);
+        let mut late = Receipt::default();
         let mut application = Application {
             transaction,
             world: &mut self.world,
@@ -224,9 +224,12 @@ impl Memory {
             occasion: Occasion::Arrival,
             receipt: &mut late,
         };
-        let outcome = application.retry(row, handed_over);
-        session.state.late = late;
-        outcome
+        application.retry(row, handed_over)?;
+        if late.tally.changes() > 0 {
+            transaction.note_change(source)?;
+        }
+        session.state.put_by(late);
+        Ok(())
     }
 }
 

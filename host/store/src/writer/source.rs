@@ -19,7 +19,7 @@ pub(crate) struct SourceState {
     pub(crate) policy: SourcePolicy,
     scopes: BTreeMap<ScopeId, ScopeState>,
     /// What happened to its objects because of others, for its next receipt.
-    pub(crate) late: Receipt,
+    late: Receipt,
 }
 
 /// One scope of a source.
@@ -78,6 +78,12 @@ impl SourceState {
     /// The scopes there are.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = &ScopeId> {
         self.scopes.keys()
+    }
+
+    /// Keeps what happened because of others for the next receipt.
+    pub(crate) fn put_by(&mut self, late: Receipt) {
+        self.late.tally.add(&late.tally);
+        self.late.events.extend(late.events);
     }
 
     /// Completes a receipt with what is only known now: what happened because of others, and what is still pending.

@@ -124,6 +124,34 @@ fn kinds_that_a_source_describes_are_remembered() {
 }
 
 #[test]
+fn a_definition_that_no_longer_names_its_kind_defines_nothing() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    session.list(vec![upsert(widgets()), upsert(widget("w", "1"))]);
+    let mut broken = widgets();
+    broken["spec"]["names"]["kind"] = json!(7);
+    session.apply(vec![upsert(broken), upsert(widget("v", "1"))]);
+    assert_eq!(
+        harness.pending("files"),
+        [("Widget.example.com v".to_owned(), ProblemCode::NoKind)]
+    );
+    session.apply(vec![upsert(widgets())]);
+    assert!(harness.get(&wd("default/v")).is_some());
+}
+
+#[test]
+fn what_arrives_for_a_source_is_its_change_at_once() {
+    let harness = Harness::new();
+    let files = harness.session("files");
+    files.list(vec![upsert(widget("w", "1"))]);
+    harness.session("others").apply(vec![upsert(widgets())]);
+    // The next receipt tells of it, and writes nothing.
+    let commits = harness.engine.commits();
+    assert_eq!(files.apply(vec![]).tally.created, 1);
+    assert_eq!(harness.engine.commits(), commits);
+}
+
+#[test]
 fn an_api_version_is_no_part_of_the_key() {
     let harness = Harness::new();
     let session = harness.session("files");
