@@ -1,7 +1,8 @@
 //! What the end-to-end tests share: inputs and the means to run the built programs on them.
 //!
 //! [`tree`] makes trees of manifests together with the keys they declare, [`hostile`] makes files that a source must
-//! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, and
+//! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, [`scene`] is a folder with a store
+//! that the host keeps for it, and
 //! [`eventually`] waits for a condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
@@ -11,6 +12,7 @@
 
 pub mod hostile;
 pub mod program;
+pub mod scene;
 pub mod tree;
 
 mod poll;

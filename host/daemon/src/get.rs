@@ -1,5 +1,6 @@
 //! `get`: reads the store, with kubectl's words for kinds and kubectl's forms of answer.
 
+use std::io::{ErrorKind, Write as _};
 use std::time::Duration;
 
 use k1s_object::{Key, KindNames, KindScope, Timestamp};
@@ -12,7 +13,6 @@ use serde_json::{Value, json};
 use thiserror::Error;
 
 use crate::cli::{GetArguments, KindQuery, LabelSelector, Namespaces, Outcome, OutputForm, StoreFlags};
-use crate::console::line;
 use crate::data_directory::{OpenError, Place};
 use crate::output::{Table, age};
 use crate::run::directories;
@@ -33,6 +33,8 @@ pub(crate) enum GetError {
     NotFound { kind: String, name: String, place: String },
     #[error(transparent)]
     Yaml(#[from] k1s_yaml::EmitError),
+    #[error("the answer cannot be written: {0}")]
+    Output(#[source] std::io::Error),
 }
 
 /// Prints what the arguments ask for.
@@ -132,6 +134,15 @@ fn object_name(names: &KindNames, name: &str) -> String {
     }
 }
 
+/// Prints a part of the answer. A reader that has read enough is no failure; an answer that is lost is one.
+fn put(text: &str) -> Result<(), GetError> {
+    let mut out = anstream::stdout().lock();
+    match writeln!(out, "{text}").and_then(|()| out.flush()) {
+        Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+        written => written.map_err(GetError::Output),
+    }
+}
+
 /// What was found, by kind, and how it is to be shown.
 struct Answer<'a> {
     arguments: &'a GetArguments,
@@ -159,15 +170,15 @@ impl<'a> Answer<'a> {
             OutputForm::Table | OutputForm::Wide => self.tables(),
             OutputForm::Name => {
                 for (names, objects) in &self.found {
-                    objects
-                        .iter()
-                        .for_each(|object| line(&object_name(names, &object.key.name)));
+                    for object in objects {
+                        put(&object_name(names, &object.key.name))?;
+                    }
                 }
+                Ok(())
             }
-            OutputForm::Json => line(&format!("{:#}", self.document(servery)?)),
-            OutputForm::Yaml => line(k1s_yaml::to_string(&self.document(servery)?)?.trim_end()),
+            OutputForm::Json => put(&format!("{:#}", self.document(servery)?)),
+            OutputForm::Yaml => put(k1s_yaml::to_string(&self.document(servery)?)?.trim_end()),
         }
-        Ok(())
     }
 
     /// One object as itself, everything else as a List.
@@ -190,17 +201,18 @@ impl<'a> Answer<'a> {
         }
     }
 
-    fn tables(&self) {
+    fn tables(&self) -> Result<(), GetError> {
         if self.found.is_empty() {
             anstream::eprintln!("{}", self.nothing());
         }
         let now = SystemClock.now();
         for (index, (names, objects)) in self.found.iter().enumerate() {
             if index > 0 {
-                line("");
+                put("")?;
             }
-            line(self.table(names, objects, now).to_string().trim_end());
+            put(self.table(names, objects, now).to_string().trim_end())?;
         }
+        Ok(())
     }
 
     fn nothing(&self) -> String {

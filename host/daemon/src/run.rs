@@ -106,6 +106,13 @@ pub(crate) fn directories() -> Directories {
     Directories::from_environment(|name| std::env::var_os(name))
 }
 
+/// Whether a signal asked the host to stop.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Stopping {
+    No,
+    Asked,
+}
+
 /// Runs sources over a store until they are done or a signal comes; shows what they say.
 pub(crate) async fn supervise(
     store: &Store,
@@ -121,10 +128,12 @@ pub(crate) async fn supervise(
     let budget = host.stop;
     drop(host);
     let mut outcome = Outcome::Done;
+    let mut stopping = Stopping::No;
     loop {
         let happening = tokio::select! {
             happening = supervisor.next() => happening,
             () = signals.next() => {
+                stopping = Stopping::Asked;
                 supervisor.stop(budget.drain);
                 continue;
             }
@@ -134,7 +143,13 @@ pub(crate) async fn supervise(
                 console.show(&notice);
                 outcome = outcome.max(judged(&notice.what));
             }
-            Happening::Ended(_, Ok(Ending::Stopped | Ending::Finished)) => {}
+            Happening::Ended(name, Ok(Ending::Stopped)) => {
+                if mode == Mode::Once && stopping == Stopping::Asked {
+                    line(&format!("source {name}   interrupted before everything was listed"));
+                    outcome = outcome.max(Outcome::Partial);
+                }
+            }
+            Happening::Ended(_, Ok(Ending::Finished)) => {}
             Happening::Ended(name, Ok(Ending::GaveUp(problem))) => {
                 tracing::debug!(source = %name, "gave up: {}", described(&problem));
                 outcome = Outcome::Failed;
@@ -190,7 +205,7 @@ fn report_sweep(report: &SweepReport) {
         tracing::warn!("killed a plugin that an earlier host had left: {killed:?}");
     }
     for unswept in &report.unswept {
-        tracing::warn!("what an earlier host left could not be removed: {unswept:?}");
+        tracing::warn!("what an earlier host left could not be removed: {unswept}");
     }
 }
 

@@ -1,11 +1,12 @@
 //! SIGKILL of the host at any moment: no plugin stays, nothing is lost.
 
 use std::fs;
+use std::os::unix::fs::PermissionsExt as _;
 use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use k1s_tests::eventually;
-use k1s_tests::program::start;
+use k1s_tests::program::{host, start};
 use k1s_tests::tree::Tree;
 use rustix::process::Signal;
 
@@ -91,5 +92,22 @@ fn ctrl_c_ends_the_host_within_two_seconds() -> anyhow::Result<()> {
     host.signal(Signal::INT)?;
     host.wait(DEADLINE)?.expect_code(0)?;
     ensure!(begun.elapsed() < Duration::from_secs(2), "{:?}", begun.elapsed());
+    Ok(())
+}
+
+#[test]
+fn a_run_that_is_interrupted_before_its_end_does_not_count_as_done() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    scene.write("sleepy.sh", "#!/bin/sh\nexec sleep 1000\n")?;
+    let plugin = scene.manifests().join("sleepy.sh");
+    fs::set_permissions(&plugin, fs::Permissions::from_mode(0o755))?;
+    let mut command = host(["--once", "--log-level", "error", "--plugin"])?;
+    command.arg(&plugin).arg("--data-dir").arg(scene.data_dir());
+    let mut host = start(&mut command)?;
+    let id = host.id();
+    eventually(DEADLINE, "the plugin", || Ok((!children(id).is_empty()).then_some(())))?;
+    host.signal(Signal::INT)?;
+    let ended = host.wait(DEADLINE)?.expect_code(1)?;
+    ensure!(ended.stdout.contains("interrupted"), "{}", ended.stdout);
     Ok(())
 }

@@ -6,5 +6,6 @@ mod crash;
 mod hostile;
 mod prune;
 mod resync;
-mod scene;
 mod verbs;
+
+use k1s_tests::scene;

@@ -72,6 +72,22 @@ fn what_is_not_there_is_said() -> anyhow::Result<()> {
 }
 
 #[test]
+fn an_answer_that_is_lost_is_a_failure() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    scene.write("a.yaml", &config_map("a", "1"))?;
+    scene.sync(0)?;
+    for form in ["json", "name", "wide"] {
+        let mut command = host(["get", "cm", "-A", "-o", form, "--data-dir"])?;
+        let full = std::fs::OpenOptions::new().write(true).open("/dev/full")?;
+        let answer = command.arg(scene.data_dir()).stdout(full).output()?;
+        let said = String::from_utf8_lossy(&answer.stderr);
+        ensure!(answer.status.code() == Some(2), "{form}: {}", answer.status);
+        ensure!(said.contains("the answer cannot be written"), "{form}: {said}");
+    }
+    Ok(())
+}
+
+#[test]
 fn vet_finds_what_is_wrong_and_writes_nothing() -> anyhow::Result<()> {
     let scene = Scene::new()?;
     scene.write("good.yaml", &config_map("a", "1"))?;

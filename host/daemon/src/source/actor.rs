@@ -65,6 +65,9 @@ pub(crate) struct Actor {
     pub(crate) notices: mpsc::Sender<Notice>,
 }
 
+/// How often a source that is to list once is tried.
+const MAX_ONCE_RUNS: u32 = 5;
+
 /// Something the actor waited for.
 enum Step {
     Input(Input),
@@ -89,11 +92,13 @@ impl Actor {
             stop_within: self.settings.timing.stop_deadline,
         });
         self.input(&mut lifecycle, Input::Start);
+        let mut runs = 0;
         loop {
-            match self.until_launch(&mut lifecycle).await {
+            match self.until_launch(&mut lifecycle, runs).await {
                 Next::Launch(epoch) => self.launch(&mut lifecycle, epoch).await?,
                 Next::Ended(ending) => return Ok(ending),
             }
+            runs += 1;
         }
     }
 
@@ -102,7 +107,7 @@ impl Actor {
     }
 
     /// Waits, between runs, for the next launch or for the end.
-    async fn until_launch(&mut self, lifecycle: &mut Lifecycle) -> Next {
+    async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Next {
         loop {
             while let Some(command) = lifecycle.next_command() {
                 match command {
@@ -112,7 +117,7 @@ impl Actor {
                     Command::Report(report) => self.tell(report).await,
                 }
             }
-            if let Some(ending) = self.ending(lifecycle.state()) {
+            if let Some(ending) = self.ending(lifecycle.state(), runs) {
                 return Next::Ended(ending);
             }
             tokio::select! {
@@ -123,12 +128,14 @@ impl Actor {
     }
 
     /// Whether a state is an end: of everything when stopped, and of a source that is to list once.
-    fn ending(&self, state: &State) -> Option<Ending> {
+    fn ending(&self, state: &State, runs: u32) -> Option<Ending> {
         let once = self.mode == Mode::Once;
         match state {
             State::Stopped => Some(Ending::Stopped),
             State::Finished => Some(Ending::Finished),
             State::CircuitOpen(circuit) if once => Some(Ending::GaveUp(circuit.reason.clone())),
+            // Whatever it failed of each time: a run that is to end does not wait for one cause to repeat.
+            State::Waiting { cause, .. } if once && runs >= MAX_ONCE_RUNS => Some(Ending::GaveUp(cause.clone())),
             State::Quarantined { cause } | State::Refused { cause } if once => Some(Ending::GaveUp(cause.clone())),
             State::Disabled | State::Suspended { .. } if once => Some(Ending::Stopped),
             State::Disabled

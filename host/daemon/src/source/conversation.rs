@@ -132,7 +132,7 @@ impl<'a> Conversation<'a> {
         let receipt = self.redacted(receipt.map_err(|error| store_failed(&error))?);
         if self.pass.is_open() {
             if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
-                self.finish_pass().await;
+                self.finish_pass().await?;
             }
         } else if !receipt.events.is_empty() {
             self.notify(What::Events(receipt.events.clone())).await;
@@ -210,20 +210,19 @@ impl<'a> Conversation<'a> {
             }
         }
         if self.run.mode == Mode::Once && cause == EndCause::Finished {
-            self.finish_pass().await;
+            // A run that cannot be summed up is not known to be clean.
+            return self.finish_pass().await.err().unwrap_or(cause);
         }
         cause
     }
 
-    async fn finish_pass(&mut self) {
+    async fn finish_pass(&mut self) -> Result<(), EndCause> {
         let Run { host, settings, .. } = self.run;
-        match self.pass.finish(&host.reader, &settings.name, host.clock.moment()) {
-            Ok(summary) => {
-                record(&host.writer, &settings.name, pass_of(&summary)).await;
-                self.notify(What::Pass(summary)).await;
-            }
-            Err(error) => tracing::error!(source = %settings.name, "{error}"),
-        }
+        let summary = self.pass.finish(&host.reader, &settings.name, host.clock.moment());
+        let summary = summary.map_err(|error| store_failed(&error))?;
+        record(&host.writer, &settings.name, pass_of(&summary)).await;
+        self.notify(What::Pass(summary)).await;
+        Ok(())
     }
 
     async fn tell(&mut self, report: Report) {

@@ -43,6 +43,8 @@ pub(crate) enum Malformed {
     TooLong(#[from] TooLong),
     #[error("{field} has {length} bytes, not 32")]
     Hash { field: &'static str, length: usize },
+    #[error("{field} contains NUL")]
+    Nul { field: &'static str },
 }
 
 impl From<Malformed> for Problem {
@@ -63,7 +65,7 @@ pub(crate) fn source_message(message: v1::SourceMessage) -> Read<Inbound> {
         Message::Log(log) => return Ok(Inbound::Log(log)),
         Message::Redact(redact) => return Ok(Inbound::Redact(redact)),
         Message::Metric(_) => return Ok(Inbound::Metric),
-        Message::KindInfo(info) => SourceMessage::KindInfo(kind_info(info)),
+        Message::KindInfo(info) => SourceMessage::KindInfo(kind_info(info)?),
         Message::SnapshotBegin(begin) => SourceMessage::SnapshotBegin {
             scope: ScopeId::new(&begin.scope)?,
             generation: Generation::new(begin.generation),
@@ -107,13 +109,14 @@ pub(crate) fn diagnostic(found: &v1::Diagnostic) -> String {
     format!("{place}{}{suggestion}", found.summary)
 }
 
-fn kind_info(info: v1::KindInfo) -> KindNames {
+fn kind_info(info: v1::KindInfo) -> Read<KindNames> {
+    without_nul(&[&info.group, &info.kind], "KindInfo")?;
     let scope = if info.namespaced {
         KindScope::Namespaced
     } else {
         KindScope::Cluster
     };
-    KindNames {
+    Ok(KindNames {
         group_kind: GroupKind::new(&info.group, &info.kind),
         versions: vec![info.version.into()],
         plural: info.plural.into(),
@@ -121,7 +124,7 @@ fn kind_info(info: v1::KindInfo) -> KindNames {
         short_names: Vec::new(),
         categories: Vec::new(),
         scope,
-    }
+    })
 }
 
 fn batch(batch: v1::Batch) -> Read<Batch> {
@@ -136,7 +139,10 @@ fn batch(batch: v1::Batch) -> Read<Batch> {
 
 fn event(event: v1::Event) -> Read<Event> {
     Ok(Event {
-        change: change(event.key.as_ref().map(key), required(event.change, "Event.change")?)?,
+        change: change(
+            event.key.as_ref().map(key).transpose()?,
+            required(event.change, "Event.change")?,
+        )?,
         provenance: event.provenance.map(provenance).unwrap_or_default(),
         source_version: SourceVersion::new(&event.source_version)?,
     })
@@ -173,8 +179,18 @@ fn hash(bytes: &[u8], field: &'static str) -> Read<ContentHash> {
     })
 }
 
-fn key(key: &v1::Key) -> DeclaredKey {
-    DeclaredKey::new(&key.group, &key.kind, &key.namespace, &key.name)
+fn key(key: &v1::Key) -> Read<DeclaredKey> {
+    without_nul(&[&key.group, &key.kind, &key.namespace, &key.name], "Event.key")?;
+    Ok(DeclaredKey::new(&key.group, &key.kind, &key.namespace, &key.name))
+}
+
+/// The store separates the parts of a key with NUL.
+fn without_nul(parts: &[&str], field: &'static str) -> Read<()> {
+    if parts.iter().any(|part| part.contains('\0')) {
+        Err(Malformed::Nul { field })
+    } else {
+        Ok(())
+    }
 }
 
 fn provenance(sent: v1::Provenance) -> Provenance {
@@ -366,6 +382,29 @@ mod tests {
             read(batch_of(versioned))
                 .expect_err("refused")
                 .starts_with("the source version has 129 bytes")
+        );
+    }
+
+    #[test]
+    fn what_separates_the_parts_of_a_key_is_in_none_of_them() {
+        let key = Some(v1::Key {
+            name: "a\0b".into(),
+            ..v1::Key::default()
+        });
+        let change = Some(v1::event::Change::Seen(v1::Seen {}));
+        let event = v1::Event {
+            key,
+            change,
+            ..v1::Event::default()
+        };
+        assert_eq!(read(batch_of(event)).expect_err("refused"), "Event.key contains NUL");
+        let kind = v1::KindInfo {
+            kind: "a\0b".into(),
+            ..v1::KindInfo::default()
+        };
+        assert_eq!(
+            read(Message::KindInfo(kind)).expect_err("refused"),
+            "KindInfo contains NUL"
         );
     }
 }

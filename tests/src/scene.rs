@@ -6,45 +6,64 @@ use std::time::Duration;
 
 use anyhow::Context as _;
 use k1s_object::Key;
-use k1s_tests::program::{FILESYSTEM_SOURCE, Finished, built, host, run};
 use serde_json::Value;
 use tempfile::TempDir;
 
+use crate::program::{FILESYSTEM_SOURCE, Finished, built, host, run};
+
 /// Long enough for any of these runs on a busy machine.
-pub(crate) const DEADLINE: Duration = Duration::from_secs(120);
+pub const DEADLINE: Duration = Duration::from_secs(120);
 
 /// One user's folder and store.
-pub(crate) struct Scene {
+#[derive(Debug)]
+pub struct Scene {
     directory: TempDir,
 }
 
 impl Scene {
-    pub(crate) fn new() -> anyhow::Result<Self> {
+    /// Makes an empty folder.
+    ///
+    /// # Errors
+    /// When the system allows no directory.
+    pub fn new() -> anyhow::Result<Self> {
         let directory = tempfile::tempdir()?;
         std::fs::create_dir(directory.path().join("manifests"))?;
         Ok(Self { directory })
     }
 
-    pub(crate) fn manifests(&self) -> std::path::PathBuf {
+    /// The folder that is synced.
+    #[must_use]
+    pub fn manifests(&self) -> std::path::PathBuf {
         self.directory.path().join("manifests")
     }
 
-    pub(crate) fn outside(&self, name: &str) -> std::path::PathBuf {
+    /// A path beside the folder.
+    #[must_use]
+    pub fn outside(&self, name: &str) -> std::path::PathBuf {
         self.directory.path().join(name)
     }
 
-    pub(crate) fn data_dir(&self) -> std::path::PathBuf {
+    /// The directory of the store.
+    #[must_use]
+    pub fn data_dir(&self) -> std::path::PathBuf {
         self.directory.path().join("data")
     }
 
-    pub(crate) fn write(&self, path: &str, text: &str) -> anyhow::Result<()> {
+    /// Writes a file in the folder, with the directories above it.
+    ///
+    /// # Errors
+    /// When it cannot be written.
+    pub fn write(&self, path: &str, text: &str) -> anyhow::Result<()> {
         let file = self.manifests().join(path);
         std::fs::create_dir_all(file.parent().context("a directory")?)?;
         Ok(std::fs::write(file, text)?)
     }
 
     /// The command that syncs the folder, with further arguments.
-    pub(crate) fn sync_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
+    ///
+    /// # Errors
+    /// When a program was not built.
+    pub fn sync_command(&self, arguments: &[&str]) -> anyhow::Result<Command> {
         let mut command = host([] as [&str; 0])?;
         command.arg("--plugin").arg(built(FILESYSTEM_SOURCE)?);
         command.arg("--set").arg(format!("path={}", self.manifests().display()));
@@ -54,12 +73,18 @@ impl Scene {
     }
 
     /// Syncs once, expecting an exit code.
-    pub(crate) fn sync(&self, code: i32) -> anyhow::Result<Finished> {
+    ///
+    /// # Errors
+    /// When it ends otherwise, or not in time.
+    pub fn sync(&self, code: i32) -> anyhow::Result<Finished> {
         run(&mut self.sync_command(&["--once"])?, DEADLINE)?.expect_code(code)
     }
 
     /// Runs another verb on the data directory.
-    pub(crate) fn host(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
+    ///
+    /// # Errors
+    /// When it does not end in time.
+    pub fn host(&self, arguments: &[&str]) -> anyhow::Result<Finished> {
         let mut command = host(arguments)?;
         command
             .arg("--data-dir")
@@ -69,14 +94,20 @@ impl Scene {
     }
 
     /// Every object of some kinds, as `get` answers.
-    pub(crate) fn objects(&self, kinds: &str) -> anyhow::Result<Vec<Value>> {
+    ///
+    /// # Errors
+    /// When `get` fails, or does not answer JSON.
+    pub fn objects(&self, kinds: &str) -> anyhow::Result<Vec<Value>> {
         let answer = self.host(&["get", kinds, "-A", "-o", "json"])?.expect_code(0)?;
         let list: Value = serde_json::from_str(&answer.stdout)?;
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
 
     /// The keys of every object of some kinds.
-    pub(crate) fn keys(&self, kinds: &str) -> anyhow::Result<BTreeSet<Key>> {
+    ///
+    /// # Errors
+    /// When `get` fails, or an object has no key.
+    pub fn keys(&self, kinds: &str) -> anyhow::Result<BTreeSet<Key>> {
         self.objects(kinds)?
             .iter()
             .map(|object| key(object).context("an object without a key"))
@@ -84,7 +115,10 @@ impl Scene {
     }
 
     /// The store's revision, as the banner of a run says it.
-    pub(crate) fn revision(finished: &Finished) -> anyhow::Result<u64> {
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn revision(finished: &Finished) -> anyhow::Result<u64> {
         let (_, rest) = finished
             .stdout
             .split_once("revision ")
@@ -106,14 +140,16 @@ fn key(object: &Value) -> Option<Key> {
 }
 
 /// A small valid object.
-pub(crate) fn config_map(name: &str, value: &str) -> String {
+#[must_use]
+pub fn config_map(name: &str, value: &str) -> String {
     format!(
         "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: {name}\n  namespace: shop\ndata:\n  value: {value:?}\n"
     )
 }
 
 /// The words that `get` takes for the kinds of some keys.
-pub(crate) fn kinds_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> String {
+#[must_use]
+pub fn kinds_of<'k>(keys: impl IntoIterator<Item = &'k Key>) -> String {
     let kinds: BTreeSet<String> = keys.into_iter().map(|key| key.group_kind.to_string()).collect();
     kinds.into_iter().collect::<Vec<_>>().join(",")
 }

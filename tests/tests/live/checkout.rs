@@ -1,0 +1,99 @@
+//! `git checkout` between two branches: the store follows, and nothing that both have is ever deleted.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+use k1s_object::Key;
+use k1s_tests::scene::{Scene, kinds_of};
+use k1s_tests::tree::{Layout, Tree};
+
+use crate::daemon::{Change, Daemon, git};
+
+const FILES: usize = 500;
+const DIFFERENT: usize = 100;
+/// Bytes of an object: git's part of the time is not what is tested.
+const OBJECT_BYTES: usize = 300;
+/// Rounds there and back, unless the environment says otherwise.
+const ROUNDS: usize = 3;
+const ROUNDS_VARIABLE: &str = "K1S_CHECKOUT_ROUNDS";
+
+fn rounds() -> anyhow::Result<usize> {
+    match std::env::var(ROUNDS_VARIABLE) {
+        Ok(text) => text.parse().with_context(|| format!("{ROUNDS_VARIABLE}={text}")),
+        Err(_unset) => Ok(ROUNDS),
+    }
+}
+
+/// Commits a tree on a branch of its own.
+fn commit(scene: &Scene, branch: &str, tree: &Tree) -> anyhow::Result<()> {
+    git(scene, &["checkout", "-q", "--orphan", branch])?;
+    for entry in fs::read_dir(scene.manifests())? {
+        let path = entry?.path();
+        if !path.ends_with(".git") {
+            if path.is_dir() {
+                fs::remove_dir_all(path)?
+            } else {
+                fs::remove_file(path)?
+            }
+        }
+    }
+    tree.write(&scene.manifests())?;
+    git(scene, &["add", "-A"])?;
+    git(scene, &["commit", "-q", "-m", branch])
+}
+
+/// A key as the host prints it, with the namespace that the host gives to a document without one.
+fn printed(key: &Key) -> String {
+    match &*key.namespace {
+        "" => format!("{} {}", key.group_kind.kind, key.name),
+        namespace => format!("{} {namespace}/{}", key.group_kind.kind, key.name),
+    }
+}
+
+#[test]
+fn checkouts_delete_only_what_a_branch_lacks() -> anyhow::Result<()> {
+    let first = Tree::shaped(11, FILES, OBJECT_BYTES, Layout::OnePerFile);
+    let second = first.branch(DIFFERENT);
+    let difference = first.difference(&second);
+    ensure!(difference.len() == DIFFERENT, "{}", difference.len());
+    let scene = Scene::new()?;
+    git(&scene, &["init", "-q"])?;
+    commit(&scene, "second", &second)?;
+    commit(&scene, "first", &first)?;
+
+    let daemon = Daemon::over(scene)?;
+    let mut expected: BTreeMap<Change, usize> = BTreeMap::new();
+    for _ in 0..rounds()? {
+        for (branch, lost, gained) in [
+            ("second", &difference.only_first, &difference.only_second),
+            ("first", &difference.only_second, &difference.only_first),
+        ] {
+            git(&daemon.scene, &["checkout", "-q", branch])?;
+            let words = [("deleted", lost), ("created", gained), ("updated", &difference.edited)];
+            for (word, keys) in words {
+                for key in keys {
+                    *expected.entry((word.to_owned(), printed(key))).or_default() += 1;
+                }
+            }
+            daemon.until_all(&expected)?;
+        }
+    }
+    let either: BTreeSet<String> = difference
+        .only_first
+        .union(&difference.only_second)
+        .map(printed)
+        .collect();
+    let deleted: BTreeSet<String> = daemon.deleted()?.into_iter().collect();
+    assert_eq!(deleted, either, "only what one branch lacks");
+
+    let scene = daemon.stop()?;
+    let declared = first.keys();
+    let mut made = first.undeclared_namespaces();
+    made.extend(second.undeclared_namespaces());
+    made.insert("default".to_owned());
+    let namespaces = made.iter().map(|name| Key::new("", "Namespace", "", name));
+    let expected: BTreeSet<Key> = declared.iter().cloned().chain(namespaces).collect();
+    assert_eq!(scene.keys(&kinds_of(&declared))?, expected);
+    Ok(())
+}
