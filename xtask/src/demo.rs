@@ -1,7 +1,8 @@
-//! The README's first command: the main job, on `examples/manifests`.
+//! The README's first command: the main job, on `examples/manifests`, once and then live.
 
+use std::ffi::OsString;
 use std::fs;
-use std::io::ErrorKind;
+use std::io::{ErrorKind, IsTerminal as _};
 use std::path::Path;
 use std::process::Command;
 
@@ -22,23 +23,30 @@ pub(crate) fn run() -> anyhow::Result<()> {
     let data = programs.with_file_name("demo");
     remove(&data)?;
 
-    let mut setting = std::ffi::OsString::from("path=");
+    let mut setting = OsString::from("path=");
     setting.push(&manifests);
-    shown(
-        Command::new(programs.join(HOST))
+    let sync = |arguments: &[&str]| {
+        let mut command = Command::new(programs.join(HOST));
+        command
             .arg("--plugin")
             .arg(programs.join(SOURCE))
             .arg("--set")
-            .arg(setting)
-            .arg("--once")
-            .arg("--data-dir")
-            .arg(&data),
-    )?;
-    shown(
-        Command::new(programs.join(HOST))
-            .args(["get", SHOWN_KINDS, "-A", "--data-dir"])
-            .arg(&data),
-    )
+            .arg(&setting);
+        command.arg("--data-dir").arg(&data).args(arguments);
+        command
+    };
+    shown(&mut sync(&["--once"]))?;
+    let mut get = Command::new(programs.join(HOST));
+    shown(get.args(["get", SHOWN_KINDS, "-A", "--data-dir"]).arg(&data))?;
+    // Where nobody can press Ctrl-C, the job is shown and done.
+    if !std::io::stdin().is_terminal() {
+        return Ok(());
+    }
+    println!(
+        "\nLive from here: edit, add or remove a file of {} and watch. Ctrl-C stops.",
+        manifests.display()
+    );
+    shown(&mut sync(&[]))
 }
 
 /// Prints a command as one would type it, then runs it.
