@@ -5,6 +5,7 @@ use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use k1s_tests::eventually;
+use k1s_tests::processes::children;
 use k1s_tests::program::{Running, run, start};
 use k1s_tests::scene::{DEADLINE, Scene};
 use rustix::process::Signal;
@@ -57,6 +58,11 @@ impl Daemon {
     /// Waits until either output has a text.
     pub(crate) fn until_printed(&mut self, text: &str) -> anyhow::Result<()> {
         self.host.until_printed(text, DEADLINE)
+    }
+
+    /// The plugins that run.
+    pub(crate) fn plugins(&self) -> Vec<u32> {
+        children(self.host.id())
     }
 
     /// The objects that were ever deleted.

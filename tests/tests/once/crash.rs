@@ -6,6 +6,7 @@ use std::time::{Duration, Instant};
 
 use anyhow::ensure;
 use k1s_tests::eventually;
+use k1s_tests::processes::{children, is_alive};
 use k1s_tests::program::{host, start};
 use k1s_tests::tree::Tree;
 use rustix::process::Signal;
@@ -16,25 +17,6 @@ use crate::scene::{DEADLINE, Scene, kinds_of};
 const KILLS: u32 = 12;
 /// The longest a plugin may outlive its host.
 const ORPHAN_LIMIT: Duration = Duration::from_secs(2);
-
-/// The processes whose parent is `parent`.
-fn children(parent: u32) -> Vec<u32> {
-    let entries = fs::read_dir("/proc").into_iter().flatten().flatten();
-    let ids = entries.filter_map(|entry| entry.file_name().to_str()?.parse::<u32>().ok());
-    ids.filter(|id| parent_of(*id) == Some(parent)).collect()
-}
-
-fn parent_of(id: u32) -> Option<u32> {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).ok()?;
-    let (_, rest) = stat.rsplit_once(')')?;
-    rest.split_whitespace().nth(1)?.parse().ok()
-}
-
-fn is_alive(id: u32) -> bool {
-    let stat = fs::read_to_string(format!("/proc/{id}/stat")).unwrap_or_default();
-    stat.rsplit_once(')')
-        .is_some_and(|(_, rest)| !rest.trim_start().starts_with('Z'))
-}
 
 #[test]
 fn no_plugin_outlives_a_killed_host() -> anyhow::Result<()> {

@@ -1,0 +1,58 @@
+//! What happens under a running host when plugins die and folders vanish.
+
+use std::fs;
+
+use anyhow::{Context as _, ensure};
+use k1s_tests::scene::{Scene, config_map};
+use rustix::process::{Pid, Signal, kill_process};
+
+use crate::daemon::Daemon;
+
+const OBJECTS: usize = 20;
+
+fn filled() -> anyhow::Result<Scene> {
+    let scene = Scene::new()?;
+    for number in 0..OBJECTS {
+        scene.write(&format!("{number}.yaml"), &config_map(&format!("m-{number}"), "1"))?;
+    }
+    Ok(scene)
+}
+
+#[test]
+fn a_plugin_that_is_killed_comes_back_and_finds_what_changed_meanwhile() -> anyhow::Result<()> {
+    let mut daemon = Daemon::over(filled()?)?;
+    let plugins = daemon.plugins();
+    ensure!(plugins.len() == 1, "{plugins:?}");
+    let plugin = i32::try_from(plugins[0])
+        .ok()
+        .and_then(Pid::from_raw)
+        .context("a process")?;
+    // Held still, it cannot see the edits before it dies.
+    kill_process(plugin, Signal::STOP)?;
+    daemon.scene.write("0.yaml", &config_map("m-0", "edited"))?;
+    daemon.scene.write("new.yaml", &config_map("new", "1"))?;
+    kill_process(plugin, Signal::KILL)?;
+    daemon.until_printed("killed by signal 9")?;
+    daemon.until_printed("1 created, 1 updated, 19 unchanged")?;
+    daemon.scene.write("1.yaml", &config_map("m-1", "after"))?;
+    daemon.until("updated", "ConfigMap shop/m-1", 1)?;
+    ensure!(daemon.deleted()?.is_empty(), "{:?}", daemon.deleted()?);
+    let scene = daemon.stop()?;
+    ensure!(scene.keys("configmaps")?.len() == OBJECTS + 1);
+    Ok(())
+}
+
+#[test]
+fn a_folder_that_vanishes_or_empties_deletes_nothing() -> anyhow::Result<()> {
+    let mut daemon = Daemon::over(filled()?)?;
+    fs::remove_dir_all(daemon.scene.manifests())?;
+    daemon.until_printed("ROOT_NOT_FOUND")?;
+    fs::create_dir(daemon.scene.manifests())?;
+    daemon.until_printed("20 deletes held, everything the source has would be gone")?;
+    ensure!(daemon.deleted()?.is_empty(), "{:?}", daemon.deleted()?);
+    let scene = daemon.stop()?;
+    ensure!(scene.keys("configmaps")?.len() == OBJECTS);
+    let held = scene.host(&["prunes", "list"])?;
+    ensure!(held.stdout.contains("20"), "{}", held.stdout);
+    Ok(())
+}
