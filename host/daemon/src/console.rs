@@ -156,7 +156,7 @@ fn vetted(tally: &Tally) -> String {
 /// A problem with its cause below, if it has one to show.
 pub(crate) fn described(problem: &Problem) -> String {
     let mut text = format!("{}  {}", problem.code, visible(&problem.message));
-    for detail in problem.detail.lines() {
+    for detail in problem.detail.lines().filter(|detail| *detail != problem.message) {
         text.push_str("\n    ");
         text.push_str(&visible(detail));
     }

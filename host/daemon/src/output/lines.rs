@@ -69,7 +69,10 @@ impl Lines {
         let subject = event
             .key
             .as_ref()
-            .map_or_else(String::new, |of| format!("{}: ", visible(&key(of))));
+            .map(|of| visible(&key(of)).into_owned())
+            // Many messages name the object themselves.
+            .filter(|subject| !problem.message.contains(subject.as_str()))
+            .map_or_else(String::new, |subject| format!("{subject}: "));
         Some(Failure {
             place: self.place(&event.provenance),
             subject,
