@@ -21,6 +21,7 @@ use crate::error::StoreError;
 use crate::status::StatusNote;
 
 mod application;
+mod arrivals;
 mod batch;
 mod close;
 mod control;

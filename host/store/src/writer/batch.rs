@@ -93,7 +93,7 @@ impl Application<'_, '_> {
                 }
             }
             Change::Delete { key } => {
-                self.drop_pending(&key)?;
+                self.withdraw(&key)?;
                 deletes.insert(key, provenance);
                 return Ok(());
             }

@@ -3,17 +3,15 @@
 use std::collections::BTreeMap;
 
 use k1s_object::{Key, KindNames};
-use k1s_sync_engine::event::Verdict;
-use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
 
 use crate::engine::{EngineError, Read};
 use crate::error::StoreError;
 use crate::place;
-use crate::row::{Cause, PendingRow, ScopeRow, SourceRow};
+use crate::row::{ScopeRow, SourceRow};
 use crate::table::Table;
-use crate::writer::application::{Application, Declaration, Occasion};
 use crate::writer::job::{Completion, Job, Outcome, answer};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
@@ -24,6 +22,8 @@ use crate::writer::{Edit, Edited, Opening, StoredScope, batch, close, edit, scop
 pub(crate) struct Memory {
     pub(crate) world: World,
     pub(crate) sessions: BTreeMap<SourceName, Session>,
+    /// How each source that had a session since the start wants its objects treated.
+    pub(crate) policies: BTreeMap<SourceName, SourcePolicy>,
 }
 
 pub(crate) struct Session {
@@ -37,6 +37,7 @@ impl Memory {
         Ok(Self {
             world: World::load(tables, seed)?,
             sessions: BTreeMap::new(),
+            policies: BTreeMap::new(),
         })
     }
 
@@ -101,6 +102,7 @@ impl Memory {
         if row.epoch != epoch {
             return Ok(Err(StoreError::NoSession(source.clone())));
         }
+        self.policies.insert(source.clone(), policy.clone());
         let state = SourceState::load(transaction.tables(), source.clone(), policy, &self.world)?;
         let mut scopes = BTreeMap::new();
         for scope in state.scopes() {
@@ -168,102 +170,6 @@ impl Memory {
             session.state.complete(&mut receipt);
         }
         Ok(Ok(receipt))
-    }
-
-    /// Tries again what waited for something that is there now, for every source with a session. The others try theirs
-    /// when their session opens.
-    pub(crate) fn apply_arrivals(&mut self, transaction: &mut Transaction<'_>) -> Result<(), EngineError> {
-        while let Some(cause) = transaction.take_arrival() {
-            for rest in transaction.keys_after(Table::PendingByCause, &place::cause(&cause))? {
-                let Some((source, scope, key)) = place::split_waiting(&rest) else {
-                    continue;
-                };
-                let handed_over = match &cause {
-                    Cause::Object(object) => Some(object),
-                    Cause::Kind(_) | Cause::Namespace(_) | Cause::Content => None,
-                };
-                self.retry(transaction, &source, scope, &key, handed_over)?;
-            }
-        }
-        Ok(())
-    }
-
-    /// Tries again everything a source declares and the host could not apply: policy, kinds, namespaces and objects may
-    /// be others than when it was tried last.
-    fn retry_all(&mut self, transaction: &mut Transaction<'_>, source: &SourceName) -> Result<(), EngineError> {
-        let prefix = place::source(source);
-        for rest in transaction.keys_after(Table::Pending, &prefix)? {
-            let place = [prefix.as_slice(), &rest].concat();
-            let (scope, key) = place::split_row(Table::Pending, source, &place)?;
-            self.retry(transaction, source, scope, &key, None)?;
-        }
-        self.apply_arrivals(transaction)
-    }
-
-    fn retry(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        source: &SourceName,
-        scope: ScopeId,
-        key: &Key,
-        handed_over: Option<&Key>,
-    ) -> Result<(), EngineError> {
-        let Some(session) = self.sessions.get_mut(source) else {
-            return Ok(());
-        };
-        let place = place::row(source, &scope, key);
-        let Some(row) = transaction.get::<PendingRow>(Table::Pending, &place)? else {
-            return Ok(());
-        };
-        let mut late = Receipt::default();
-        let mut application = Application {
-            transaction,
-            world: &mut self.world,
-            source: &mut session.state,
-            scope,
-            occasion: Occasion::Arrival,
-            receipt: &mut late,
-        };
-        application.retry(row, handed_over)?;
-        if late.tally.changes() > 0 {
-            transaction.note_change(source)?;
-        }
-        session.state.put_by(late);
-        Ok(())
-    }
-}
-
-impl Application<'_, '_> {
-    /// Tries a pending declaration again; what still has to wait is no news.
-    fn retry(&mut self, row: PendingRow, handed_over: Option<&Key>) -> Result<(), EngineError> {
-        let hash = self.pending_hash(&row.key);
-        if self.scope_state().index.is_touched(hash) {
-            self.occasion = Occasion::Sent;
-        }
-        if let Some(object) = handed_over {
-            self.index_inherited(object)?;
-        }
-        let declaration = Declaration::from(row);
-        match self.upsert(&declaration)? {
-            (_, Verdict::Pending(_)) => Ok(()),
-            (key, verdict) => {
-                self.report(key, verdict, &declaration.provenance);
-                Ok(())
-            }
-        }
-    }
-
-    /// Brings the index up to date with a row that a former owner handed over.
-    fn index_inherited(&mut self, object: &Key) -> Result<(), EngineError> {
-        if self
-            .transaction
-            .get_bytes(Table::Inventory, &self.place(object))?
-            .is_some()
-        {
-            let hash = self.hash(object);
-            self.scope_state().index.insert(hash);
-        }
-        Ok(())
     }
 }
 

@@ -9,7 +9,9 @@ use serde_json::Value;
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{self, Author, Cause, CurrentRow, InventoryRow, Live, Origin, Owner, Uid, VersionHead, VersionState};
+use crate::row::{
+    self, Author, Cause, CurrentRow, InventoryRow, Live, Origin, Owner, ScopeRow, Uid, VersionHead, VersionState,
+};
 use crate::table::Table;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
@@ -60,6 +62,13 @@ impl Transaction<'_> {
         let place = place::row(&owner.source, &owner.scope, key);
         let row: Option<InventoryRow> = self.get(Table::Inventory, &place)?;
         Ok(row.map(|row| row.applied.revision))
+    }
+
+    /// The selection under which a scope last told what it declares; that of no selection where it never did.
+    pub(crate) fn stored_selection(&self, owner: &Owner) -> Result<u64, EngineError> {
+        let place = place::scope(&owner.source, &owner.scope);
+        let row: Option<ScopeRow> = self.get(Table::Scopes, &place)?;
+        Ok(row.unwrap_or_default().selection)
     }
 
     /// Writes an object, new or not; returns what it is now. The caller made sure that the body differs.

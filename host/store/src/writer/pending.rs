@@ -182,10 +182,22 @@ impl Application<'_, '_> {
             let hash = self.pending_hash(&row.key);
             let touched = self.scope_state().index.was_touched(hash, open.generation());
             if !touched && !open.pins(&row.provenance.path) {
-                self.drop_pending(&row.key)?;
+                self.withdraw(&row.key)?;
             }
         }
         Ok(())
+    }
+
+    /// Drops what was pending for a key that is declared no longer; an object is not left behind without a row.
+    pub(crate) fn withdraw(&mut self, declared: &DeclaredKey) -> Result<(), EngineError> {
+        let Some(row) = self.pending_row(declared)? else {
+            return Ok(());
+        };
+        self.drop_pending(declared)?;
+        match &row.cause {
+            Cause::Object(key) => self.give_up_rowless(key),
+            Cause::Kind(_) | Cause::Namespace(_) | Cause::Content => Ok(()),
+        }
     }
 
     /// Takes over what was pending in another scope, unless there is a newer word of the key here.

@@ -122,6 +122,11 @@ impl Application<'_, '_> {
         } = heir;
         let (from, to) = (self.place(key), place::row(&owner.source, &owner.scope, key));
         let base = self.transaction.get_bytes(Table::Bases, &from)?;
+        let selection = if owner.source == self.source.name {
+            self.source.policy.selection
+        } else {
+            self.transaction.stored_selection(&owner)?
+        };
         if from != to {
             self.forget_row(candidate)?;
             self.transaction.lost(&self.source.name, &key.group_kind);
@@ -136,9 +141,9 @@ impl Application<'_, '_> {
         }
         let inherited = InventoryRow {
             declared_namespace,
-            // The heir never spoke of this state.
+            // The heir never spoke of this state, and claimed it under its own selection.
             source_version: SourceVersion::default(),
-
+            selection,
             generation: 1,
             last_sync: self.transaction.now(),
             ..row.clone()
@@ -181,7 +186,7 @@ impl Application<'_, '_> {
     }
 
     /// Gives up a key; whoever waits for it is tried again.
-    fn give_up(&mut self, key: &Key) -> Result<(), EngineError> {
+    pub(crate) fn give_up(&mut self, key: &Key) -> Result<(), EngineError> {
         let current = self.transaction.current(key)?;
         let Some(current) = current.filter(|current| current.owner == Some(self.owner())) else {
             return Ok(());
@@ -195,6 +200,14 @@ impl Application<'_, '_> {
         }
         self.transaction.arrived(Cause::Object(key.clone()));
         Ok(())
+    }
+
+    /// Gives up the object of a declaration that is dropped, if it is ours without a row: nobody could prune or take it.
+    pub(crate) fn give_up_rowless(&mut self, key: &Key) -> Result<(), EngineError> {
+        match self.transaction.get_bytes(Table::Inventory, &self.place(key))? {
+            Some(_) => Ok(()),
+            None => self.give_up(key),
+        }
     }
 
     /// Drops what is remembered of a row.

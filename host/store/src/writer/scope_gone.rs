@@ -43,7 +43,7 @@ pub(crate) fn apply(
 impl Application<'_, '_> {
     fn orphan_scope(&mut self) -> Result<(), EngineError> {
         for row in self.pending_rows()? {
-            self.drop_pending(&row.key)?;
+            self.withdraw(&row.key)?;
         }
         for candidate in self.inventory_rows()? {
             if candidate.row.standing == Standing::Owned {

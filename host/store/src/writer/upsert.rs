@@ -77,7 +77,7 @@ impl Application<'_, '_> {
     }
 
     /// The row of a key. Of an orphan, and of an object that a user made anew, nobody keeps the version that was applied:
-    /// once that is gone, there is nothing to compare with, and the row goes too.
+    /// once that is gone, there is nothing to compare with, and the row goes too, and with it the object's owner.
     fn comparable_row(&mut self, key: &Key) -> Result<Option<InventoryRow>, EngineError> {
         let Some(row) = self.row(key)? else { return Ok(None) };
         let is_settled = row.standing == Standing::Owned && row.mark == Mark::Clean;
@@ -88,6 +88,7 @@ impl Application<'_, '_> {
             self.transaction.given_up(&self.source.name, &key.group_kind);
         }
         let key = key.clone();
+        self.give_up(&key)?;
         self.forget_row(&Candidate { key, row })?;
         Ok(None)
     }

@@ -1,8 +1,11 @@
 //! Who owns an object: claims, transfers, adoption.
 
-use k1s_store::row::Standing;
+use k1s_store::Table;
+use k1s_store::engine::{Engine as _, Finish};
+use k1s_store::row::{CurrentRow, Owner, Standing};
 use k1s_sync_engine::decide::Adoption;
 use k1s_sync_engine::event::Tally;
+use k1s_sync_engine::message::ScopeGone;
 use k1s_sync_engine::policy::{PruneMode, SourcePolicy};
 use k1s_sync_engine::problem::ProblemCode;
 use k1s_sync_engine::work::Absence;
@@ -10,7 +13,8 @@ use serde_json::{Value, json};
 
 use crate::apply::generous;
 use crate::documents::{cm, config_map, delete, invalid, seen, upsert, version};
-use crate::harness::{Harness, WHOLE};
+use crate::faulty::rows;
+use crate::harness::{Harness, WHOLE, scope, source};
 
 fn with_field(value: &str, field: &str) -> Value {
     let mut body = config_map("shop/a", value);
@@ -44,13 +48,11 @@ fn a_second_source_claims_and_inherits_without_a_gap() {
         assert_eq!(harness.engine.commits(), commits + 1, "{way}: one transaction");
         assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("second"), "{way}");
         if way == "away" {
-            assert_eq!(harness.value(&cm("shop/a")).as_deref(), Some("1"), "not yet");
             let known = harness.known("second");
             assert!(
                 known.iter().all(|known| known.source_version.as_str() != "of first"),
                 "not its word"
             );
-            harness.session("second");
         }
         // What only the former owner declared is gone.
         assert_eq!(
@@ -81,6 +83,77 @@ fn who_inherits_and_no_longer_declares_prunes() {
     let second = harness.session_with("second", generous());
     assert_eq!(second.list(vec![]).absence, Absence::Pruned(1));
     assert_eq!(harness.get(&cm("shop/a")), None);
+}
+
+/// Sources have selections of their own; also a host that never met the heir applies what that declares.
+#[test]
+fn an_heir_without_a_session_owns_by_its_own_declaration() {
+    let of_selection = |selection| SourcePolicy {
+        selection,
+        default_namespace: "shop".into(),
+        ..generous()
+    };
+    for restarted in [false, true] {
+        let harness = Harness::new();
+        let first = harness.session_with("first", of_selection(1));
+        first.list(vec![
+            upsert(with_field("1", "of_first")),
+            upsert(config_map("shop/b", "1")),
+        ]);
+        let second = harness.session_with("second", of_selection(2));
+        second.list(vec![version(upsert(config_map("a", "2")), "word")]);
+        second.close();
+        let first = if restarted {
+            harness.reopen();
+            harness.session_with("first", of_selection(1))
+        } else {
+            first
+        };
+        first.list(vec![upsert(config_map("shop/b", "1"))]);
+        assert_eq!(harness.body(&cm("shop/a"))["data"], json!({"v": "2"}), "{restarted}");
+        assert_eq!(harness.pending("second"), [], "{restarted}");
+        assert_eq!(harness.get(&cm("default/a")), None, "the object that was claimed");
+        let row = harness.row("second", &cm("shop/a")).expect("a row");
+        assert_eq!((row.selection, row.source_version.as_str()), (2, "word"), "{restarted}");
+        // And everything after is ordinary.
+        let second = harness.session_with("second", of_selection(2));
+        assert_eq!(second.list(vec![]).absence, Absence::Pruned(1), "{restarted}");
+        assert_eq!(harness.get(&cm("shop/a")), None, "{restarted}");
+    }
+}
+
+/// A store of before may hold an owner without a row: dropping its claim frees the object.
+#[test]
+fn a_claim_that_is_dropped_leaves_no_owner_without_a_row() {
+    for way in ["absent", "deleted", "deselected"] {
+        let harness = Harness::new();
+        let first = harness.session_with("first", generous());
+        first.list(vec![upsert(config_map("shop/a", "1"))]);
+        let second = harness.session_with("second", generous());
+        second.list(vec![upsert(config_map("shop/a", "2"))]);
+        let place = cm("shop/a").encode();
+        let stored = rows(&*harness.engine)
+            .into_iter()
+            .find(|(table, key, _)| *table == Table::Current && *key == place);
+        let mut current: CurrentRow = postcard::from_bytes(&stored.expect("a row").2).expect("decodes");
+        current.owner = Some(Owner {
+            source: source("second"),
+            scope: scope(WHOLE),
+        });
+        let bytes = postcard::to_stdvec(&current).expect("encodes");
+        harness
+            .engine
+            .write(&mut |tables| tables.put(Table::Current, &place, &bytes).map(|()| Finish::Commit))
+            .expect("written");
+        match way {
+            "absent" => drop(second.list(vec![])),
+            "deleted" => drop(second.apply(vec![delete(&config_map("shop/a", "2"))])),
+            _ => drop(second.gone(WHOLE, ScopeGone::Deselected)),
+        }
+        let third = harness.session("third");
+        assert_eq!(third.list(vec![upsert(config_map("shop/a", "1"))]).pending, 0, "{way}");
+        assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("third"), "{way}");
+    }
 }
 
 #[test]

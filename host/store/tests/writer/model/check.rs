@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use k1s_object::{ContentHash, GroupKind, Key, agree_on};
 use k1s_store::Table;
 use k1s_store::engine::Engine as _;
-use k1s_store::row::{Author, BaseAt, Standing, VersionState};
+use k1s_store::row::{Author, BaseAt, CurrentRow, Standing, VersionState};
 use k1s_sync_engine::guard::ShrinkWindow;
 
 use super::run::Run;
@@ -44,6 +44,23 @@ impl Run<'_> {
             self.check_counts(name);
         }
         self.check_bases();
+        self.check_owners();
+    }
+
+    /// Whoever owns a key has a row of it, by which it can be pruned.
+    fn check_owners(&self) {
+        for (table, key, row) in rows(&*self.harness.engine) {
+            if table != Table::Current {
+                continue;
+            }
+            let key = Key::decode(&key).expect("a key");
+            let current: CurrentRow = postcard::from_bytes(&row).expect("a row");
+            let Some(owner) = current.owner else { continue };
+            let of_owner = self.harness.rows(owner.source.as_str());
+            let row = of_owner.get(&(owner.scope.as_str().to_owned(), key.clone()));
+            let standing = row.map(|row| row.standing);
+            assert_eq!(standing, Some(Standing::Owned), "{key} of {owner:?}");
+        }
     }
 
     fn check_object(&self, name: usize) {
