@@ -11,7 +11,7 @@ use serde_json::Value;
 use crate::engine::EngineError;
 use crate::kinds::definition_names;
 use crate::place;
-use crate::row::CurrentRow;
+use crate::row::{CurrentRow, Live};
 use crate::table::Table;
 use crate::writer::application::Application;
 use crate::writer::held::Held;
@@ -107,18 +107,18 @@ impl Application<'_, '_> {
             return Ok(Fate::LetGo);
         };
         let body = parse(&self.transaction.body(live.revision)?)?;
-        let control = ControlAnnotations::of(&body);
-        let may_go = match (control.prune, word) {
-            (PruneRule::Allowed, _) | (PruneRule::Confirm, Word::Person) => true,
-            (PruneRule::Confirm, Word::Source) | (PruneRule::Disabled, _) => false,
-        };
-        if !may_go || control.reconcile == Reconcile::Disabled {
+        if withholds(&body, word) {
             return Ok(Fate::Held(HoldReason::Annotation(candidate.key.clone())));
         }
         Ok(match self.heir(candidate)? {
             Some(_) => Fate::LetGo,
             None => Fate::Goes(body),
         })
+    }
+
+    /// Whether an object forbids that anything comes of its absence.
+    pub(crate) fn is_withheld(&self, live: &Live, word: Word) -> Result<bool, EngineError> {
+        Ok(withholds(&parse(&self.transaction.body(live.revision)?)?, word))
     }
 
     /// Of the namespaces that would go, those with an object that would stay; one scan for all of them.
@@ -173,4 +173,13 @@ impl Application<'_, '_> {
             .map(|(rest, _)| place::object(Table::Current, &whole(&rest)))
             .collect()
     }
+}
+
+fn withholds(body: &Value, word: Word) -> bool {
+    let control = ControlAnnotations::of(body);
+    let may_go = match (control.prune, word) {
+        (PruneRule::Allowed, _) | (PruneRule::Confirm, Word::Person) => true,
+        (PruneRule::Confirm, Word::Source) | (PruneRule::Disabled, _) => false,
+    };
+    !may_go || control.reconcile == Reconcile::Disabled
 }

@@ -53,6 +53,7 @@ impl Application<'_, '_> {
     /// Deletes the candidates that may go, holds the others, and records what is held.
     pub(crate) fn prune(&mut self, candidates: Vec<Candidate>, trigger: &Trigger) -> Result<Absence, EngineError> {
         let candidates = self.without_orphans(candidates, trigger)?;
+        let candidates = self.without_inherited(candidates, trigger)?;
         if let Some(reason) = self.set_hold(&candidates, trigger)? {
             let held = candidates.into_iter().map(|candidate| Held {
                 candidate,
@@ -108,6 +109,27 @@ impl Application<'_, '_> {
                 PruneMode::Enabled if !deselected => left.push(candidate),
                 PruneMode::Enabled | PruneMode::Disabled => self.orphan(candidate)?,
             }
+        }
+        Ok(left)
+    }
+
+    /// What is left when rows that another source or scope waits for were handed over: nothing is deleted by that, so no
+    /// guard has a say. From a place that is not the one they came from, nothing follows at all.
+    fn without_inherited(
+        &mut self,
+        candidates: Vec<Candidate>,
+        trigger: &Trigger,
+    ) -> Result<Vec<Candidate>, EngineError> {
+        let is_other_place = match trigger {
+            Trigger::Declared => false,
+            Trigger::Absent { root_changed, .. } => root_changed.is_some(),
+        };
+        if is_other_place {
+            return Ok(candidates);
+        }
+        let mut left = Vec::new();
+        for candidate in candidates {
+            left.extend(self.hand_over(candidate)?);
         }
         Ok(left)
     }

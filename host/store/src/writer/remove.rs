@@ -112,6 +112,19 @@ impl Application<'_, '_> {
         }
     }
 
+    /// Hands over what somebody waits for, unless the object itself forbids it. Gives the candidate back otherwise.
+    pub(crate) fn hand_over(&mut self, candidate: Candidate) -> Result<Option<Candidate>, EngineError> {
+        let Some(heir) = self.heir(&candidate)? else {
+            return Ok(Some(candidate));
+        };
+        match self.own_live(&candidate)? {
+            Some(live) if !self.is_withheld(&live, Word::Source)? => {
+                self.transfer(&candidate, live, heir).map(|()| None)
+            }
+            Some(_) | None => Ok(Some(candidate)),
+        }
+    }
+
     /// Hands an object over in place of deleting it. The heir inherits the base, so that the fields which only the former
     /// owner declared go when the heir's own declaration is applied, which happens next.
     fn transfer(&mut self, candidate: &Candidate, live: Live, heir: Heir) -> Result<(), EngineError> {
@@ -129,7 +142,8 @@ impl Application<'_, '_> {
         };
         if from != to {
             self.forget_row(candidate)?;
-            self.transaction.lost(&self.source.name, &key.group_kind);
+            // Nothing is gone by that.
+            self.transaction.given_up(&self.source.name, &key.group_kind);
             let before: Option<InventoryRow> = self.transaction.get(Table::Inventory, &to)?;
             if before.is_none_or(|row| row.standing == Standing::Orphaned) {
                 self.transaction.gained(&owner.source, &key.group_kind);

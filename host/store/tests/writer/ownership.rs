@@ -12,9 +12,9 @@ use k1s_sync_engine::work::Absence;
 use serde_json::{Value, json};
 
 use crate::apply::generous;
-use crate::documents::{cm, config_map, delete, invalid, seen, upsert, version};
+use crate::documents::{annotated, cm, config_map, delete, invalid, seen, upsert, version};
 use crate::faulty::rows;
-use crate::harness::{Harness, WHOLE, scope, source};
+use crate::harness::{Harness, ROOT, WHOLE, scope, source};
 
 fn with_field(value: &str, field: &str) -> Value {
     let mut body = config_map("shop/a", value);
@@ -153,6 +153,58 @@ fn a_claim_that_is_dropped_leaves_no_owner_without_a_row() {
         let third = harness.session("third");
         assert_eq!(third.list(vec![upsert(config_map("shop/a", "1"))]).pending, 0, "{way}");
         assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("third"), "{way}");
+    }
+}
+
+/// Nothing is deleted by a transfer: neither the rule about emptiness nor the guard asks for it, now or later.
+#[test]
+fn what_is_claimed_moves_whatever_the_guards_say() {
+    let harness = Harness::new();
+    let first = harness.session("first");
+    let moving = || (0..20).map(|n| upsert(config_map(&format!("shop/m{n}"), "1")));
+    let staying = |range: std::ops::Range<u32>| range.map(|n| upsert(config_map(&format!("shop/s{n}"), "1")));
+    first.list(moving().chain(staying(0..3)).collect());
+    let second = harness.session("second");
+    second.list(moving().collect());
+    assert_eq!(harness.pending("second").len(), 20);
+
+    assert_eq!(
+        first.list(staying(0..3).collect()).absence,
+        Absence::None,
+        "20 of 23 go"
+    );
+    assert_eq!(harness.owner(&cm("shop/m7")).as_deref(), Some("second"));
+    assert_eq!(harness.pending("second"), []);
+    // What went is not missed by the guard.
+    assert_eq!(first.list(staying(0..1).collect()).absence, Absence::Pruned(2));
+
+    // The last one.
+    second.list(moving().chain(staying(0..1)).collect());
+    assert_eq!(first.list(vec![]).absence, Absence::None);
+    assert_eq!(harness.owner(&cm("shop/s0")).as_deref(), Some("second"));
+    assert_eq!((harness.rows("first").len(), harness.held("first")), (0, None));
+}
+
+#[test]
+fn what_is_claimed_stays_where_nothing_may_follow() {
+    let held = annotated(config_map("shop/a", "1"), "sync.k1s.io/prune", "disabled");
+    for other_place in [true, false] {
+        let harness = Harness::new();
+        let first = harness.session_with("first", generous());
+        let declared = if other_place {
+            config_map("shop/a", "1")
+        } else {
+            held.clone()
+        };
+        first.list(vec![upsert(declared)]);
+        let second = harness.session("second");
+        second.list(vec![upsert(config_map("shop/a", "2"))]);
+        first.begin_at(WHOLE, if other_place { "elsewhere" } else { ROOT });
+        assert!(
+            matches!(first.end().absence, Absence::Held { rows: 1, .. }),
+            "{other_place}"
+        );
+        assert_eq!(harness.owner(&cm("shop/a")).as_deref(), Some("first"), "{other_place}");
     }
 }
 
