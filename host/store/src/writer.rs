@@ -5,7 +5,7 @@
 //! and ends every session: what was touched in memory may no longer be true. Memory is loaded again, from storage that is
 //! opened anew where it failed, before anything else is done.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -33,6 +33,7 @@ mod memory;
 mod objects;
 mod pending;
 mod prune;
+mod release;
 mod remove;
 mod scope_gone;
 mod settle;
@@ -48,6 +49,8 @@ mod world;
 pub use edit::{Edit, EditBody, Edited, Precondition};
 use job::Job;
 use memory::Memory;
+pub use release::Released;
+use release::Rest;
 use thread::WriterThread;
 pub(crate) use world::World;
 
@@ -178,6 +181,27 @@ impl Writer {
     /// When the store cannot be written.
     pub async fn note(&self, source: SourceName, note: StatusNote) -> Result<(), StoreError> {
         self.ask(|reply| Job::Note { source, note, reply }).await
+    }
+
+    /// Releases every source of the store that is not configured, at most 4096 rows in a transaction: its objects become
+    /// orphans, its pending declarations, held prunes and positions are forgotten, and its session ends. Returns the
+    /// sources of which there was anything to release; a call that finds nothing writes nothing, and one that was cut
+    /// short is completed by the next.
+    ///
+    /// # Errors
+    /// When the store cannot be written.
+    pub async fn release(&self, configured: BTreeSet<SourceName>) -> Result<Vec<Released>, StoreError> {
+        let configured = Arc::new(configured);
+        let mut released = Vec::new();
+        loop {
+            let configured = Arc::clone(&configured);
+            let step = self.ask(|reply| Job::Release { configured, reply }).await?;
+            release::add_up(&mut released, step.released);
+            match step.rest {
+                Rest::Some => {}
+                Rest::Nothing => return Ok(released),
+            }
+        }
     }
 
     async fn ask<T>(&self, job: impl FnOnce(job::Reply<T>) -> Job) -> Result<T, StoreError> {

@@ -1,5 +1,8 @@
 //! What can be asked of the writer.
 
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
 use k1s_sync_engine::event::Change;
 use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
@@ -10,6 +13,7 @@ use crate::command::{Command, CommandOutcome};
 use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::status::StatusNote;
+use crate::writer::release::Step;
 use crate::writer::{Edit, Edited, Opening};
 
 /// Where an answer goes.
@@ -69,6 +73,10 @@ pub(crate) enum Job {
         user: Box<str>,
         reply: Reply<CommandOutcome>,
     },
+    Release {
+        configured: Arc<BTreeSet<SourceName>>,
+        reply: Reply<Step>,
+    },
     Note {
         source: SourceName,
         note: StatusNote,
@@ -86,6 +94,7 @@ impl Job {
             Self::Close { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Release { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Note { reply, .. } => complete(reply, Err(StoreError::Closed)),
         }
     }
@@ -111,6 +120,7 @@ impl Job {
             | Self::Close { .. }
             | Self::Edit { .. }
             | Self::Command { .. }
+            | Self::Release { .. }
             | Self::Note { .. } => FLAT,
         }
     }

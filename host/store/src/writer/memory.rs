@@ -69,6 +69,7 @@ impl Memory {
             } => answer(reply, self.work(transaction, &source, epoch, work)),
             Job::Close { source, epoch, reply } => answer(reply, self.close(&source, epoch)),
             Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
+            Job::Release { configured, reply } => answer(reply, self.release(transaction, &configured)),
             Job::Note { source, note, reply } => answer(reply, transaction.note(&source, note).map(Ok)),
             Job::Command { command, user, reply } => answer(reply, self.command(transaction, command, user)),
         }

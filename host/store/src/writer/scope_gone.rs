@@ -127,7 +127,8 @@ impl Application<'_, '_> {
         self.transaction.put(Table::Current, &key.encode(), &current)
     }
 
-    fn forget_position(&mut self) -> Result<(), EngineError> {
+    /// Forgets where a scope went on from and which place it was.
+    pub(crate) fn forget_position(&mut self) -> Result<(), EngineError> {
         let place = place::scope(&self.source.name, &self.scope);
         match self.transaction.get_bytes(Table::Scopes, &place)? {
             Some(_) => self.transaction.delete(Table::Scopes, &place),

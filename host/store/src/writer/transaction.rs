@@ -96,6 +96,11 @@ impl<'t> Transaction<'t> {
         self.last
     }
 
+    /// Writes and deletes so far: equal before and after something that changed nothing.
+    pub(crate) fn writes(&self) -> usize {
+        self.writes
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }

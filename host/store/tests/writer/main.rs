@@ -18,5 +18,6 @@ mod model;
 mod namespaces;
 mod ownership;
 mod prune;
+mod release;
 mod seen;
 mod session;
