@@ -5,7 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use k1s_sync_engine::event::Tally;
+use k1s_sync_engine::event::{SyncEvent, Tally};
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::problem::Problem;
@@ -75,11 +75,7 @@ impl Console {
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),
             What::Events(events) => {
-                for event in events {
-                    if let Some(change) = self.lines.change(event) {
-                        line(&format!("source {source}   {change}"));
-                    }
-                }
+                self.changes(source, events).iter().for_each(|change| line(change));
                 self.lines.failures(events).iter().for_each(|failure| line(failure));
             }
         }
@@ -96,8 +92,19 @@ impl Console {
             Purpose::Sync => self.lines.summary(source, &summary.tally, summary.elapsed),
             Purpose::Vet => vetted(&summary.tally),
         };
-        self.bars
-            .aside(|| std::iter::once(&head).chain(&findings).for_each(|text| line(text)));
+        // What the first listing found is too much to tell one by one.
+        let changes = if before.is_some() {
+            self.changes(source, &summary.changes)
+        } else {
+            Vec::new()
+        };
+        let all = changes.iter().chain([&head]).chain(&findings);
+        self.bars.aside(|| all.for_each(|text| line(text)));
+    }
+
+    fn changes(&self, source: &SourceName, events: &[SyncEvent]) -> Vec<String> {
+        let changes = events.iter().filter_map(|event| self.lines.change(event));
+        changes.map(|change| format!("source {source}   {change}")).collect()
     }
 
     fn findings(&self, summary: &PassSummary) -> Vec<String> {

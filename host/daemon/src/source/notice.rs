@@ -45,6 +45,8 @@ pub(crate) struct PassSummary {
     pub(crate) tally: Tally,
     /// What could not be read or applied, in order, at most [`super::pass::MAX_FAILURES`].
     pub(crate) failures: Vec<SyncEvent>,
+    /// What changed, in order; empty when more did than [`super::pass::MAX_CHANGES`].
+    pub(crate) changes: Vec<SyncEvent>,
     /// Held deletes.
     pub(crate) held: Vec<Held>,
     /// Why the listing proves nothing, if so.

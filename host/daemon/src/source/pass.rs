@@ -11,6 +11,9 @@ use super::notice::{Held, PassSummary};
 /// Failures that are kept with their text; later ones are only counted.
 pub(crate) const MAX_FAILURES: usize = 1000;
 
+/// Changes that are told one by one; of more only the counts are.
+pub(crate) const MAX_CHANGES: usize = 100;
+
 /// A pass in the making.
 #[derive(Debug, Default)]
 pub(super) struct Pass {
@@ -18,6 +21,7 @@ pub(super) struct Pass {
     open_listings: u64,
     tally: Tally,
     failures: Vec<SyncEvent>,
+    changes: Vec<SyncEvent>,
     held: Vec<Held>,
     incomplete: Option<Problem>,
 }
@@ -38,8 +42,19 @@ impl Pass {
     pub(super) fn take(&mut self, receipt: &Receipt) -> Progress {
         self.tally.add(&receipt.tally);
         for event in &receipt.events {
-            if matches!(event.verdict, Verdict::Error(_)) && self.failures.len() < MAX_FAILURES {
-                self.failures.push(event.clone());
+            match &event.verdict {
+                Verdict::Error(_) if self.failures.len() < MAX_FAILURES => self.failures.push(event.clone()),
+                // One more than is told, so that it shows that there were more.
+                Verdict::Created | Verdict::Updated | Verdict::Deleted if self.changes.len() <= MAX_CHANGES => {
+                    self.changes.push(event.clone());
+                }
+                Verdict::Error(_)
+                | Verdict::Created
+                | Verdict::Updated
+                | Verdict::Deleted
+                | Verdict::Unchanged
+                | Verdict::Pending(_)
+                | Verdict::Ignored(_) => {}
             }
         }
         let Some(closed) = &receipt.closed else {
@@ -91,6 +106,11 @@ impl Pass {
         Ok(PassSummary {
             tally: pass.tally,
             failures: pass.failures,
+            changes: if pass.changes.len() > MAX_CHANGES {
+                Vec::new()
+            } else {
+                pass.changes
+            },
             held: pass.held,
             incomplete: pass.incomplete,
             elapsed: pass.begun.map(|begun| now.since(begun)).unwrap_or_default(),
