@@ -75,6 +75,12 @@ impl Application<'_, '_> {
             source_version: source_version.clone(),
             provenance: provenance.clone(),
         };
+        if let Some(problem) = refused(&change) {
+            // Whatever of its place was known stays: the document may have been another before.
+            let key = self.pin_path(&provenance.path, &problem);
+            self.conclude_event(index, key, Verdict::Error(problem), &provenance);
+            return Ok(());
+        }
         let (key, verdict) = match change {
             Change::Upsert {
                 key,
@@ -109,6 +115,12 @@ impl Application<'_, '_> {
                 (key, Verdict::Error(problem))
             }
         };
+        self.conclude_event(index, key, verdict, &provenance);
+        Ok(())
+    }
+
+    /// Tells the source what was refused, and counts the verdict.
+    fn conclude_event(&mut self, index: u32, key: Option<Key>, verdict: Verdict, provenance: &Provenance) {
         if let Verdict::Error(problem) | Verdict::Pending(problem) = &verdict {
             self.receipt.refusals.push(Refusal {
                 event: index,
@@ -116,8 +128,7 @@ impl Application<'_, '_> {
                 message: problem.message.clone(),
             });
         }
-        self.report(key, verdict, &provenance);
-        Ok(())
+        self.report(key, verdict, provenance);
     }
 
     /// A state the host does not hold: the row stays, and the listing proves nothing.
@@ -167,4 +178,26 @@ impl Application<'_, '_> {
         }
         Ok(())
     }
+}
+
+/// What is wrong with an event whose key cannot be kept. What is passed over needs no key.
+fn refused(change: &Change) -> Option<Problem> {
+    match change {
+        Change::Upsert { key, .. } | Change::Delete { key } | Change::Seen { key } => unstorable(key),
+        Change::Failed { key, problem } => key.as_ref().and_then(unstorable).map(|_| problem.clone()),
+        Change::Ignored { .. } => None,
+    }
+}
+
+/// Why a key cannot be kept: its parts are told apart by a zero byte, and no name in Kubernetes has a control character.
+fn unstorable(key: &DeclaredKey) -> Option<Problem> {
+    let parts = [
+        ("group", &key.group_kind.group),
+        ("kind", &key.group_kind.kind),
+        ("namespace", &key.namespace),
+        ("name", &key.name),
+    ];
+    let (part, text) = parts.into_iter().find(|(_, text)| text.contains(char::is_control))?;
+    let message = format!("the {part} {text:?} has a control character");
+    Some(Problem::with_object(ProblemCode::DataInvalid, message))
 }

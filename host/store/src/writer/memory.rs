@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use k1s_object::{Key, KindNames};
+use k1s_object::{GroupKind, Key, KindNames};
 use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
@@ -176,6 +176,11 @@ impl Memory {
 
 /// Keeps what a source says of a kind, unless something that counts for more has described it.
 fn describe_kind(transaction: &mut Transaction<'_>, world: &mut World, names: KindNames) -> Result<(), EngineError> {
+    // A key of such a kind is refused with its object.
+    let GroupKind { group, kind } = &names.group_kind;
+    if [group, kind].into_iter().any(|part| part.contains(char::is_control)) {
+        return Ok(());
+    }
     let place = Key::prefix(&names.group_kind, None);
     let is_news = match transaction.get::<KindNames>(Table::Kinds, &place)? {
         Some(stored) => stored != names,

@@ -1,12 +1,16 @@
 //! What sources say without a body: seen, failed; and what the host tells them it holds.
 
-use k1s_sync_engine::event::Verdict;
+use k1s_object::{DeclaredKey, GroupKind, KindNames};
+use k1s_sync_engine::event::{Change, Event, IgnoredCode, Verdict};
 use k1s_sync_engine::policy::SourcePolicy;
-use k1s_sync_engine::problem::ProblemCode;
-use k1s_sync_engine::work::Absence;
+use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::work::{Absence, Work};
 
 use crate::apply::generous;
-use crate::documents::{at, cm, config_map, declared, failed, invalid, seen, upsert, version, wd, widget, widgets};
+use crate::documents::{
+    at, cm, config_map, declared, failed, invalid, seen, upsert, upsert_bytes, version, wd, widget, widget_names,
+    widgets,
+};
 use crate::harness::{Harness, WHOLE};
 
 #[test]
@@ -188,4 +192,79 @@ fn a_failure_is_told_with_its_problem() {
     assert_eq!(event.key, Some(cm("default/a")));
     assert!(matches!(&event.verdict, Verdict::Error(problem) if problem.message == "unreadable"));
     assert_eq!(receipt.refusals[0].event, 0);
+}
+
+/// Such a key would be none when it is read again.
+#[test]
+fn a_key_with_a_control_character_is_refused_and_its_path_stays() {
+    let bad = [
+        DeclaredKey::new("a\0b", "ConfigMap", "", "x"),
+        DeclaredKey::new("", "Config\0Map", "", "x"),
+        DeclaredKey::new("", "ConfigMap", "sh\0op", "x"),
+        DeclaredKey::new("", "ConfigMap", "shop", "x\0"),
+        DeclaredKey::new("", "ConfigMap", "shop", "x\n"),
+        DeclaredKey::new("example.com", "Unknown\u{7f}", "", "x"),
+    ];
+    for key in bad {
+        let harness = Harness::new();
+        let session = harness.session_with("files", generous());
+        let home = |event| at(event, "a.yaml", 1);
+        session.list(vec![home(upsert(config_map("a", "1")))]);
+        let commits = harness.engine.commits();
+        let event = |change| {
+            home(Event {
+                change,
+                ..failed(None, "")
+            })
+        };
+        let failure = Problem::with_object(ProblemCode::TooLarge, "its own word");
+        session.begin(WHOLE);
+        let receipt = session.apply(vec![
+            home(upsert_bytes(&key, "{}")),
+            event(Change::Seen { key: key.clone() }),
+            event(Change::Delete { key: key.clone() }),
+            event(Change::Failed {
+                key: Some(key.clone()),
+                problem: failure.clone(),
+            }),
+            event(Change::Ignored {
+                key: Some(key.clone()),
+                code: IgnoredCode::NotAnObject,
+            }),
+        ]);
+        assert_eq!((receipt.tally.failed, receipt.tally.ignored), (4, 1), "{key:?}");
+        let codes: Vec<_> = receipt
+            .refusals
+            .iter()
+            .map(|refusal| (refusal.event, refusal.code))
+            .collect();
+        let invalid = ProblemCode::DataInvalid;
+        assert_eq!(
+            codes,
+            [(0, invalid), (1, invalid), (2, invalid), (3, failure.code)],
+            "{key:?}"
+        );
+        assert_eq!(receipt.unknown_seen, None, "{key:?}");
+        assert_eq!(session.end().absence, Absence::None, "{key:?}");
+        assert_eq!(harness.value(&cm("default/a")).as_deref(), Some("1"), "{key:?}");
+        assert_eq!(
+            (harness.pending("files"), harness.engine.commits()),
+            (vec![], commits),
+            "{key:?}"
+        );
+    }
+}
+
+#[test]
+fn a_kind_with_a_control_character_is_not_taken() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    let commits = harness.engine.commits();
+    for (group, kind) in [("a\0b", "Widget"), ("example.com", "Wid\0get")] {
+        session.do_work(Work::Kind(KindNames {
+            group_kind: GroupKind::new(group, kind),
+            ..widget_names()
+        }));
+    }
+    assert_eq!(harness.engine.commits(), commits);
 }
