@@ -6,7 +6,9 @@ use std::sync::Arc;
 use k1s_process::{
     RuntimeDirectory, RuntimeDirectoryError, SpawnError, Spawner, StopBudget, SweepReport, runtime_base,
 };
-use k1s_store::Store;
+use k1s_store::writer::Released;
+use k1s_store::{Reader, Store, StoreError};
+use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::message::Mode;
 use thiserror::Error;
@@ -17,6 +19,7 @@ use crate::clock::HostClock;
 use crate::config::{ConfigError, Configuration, Directories, Inputs, LogLevel, PluginSearch, SourceSettings, load};
 use crate::console::{Console, described, line};
 use crate::data_directory::{OpenError, Place, make_private};
+use crate::output::count;
 use crate::source::{Ending, Host, What};
 use crate::supervisor::{Happening, Supervisor};
 
@@ -40,7 +43,7 @@ pub(crate) enum RunError {
     #[error("signals cannot be watched: {0}")]
     Signals(#[source] std::io::Error),
     #[error(transparent)]
-    Store(#[from] k1s_store::StoreError),
+    Store(#[from] StoreError),
 }
 
 /// Runs the daemon until its work is done or it is told to stop.
@@ -67,10 +70,23 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     ));
     let mode = if arguments.once { Mode::Once } else { Mode::Full };
     let sources = configuration.sources;
+    release_others(&store, &sources).await?;
     let mut console = Console::new(working_directory);
     let outcome = supervise(&store, place.directory(), sources, mode, &mut console).await?;
     store.close()?;
     Ok(outcome)
+}
+
+/// Objects of sources that are no longer configured stay, and belong to no source from here on.
+async fn release_others(store: &Store, sources: &[SourceSettings]) -> Result<(), StoreError> {
+    let configured = sources.iter().map(|source| source.name.clone()).collect();
+    for Released { source, objects, .. } in store.writer().release(configured).await? {
+        let objects = count(objects);
+        line(&format!(
+            "source {source}   no longer configured: its {objects} objects stay and belong to no source"
+        ));
+    }
+    Ok(())
 }
 
 /// Reads the configuration that flags and environment name.
@@ -123,6 +139,7 @@ pub(crate) async fn supervise(
 ) -> Result<Outcome, RunError> {
     let host = host(store, directory)?;
     let mut signals = Signals::watch()?;
+    let names: Vec<SourceName> = sources.iter().map(|source| source.name.clone()).collect();
     let mut supervisor = Supervisor::start(&host, sources, mode);
     // The actors hold what they need; the writer must not outlive them for this.
     let budget = host.stop;
@@ -159,11 +176,19 @@ pub(crate) async fn supervise(
                 tracing::error!("a source's task died: {error}");
                 outcome = Outcome::Failed;
             }
-            Happening::AllEnded => {
-                return Ok(if mode == Mode::Once { outcome } else { Outcome::Done });
-            }
+            Happening::AllEnded if mode == Mode::Once => return Ok(outcome.max(waiting(store.reader(), &names)?)),
+            Happening::AllEnded => return Ok(Outcome::Done),
         }
     }
+}
+
+/// Whether anything a source declares could still not be applied.
+fn waiting(reader: &Reader, sources: &[SourceName]) -> Result<Outcome, StoreError> {
+    let mut outcome = Outcome::Done;
+    for source in sources {
+        reader.pending(source, &mut |_, _| outcome = Outcome::Partial)?;
+    }
+    Ok(outcome)
 }
 
 /// What a notice means for the exit code of a run that ends by itself.

@@ -6,6 +6,7 @@ mod crash;
 mod hostile;
 mod prune;
 mod resync;
+mod sources;
 mod verbs;
 
 use k1s_tests::scene;
