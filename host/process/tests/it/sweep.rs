@@ -4,6 +4,7 @@ use std::fs;
 use std::os::unix::process::CommandExt as _;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command};
+use std::time::Instant;
 
 use k1s_process::{RuntimeDirectory, SweepReport};
 
@@ -26,6 +27,13 @@ impl Process {
             command.env("K1S_SOURCE_NONCE", nonce);
         }
         let child = command.spawn().unwrap();
+        // The kernel lets `spawn` return a moment before the environment of the new program can be read.
+        let environment = format!("/proc/{}/environ", child.id());
+        let deadline = Instant::now() + PATIENCE;
+        while fs::read(&environment).unwrap().is_empty() {
+            assert!(Instant::now() < deadline, "the program never began");
+            std::thread::yield_now();
+        }
         let watched = Watched::new(child.id().cast_signed());
         Self { child, watched }
     }
