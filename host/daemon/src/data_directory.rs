@@ -9,6 +9,7 @@ use k1s_object::InstanceId;
 use k1s_store::clock::{Clock as _, SystemClock};
 use k1s_store::engine::{Engine, EngineError, MemoryEngine, RedbEngine, RedbOptions};
 use k1s_store::{OpenOptions, Store, StoreError};
+use k1s_sync_engine::id::Revision;
 use thiserror::Error;
 
 use crate::cli::StoreFlags;
@@ -71,11 +72,11 @@ impl Place {
         }
     }
 
-    /// How the place is shown to a user.
-    pub(crate) fn describe(&self) -> String {
+    /// How a store there is shown to a user.
+    pub(crate) fn describe(&self, revision: Revision) -> String {
         match self {
-            Self::Directory(directory) => format!("{} (redb", directory.display()),
-            Self::Memory(_) => "in memory (".to_owned() + "ephemeral",
+            Self::Directory(directory) => format!("{} (redb, revision {revision})", directory.display()),
+            Self::Memory(_) => format!("in memory (ephemeral, revision {revision})"),
         }
     }
 

@@ -62,12 +62,8 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     }
     let place = Place::choose(&arguments.store, &directories())?;
     let store = place.open(configuration.instance_id.clone())?;
-    let revision = store.reader().revision();
-    line(&format!(
-        "k1s-sync-host {} · store {}, revision {revision})",
-        env!("CARGO_PKG_VERSION"),
-        place.describe()
-    ));
+    let shown = place.describe(store.reader().revision());
+    line(&format!("k1s-sync-host {} · store {shown}", env!("CARGO_PKG_VERSION")));
     let mode = if arguments.once { Mode::Once } else { Mode::Full };
     let sources = configuration.sources;
     release_others(&store, &sources).await?;
