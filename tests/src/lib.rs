@@ -2,8 +2,8 @@
 //!
 //! [`tree`] makes trees of manifests together with the keys they declare, [`hostile`] makes files that a source must
 //! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, [`processes`]
-//! finds what those started, [`scene`] is a folder with a store that the host keeps for it, and [`eventually`] waits for
-//! a condition. The tests themselves are in `tests/`.
+//! finds what those started, [`scene`] is a folder with a store that the host keeps for it, [`kubectl`] is Kubernetes'
+//! own client, and [`eventually`] waits for a condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
 //! - A generated tree is a function of its seed, its size and its layout: no clock, no randomness, no environment.
@@ -11,6 +11,7 @@
 #![forbid(unsafe_code)]
 
 pub mod hostile;
+pub mod kubectl;
 pub mod processes;
 pub mod program;
 pub mod scene;

@@ -23,12 +23,7 @@ pub const FILESYSTEM_SOURCE: &str = "k1s-sync-fs";
 /// # Errors
 /// When it has not been built: `cargo xtask test` builds every program before it runs a test.
 pub fn built(name: &str) -> anyhow::Result<PathBuf> {
-    let test = env::current_exe().context("finding this test's program")?;
-    // A test is target/PROFILE/deps/NAME-HASH, the programs are in target/PROFILE.
-    let profile = test
-        .ancestors()
-        .nth(2)
-        .context("this test is not in a target directory")?;
+    let profile = directory_above_test(2)?;
     let path = profile.join(name);
     ensure!(
         path.is_file(),
@@ -36,6 +31,21 @@ pub fn built(name: &str) -> anyhow::Result<PathBuf> {
         path.display()
     );
     Ok(path)
+}
+
+/// Returns the target directory that the calling test was built into.
+///
+/// # Errors
+/// When the test's program is in none.
+pub fn target_directory() -> anyhow::Result<PathBuf> {
+    directory_above_test(3)
+}
+
+/// A test is target/PROFILE/deps/NAME-HASH, the programs are in target/PROFILE.
+fn directory_above_test(levels: usize) -> anyhow::Result<PathBuf> {
+    let test = env::current_exe().context("finding this test's program")?;
+    let directory = test.ancestors().nth(levels);
+    Ok(directory.context("this test is not in a target directory")?.to_owned())
 }
 
 /// Returns a command for the host with a verb and its arguments, to be run by [`run`] or [`start`].
