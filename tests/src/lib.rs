@@ -2,14 +2,15 @@
 //!
 //! [`tree`] makes trees of manifests together with the keys they declare, [`hostile`] makes files that a source must
 //! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, [`processes`]
-//! finds what those started, [`scene`] is a folder with a store that the host keeps for it, [`kubectl`] is Kubernetes'
-//! own client, and [`eventually`] waits for a condition. The tests themselves are in `tests/`.
+//! finds what those started, [`scene`] is a folder with a store that the host keeps for it, [`daemon`] is the
+//! host that stays over one, [`kubectl`] is Kubernetes' own client, and [`eventually`] waits for a condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
 //! - A generated tree is a function of its seed, its size and its layout: no clock, no randomness, no environment.
 //! - Every wait has a deadline, and what runs out of time says what it was waiting for.
 #![forbid(unsafe_code)]
 
+pub mod daemon;
 pub mod hostile;
 pub mod kubectl;
 pub mod processes;

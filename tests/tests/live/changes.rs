@@ -4,9 +4,8 @@ use std::collections::BTreeMap;
 use std::fs;
 
 use anyhow::{Context as _, ensure};
+use k1s_tests::daemon::Daemon;
 use k1s_tests::scene::{Scene, config_map};
-
-use crate::daemon::Daemon;
 
 /// More than the guard looks at closely: of 40, ten may go.
 const OBJECTS: usize = 40;

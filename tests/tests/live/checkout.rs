@@ -2,13 +2,14 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
+use std::process::Command;
 
 use anyhow::{Context as _, ensure};
 use k1s_object::Key;
-use k1s_tests::scene::{Scene, kinds_of};
+use k1s_tests::daemon::{Change, Daemon};
+use k1s_tests::program::run;
+use k1s_tests::scene::{DEADLINE, Scene, kinds_of};
 use k1s_tests::tree::{Layout, Tree};
-
-use crate::daemon::{Change, Daemon, git};
 
 const FILES: usize = 500;
 const DIFFERENT: usize = 100;
@@ -23,6 +24,28 @@ fn rounds() -> anyhow::Result<usize> {
         Ok(text) => text.parse().with_context(|| format!("{ROUNDS_VARIABLE}={text}")),
         Err(_unset) => Ok(ROUNDS),
     }
+}
+
+/// Runs git in the scene's folder.
+fn git(scene: &Scene, arguments: &[&str]) -> anyhow::Result<()> {
+    let mut command = Command::new("git");
+    command
+        .current_dir(scene.manifests())
+        .args(["-c", "user.name=test", "-c", "user.email=test@example.com"]);
+    command.args([
+        "-c",
+        "commit.gpgsign=false",
+        "-c",
+        "core.hooksPath=/dev/null",
+        "-c",
+        "gc.auto=0",
+    ]);
+    command
+        .env("GIT_CONFIG_GLOBAL", "/dev/null")
+        .env("GIT_CONFIG_SYSTEM", "/dev/null");
+    let finished = run(command.args(arguments), DEADLINE)?;
+    ensure!(finished.status.success(), "git {arguments:?}: {}", finished.stderr);
+    Ok(())
 }
 
 /// Commits a tree on a branch of its own.

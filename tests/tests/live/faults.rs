@@ -3,10 +3,9 @@
 use std::fs;
 
 use anyhow::{Context as _, ensure};
+use k1s_tests::daemon::Daemon;
 use k1s_tests::scene::{Scene, config_map};
 use rustix::process::{Pid, Signal, kill_process};
-
-use crate::daemon::Daemon;
 
 const OBJECTS: usize = 20;
 

@@ -4,5 +4,4 @@
 
 mod changes;
 mod checkout;
-mod daemon;
 mod faults;
