@@ -2,6 +2,8 @@
 //!
 //! A client has a home and caches of its own, which end with it; it reads one kubeconfig and nothing else.
 
+mod watch;
+
 use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -10,6 +12,8 @@ use std::time::Duration;
 
 use anyhow::{Context as _, ensure};
 use tempfile::TempDir;
+
+pub use watch::{Event, Watch};
 
 use crate::program::{Finished, Running, run, start, target_directory};
 
@@ -110,6 +114,15 @@ impl Client {
     /// When it cannot be started.
     pub fn start<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> anyhow::Result<Running> {
         start(&mut self.command(arguments))
+    }
+
+    /// Watches what `get` takes, from its first state on.
+    ///
+    /// # Errors
+    /// When the program cannot be started.
+    pub fn watch(&self, what: &[&str]) -> anyhow::Result<Watch> {
+        let watch = ["--watch", "--output-watch-events", "-o", "json"];
+        Ok(Watch::new(self.start([&["get"], what, &watch].concat())?))
     }
 
     /// A path below the client's home.
