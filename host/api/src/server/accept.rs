@@ -15,7 +15,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 use tokio_rustls::TlsAcceptor;
 use tower::Service;
 
-use super::connection::converse;
+use super::connection::{Streams, converse};
 use super::listener::Listener;
 use super::tls::Tls;
 
@@ -48,6 +48,7 @@ where
     let acceptor = TlsAcceptor::from(tls.config());
     let (tell, told) = watch::channel(false);
     let mut connections = JoinSet::new();
+    let streams = Streams::default();
     let mut pause = Pause::default();
     let mut closing = pin!(closing);
     loop {
@@ -58,7 +59,8 @@ where
             accepted = accept(&listener, pause.over), if connections.len() < MAX_CONNECTIONS => match accepted {
                 Ok(stream) => {
                     pause = Pause::default();
-                    connections.spawn(converse(stream, acceptor.clone(), service.clone(), told.clone()));
+                    let (acceptor, service) = (acceptor.clone(), service.clone());
+                    connections.spawn(converse(stream, acceptor, service, streams.clone(), told.clone()));
                 }
                 Err(error) => pause = pause.after(&error, Instant::now()),
             },
@@ -67,6 +69,7 @@ where
     drop(listener);
     tell.send_replace(true);
     say_goodbye(connections).await;
+    streams.shutdown().await;
 }
 
 /// Accepts once the pause is over. May be cancelled and called again.

@@ -4,8 +4,9 @@ use std::convert::Infallible;
 use std::error::Error as StdError;
 use std::future::Future;
 use std::io;
+use std::mem;
 use std::pin::pin;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use http::{Request, Response};
@@ -50,6 +51,7 @@ pub(super) async fn converse<S, B>(
     stream: TcpStream,
     acceptor: TlsAcceptor,
     service: S,
+    streams: Streams,
     mut closing: watch::Receiver<bool>,
 ) where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible> + Clone + Send + 'static,
@@ -69,7 +71,7 @@ pub(super) async fn converse<S, B>(
             return;
         }
     };
-    let builder = builder(stream.get_ref());
+    let builder = builder(stream.get_ref(), streams);
     let mut connection = pin!(builder.serve_connection(TokioIo::new(stream), TowerToHyperService::new(service)));
     let ended = tokio::select! {
         ended = connection.as_mut() => ended,
@@ -106,8 +108,8 @@ fn too_slow(what: &str) -> io::Error {
     io::Error::new(io::ErrorKind::TimedOut, format!("{what} took too long"))
 }
 
-fn builder(stream: &TlsStream<TcpStream>) -> Builder<Streams> {
-    let mut builder = Builder::new(Streams::default());
+fn builder(stream: &TlsStream<TcpStream>, streams: Streams) -> Builder<Streams> {
+    let mut builder = Builder::new(streams);
     builder
         .http1()
         .timer(TokioTimer::new())
@@ -128,17 +130,29 @@ fn builder(stream: &TlsStream<TcpStream>) -> Builder<Streams> {
     }
 }
 
-/// The streams of one HTTP/2 connection: tasks that end with it. At most [`MAX_CONCURRENT_STREAMS`] are open, and what
-/// has ended is cleared away before another begins.
+/// The streams of all HTTP/2 connections: tasks of the server. One ends with its connection at the latest, at most
+/// [`MAX_CONCURRENT_STREAMS`] of one connection are open, and what has ended is cleared away before another begins.
 #[derive(Clone, Default)]
-struct Streams(Arc<Mutex<JoinSet<()>>>);
+pub(super) struct Streams(Arc<Mutex<JoinSet<()>>>);
+
+impl Streams {
+    /// Cuts off what still goes on, and waits until it is gone.
+    pub(super) async fn shutdown(&self) {
+        let mut streams = mem::take(&mut *self.lock());
+        streams.shutdown().await;
+    }
+
+    fn lock(&self) -> MutexGuard<'_, JoinSet<()>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
 
 impl<F> Executor<F> for Streams
 where
     F: Future<Output = ()> + Send + 'static,
 {
     fn execute(&self, stream: F) {
-        let mut streams = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut streams = self.lock();
         while let Some(ended) = streams.try_join_next() {
             if let Err(error) = ended {
                 tracing::error!(%error, "a request ended badly");
