@@ -13,7 +13,7 @@ mod builtin;
 mod definition;
 mod lookup;
 
-pub use definition::{DefinitionError, definition_names};
+pub use definition::{DefinitionError, by_preference, definition_names};
 pub use lookup::{FoundKind, UnknownKind};
 
 /// Who described a kind that is not built in.

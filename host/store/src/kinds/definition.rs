@@ -1,6 +1,6 @@
 //! What a CustomResourceDefinition says of its kind's names.
 
-use std::cmp::Reverse;
+use std::cmp::{Ordering, Reverse};
 
 use k1s_object::{GroupKind, KindNames, KindScope, NameError, validate_label_name, validate_subdomain};
 use serde_json::Value;
@@ -165,7 +165,7 @@ fn served(body: &Value) -> Result<Vec<Box<str>>, DefinitionError> {
     if served.is_empty() {
         return Err(DefinitionError::Unserved);
     }
-    served.sort_by(|left, right| preference(left).cmp(&preference(right)));
+    served.sort_by(|left, right| by_preference(left, right));
     Ok(served)
 }
 
@@ -179,7 +179,13 @@ enum Stage {
 
 type Precedence<'v> = (Reverse<Option<(Stage, u64, u64)>>, &'v str);
 
-/// Sorts versions as `CompareKubeAwareVersionStrings` of k8s.io/apimachinery does, the preferred one first.
+/// Orders versions as `CompareKubeAwareVersionStrings` of k8s.io/apimachinery does, the preferred one first: stable before
+/// beta before alpha, higher numbers first, others last, by name.
+#[must_use]
+pub fn by_preference(left: &str, right: &str) -> Ordering {
+    preference(left).cmp(&preference(right))
+}
+
 fn preference(version: &str) -> Precedence<'_> {
     (Reverse(stage(version)), version)
 }
@@ -333,7 +339,7 @@ mod tests {
         ];
         let mut versions = expected;
         versions.reverse();
-        versions.sort_by(|left, right| preference(left).cmp(&preference(right)));
+        versions.sort_by(|left, right| by_preference(left, right));
         assert_eq!(versions, expected);
         for unusual in ["v", "v1alpha", "valpha1", "1", "v1.2", "v+1"] {
             assert_eq!(stage(unusual), None, "{unusual}");
