@@ -20,6 +20,7 @@
 //! - Nothing but the health, readiness and version pages is answered without the token.
 #![forbid(unsafe_code)]
 
+pub mod age;
 pub mod board;
 pub mod control;
 pub mod object;
