@@ -116,6 +116,15 @@ impl Client {
         start(&mut self.command(arguments))
     }
 
+    /// Runs `edit` with a shell command as the editor, to which the file to edit is appended.
+    ///
+    /// # Errors
+    /// As [`Client::run`].
+    pub fn edit(&self, what: &[&str], editor: &str) -> anyhow::Result<Finished> {
+        let mut command = self.command([&["edit"], what].concat());
+        run(command.env("KUBE_EDITOR", editor), DEADLINE)
+    }
+
     /// Watches what `get` takes, from its first state on.
     ///
     /// # Errors
