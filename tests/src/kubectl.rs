@@ -143,10 +143,8 @@ impl Client {
     fn command<I: IntoIterator<Item: AsRef<OsStr>>>(&self, arguments: I) -> Command {
         let home = self.home.path();
         let mut command = Command::new(&self.program);
-        command
-            .env_clear()
-            .env("HOME", home)
-            .env("KUBECONFIG", &self.kubeconfig);
+        command.env_clear().env("KUBECONFIG", &self.kubeconfig);
+        command.env("HOME", home).env("TMPDIR", home);
         command.arg("--cache-dir").arg(home.join("cache")).args(arguments);
         command.current_dir(home);
         command
