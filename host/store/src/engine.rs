@@ -71,6 +71,12 @@ impl KeyRange {
         }
     }
 
+    /// Whether a key lies in this range.
+    #[must_use]
+    pub fn contains(&self, key: &[u8]) -> bool {
+        self.start.as_slice() <= key && self.end.as_deref().is_none_or(|end| key < end)
+    }
+
     /// Both ends; `None` when no key can lie between them.
     fn bounds(&self) -> Option<Bounds<'_>> {
         match &self.end {
@@ -216,10 +222,7 @@ mod tests {
 
     #[test]
     fn a_prefix_covers_exactly_what_begins_with_it() {
-        let covers = |prefix: &[u8], key: &[u8]| {
-            let range = KeyRange::prefix(prefix);
-            key >= &*range.start && range.end.is_none_or(|end| key < &*end)
-        };
+        let covers = |prefix: &[u8], key: &[u8]| KeyRange::prefix(prefix).contains(key);
         for (prefix, key, expected) in [
             (&b"a\0"[..], &b"a\0"[..], true),
             (b"a\0", b"a\0b", true),

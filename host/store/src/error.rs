@@ -58,6 +58,22 @@ pub enum StoreError {
     /// The object is not there.
     #[error("{0} does not exist")]
     NotFound(Key),
+    /// What was asked for may have been trimmed: it left the watch window.
+    #[error("revision {asked} is too old: the store still knows what changed from revision {oldest} on")]
+    TooOld {
+        /// As asked.
+        asked: Revision,
+        /// The oldest revision that could be asked for instead.
+        oldest: Revision,
+    },
+    /// A revision that is not published yet.
+    #[error("revision {asked} is not reached yet: the store is at revision {revision}")]
+    NotYet {
+        /// As asked.
+        asked: Revision,
+        /// The last one.
+        revision: Revision,
+    },
     /// A person's command does not fit what is stored.
     #[error(transparent)]
     Command(#[from] CommandError),

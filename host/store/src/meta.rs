@@ -11,6 +11,8 @@ pub(crate) const FORMAT: u64 = 1;
 
 const FORMAT_KEY: &[u8] = b"format";
 const REVISION_KEY: &[u8] = b"revision";
+const TRIMMED: &[u8] = b"trimmed";
+const LISTABLE: &[u8] = b"listable";
 const INSTANCE_ID: &[u8] = b"instance-id";
 const INSTANCE_KEY: &[u8] = b"instance-key";
 
@@ -28,6 +30,45 @@ pub(crate) fn revision(tables: &dyn Read) -> Result<Revision, EngineError> {
 
 pub(crate) fn set_revision(tables: &mut dyn Write, revision: Revision) -> Result<(), EngineError> {
     tables.put(Table::Meta, REVISION_KEY, &revision.get().to_be_bytes())
+}
+
+/// The highest revision whose version was ever dropped: after it, every change is kept.
+pub(crate) fn trimmed(tables: &dyn Read) -> Result<Revision, EngineError> {
+    Ok(Revision::new(number(tables, TRIMMED)?.unwrap_or(0)))
+}
+
+/// The highest revision that replaced a version which was ever dropped: from it on, the state as of each revision is kept.
+pub(crate) fn listable(tables: &dyn Read) -> Result<Revision, EngineError> {
+    Ok(Revision::new(number(tables, LISTABLE)?.unwrap_or(0)))
+}
+
+/// Moves both marks forward, as far as they are not there yet.
+pub(crate) fn raise_trimmed(tables: &mut dyn Write, dropped: Dropped) -> Result<(), EngineError> {
+    if dropped.version > trimmed(tables)? {
+        tables.put(Table::Meta, TRIMMED, &dropped.version.get().to_be_bytes())?;
+    }
+    if dropped.replaced > listable(tables)? {
+        tables.put(Table::Meta, LISTABLE, &dropped.replaced.get().to_be_bytes())?;
+    }
+    Ok(())
+}
+
+/// Versions that were dropped: what cannot be told any more because of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Dropped {
+    /// The highest of their revisions.
+    pub(crate) version: Revision,
+    /// The highest revision that replaced one of them.
+    pub(crate) replaced: Revision,
+}
+
+impl Dropped {
+    pub(crate) fn and(self, other: Self) -> Self {
+        Self {
+            version: self.version.max(other.version),
+            replaced: self.replaced.max(other.replaced),
+        }
+    }
 }
 
 pub(crate) fn instance_id(tables: &dyn Read) -> Result<Option<InstanceId>, EngineError> {

@@ -137,9 +137,13 @@ pub(crate) fn tombstone_of(prune: &HeldPruneId, deleted: Revision) -> Vec<u8> {
 
 /// What the keys of an object's versions begin with.
 pub(crate) fn versions_of(key: &Key) -> Vec<u8> {
-    let mut bytes = key.encode();
-    bytes.push(0);
-    bytes
+    versions_of_encoded(key.encode())
+}
+
+/// What the keys of an object's versions begin with, of the object's encoded key.
+pub(crate) fn versions_of_encoded(mut key: Vec<u8>) -> Vec<u8> {
+    key.push(0);
+    key
 }
 
 /// The key of one version of an object.
@@ -147,6 +151,17 @@ pub(crate) fn version_of(key: &Key, revision: Revision) -> Vec<u8> {
     let mut bytes = versions_of(key);
     bytes.extend_from_slice(&version(revision));
     bytes
+}
+
+/// Splits the key of one version of an object into the object's encoded key and the revision.
+pub(crate) fn split_version_of(bytes: &[u8]) -> Result<(&[u8], Revision), EngineError> {
+    let revision = revision_at_end(Table::VersionsByKey, bytes)?;
+    let key = bytes.len().checked_sub(9).and_then(|end| bytes.get(..end));
+    let key = key.ok_or_else(|| EngineError::Row {
+        table: Table::VersionsByKey.name(),
+        detail: "a key is not object and revision".to_owned(),
+    })?;
+    Ok((key, revision))
 }
 
 /// Reads the revision at the end of a key.

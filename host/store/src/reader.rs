@@ -1,13 +1,15 @@
-//! Reads: objects, lists, changes; and, in `remembered.rs`, what the store remembers beside them.
+//! Reads: objects here, lists in `list.rs`, changes in `changes.rs`; what the store remembers beside them in
+//! `remembered.rs`, and what a person is shown of that in `control.rs`.
 //!
-//! A reader sees committed transactions only, each of them whole.
+//! A reader sees committed transactions only, each of them whole, and what one call returns is of one state of the store.
 
 use std::ops::ControlFlow;
 use std::sync::Arc;
 
-use k1s_object::{GroupKind, InstanceId, Key, Timestamp};
+use k1s_object::{InstanceId, Key, Timestamp};
 use k1s_sync_engine::event::Provenance;
 use k1s_sync_engine::id::Revision;
+use serde::de::DeserializeOwned;
 use tokio::sync::watch;
 
 use crate::engine::{Engine, EngineError, KeyRange, Read};
@@ -15,13 +17,17 @@ use crate::error::StoreError;
 use crate::kinds::KindTable;
 use crate::meta;
 use crate::place;
-use crate::row::{self, CurrentRow, InventoryRow, Owner, Uid, VersionHead};
+use crate::row::{self, CurrentRow, InventoryRow, Owner, TombstoneRow, Uid, VersionHead, VersionState};
 use crate::table::Table;
 use crate::writer::World;
 
+mod before;
+mod changes;
 mod control;
+mod list;
 mod remembered;
 
+pub use changes::{ChangeFilter, Changes};
 pub use control::{Prune, PruneState, PrunedObject, SourceFacts};
 pub use remembered::HeldPrune;
 
@@ -71,6 +77,9 @@ pub struct Version {
     pub head: VersionHead,
     /// The body as of this version; of a deletion, the last one.
     pub body: Vec<u8>,
+    /// The source that owns this life of the object now, or pruned it by this version, with what it last declared. Absent
+    /// when nobody does, or when that is not remembered any more.
+    pub owned: Option<Owned>,
 }
 
 /// A handle for reading; cheap to clone, never in the way of the writer.
@@ -123,76 +132,10 @@ impl Reader {
     /// When the engine fails.
     pub fn get(&self, key: &Key) -> Result<Option<StoredObject>, StoreError> {
         let tables = self.engine.read()?;
-        let Some(bytes) = tables.get(Table::Current, &key.encode())? else {
-            return Ok(None);
-        };
-        Ok(stored(&*tables, key.clone(), row::decode(Table::Current, &bytes)?)?)
-    }
-
-    /// The objects of a kind, in all namespaces or one, at most `limit` of them, from `from` on.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn list(
-        &self,
-        group_kind: &GroupKind,
-        namespace: Option<&str>,
-        from: Option<&Key>,
-        limit: usize,
-    ) -> Result<Page, StoreError> {
-        let tables = self.engine.read()?;
-        let mut range = KeyRange::prefix(&Key::prefix(group_kind, namespace));
-        if let Some(from) = from {
-            range.start = range.start.max(from.encode());
+        match find(&*tables, Table::Current, &key.encode())? {
+            Some(current) => Ok(stored(&*tables, key.clone(), current)?),
+            None => Ok(None),
         }
-        let mut page = Page::default();
-        let mut failure = None;
-        tables.scan(
-            Table::Current,
-            &range,
-            &mut |key, value| match listed(&*tables, key, value) {
-                Ok(None) => ControlFlow::Continue(()),
-                Ok(Some(object)) if page.objects.len() == limit => {
-                    page.next = Some(object.key);
-                    ControlFlow::Break(())
-                }
-                Ok(Some(object)) => {
-                    page.objects.push(object);
-                    ControlFlow::Continue(())
-                }
-                Err(error) => {
-                    failure = Some(error);
-                    ControlFlow::Break(())
-                }
-            },
-        )?;
-        failure.map_or(Ok(page), |error| Err(error.into()))
-    }
-
-    /// Changes after a revision, at most `limit` of them (at least one is asked for). Changes that have left the watch
-    /// window are missing where newer ones of their object are kept.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn changes(&self, after: Revision, limit: usize) -> Result<Vec<Version>, StoreError> {
-        let tables = self.engine.read()?;
-        let range = KeyRange::all().after(&place::version(after));
-        let mut versions = Vec::new();
-        each(&*tables, Table::Versions, &range, &mut |key, value| {
-            let revision = place::revision_at_end(Table::Versions, key)?;
-            let (head, body) = row::decode_head(value)?;
-            versions.push(Version {
-                revision,
-                head,
-                body: body.to_vec(),
-            });
-            Ok(if versions.len() < limit {
-                ControlFlow::Continue(())
-            } else {
-                ControlFlow::Break(())
-            })
-        })?;
-        Ok(versions)
     }
 }
 
@@ -210,25 +153,14 @@ fn each(tables: &dyn Read, table: Table, range: &KeyRange, visit: &mut TryVisit<
     failure.map_or(Ok(()), Err)
 }
 
-fn listed(tables: &dyn Read, key: &[u8], value: &[u8]) -> Result<Option<StoredObject>, EngineError> {
-    let key = place::object(Table::Current, key)?;
-    stored(tables, key, row::decode(Table::Current, value)?)
-}
-
+/// The object that a row speaks of, if it is there.
 fn stored(tables: &dyn Read, key: Key, current: CurrentRow) -> Result<Option<StoredObject>, EngineError> {
     let Some(live) = current.live else { return Ok(None) };
-    let version = tables
-        .get(Table::Versions, &place::version(live.revision))?
-        .ok_or_else(|| EngineError::Row {
-            table: Table::Versions.name(),
-            detail: format!("revision {} is missing", live.revision),
-        })?;
-    let body = row::decode_head(&version)?.1.to_vec();
-    let owned = current
-        .owner
-        .map(|owner| owned(tables, &key, owner))
-        .transpose()?
-        .flatten();
+    let body = row::decode_head(&version(tables, live.revision)?)?.1.to_vec();
+    let owned = match current.owner {
+        Some(owner) => owned(tables, &key, owner)?,
+        None => None,
+    };
     Ok(Some(StoredObject {
         key,
         uid: live.uid,
@@ -240,17 +172,59 @@ fn stored(tables: &dyn Read, key: Key, current: CurrentRow) -> Result<Option<Sto
     }))
 }
 
+/// The last version up to a revision of the object with an encoded key; costs a step for each older one that is kept.
+fn last_version(tables: &dyn Read, key: Vec<u8>, at: Revision) -> Result<Option<Revision>, EngineError> {
+    let mut last = None;
+    let versions = KeyRange::prefix(&place::versions_of_encoded(key));
+    each(tables, Table::VersionsByKey, &versions, &mut |place, _| {
+        let revision = place::revision_at_end(Table::VersionsByKey, place)?;
+        if revision > at {
+            return Ok(ControlFlow::Break(()));
+        }
+        last = Some(revision);
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(last)
+}
+
+/// The row of a version.
+fn version(tables: &dyn Read, revision: Revision) -> Result<Vec<u8>, EngineError> {
+    let bytes = tables.get(Table::Versions, &place::version(revision))?;
+    bytes.ok_or_else(|| EngineError::Row {
+        table: Table::Versions.name(),
+        detail: format!("revision {revision} is missing"),
+    })
+}
+
 fn owned(tables: &dyn Read, key: &Key, owner: Owner) -> Result<Option<Owned>, EngineError> {
-    let place = place::row(&owner.source, &owner.scope, key);
-    let bytes = tables.get(Table::Inventory, &place)?;
-    bytes
-        .map(|bytes| {
-            Ok(Owned {
-                owner,
-                row: row::decode(Table::Inventory, &bytes)?,
-            })
-        })
-        .transpose()
+    let row = find(tables, Table::Inventory, &place::row(&owner.source, &owner.scope, key))?;
+    Ok(row.map(|row| Owned { owner, row }))
+}
+
+/// What is remembered of the life of an object that one of its versions speaks of: by its owner, or, when that version is
+/// how its owner pruned it, with what was pruned.
+fn owned_as_of(tables: &dyn Read, revision: Revision, head: &VersionHead) -> Result<Option<Owned>, EngineError> {
+    if head.state == VersionState::Deleted {
+        let tombstone: Option<TombstoneRow> = find(tables, Table::Tombstones, &place::version(revision))?;
+        if let Some(TombstoneRow { owner, inventory, .. }) = tombstone {
+            return Ok(Some(Owned { owner, row: inventory }));
+        }
+    }
+    let current: Option<CurrentRow> = find(tables, Table::Current, &head.key.encode())?;
+    let Some(CurrentRow {
+        owner: Some(owner),
+        live,
+    }) = current
+    else {
+        return Ok(None);
+    };
+    let owned = owned(tables, &head.key, owner)?;
+    Ok(owned.filter(|owned| live.map_or(owned.row.applied.uid, |live| live.uid) == head.uid))
+}
+
+fn find<T: DeserializeOwned>(tables: &dyn Read, table: Table, key: &[u8]) -> Result<Option<T>, EngineError> {
+    let bytes = tables.get(table, key)?;
+    bytes.map(|bytes| row::decode(table, &bytes)).transpose()
 }
 
 impl StoredObject {

@@ -4,14 +4,16 @@
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp as CivilTime;
-use k1s_object::{BOOKKEEPING_PREFIX, InstanceId, Timestamp};
+use k1s_object::{BOOKKEEPING_PREFIX, InstanceId, Key, Timestamp};
+use k1s_sync_engine::id::Revision;
 use serde_json::{Map, Value};
 use sha2::Sha256;
 
 use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::meta::InstanceKey;
-use crate::reader::{Owned, StoredObject};
+use crate::reader::{Owned, StoredObject, Version};
+use crate::row::Uid;
 use crate::table::Table;
 
 /// For whom an object is served.
@@ -30,6 +32,16 @@ pub struct Servery {
     key: InstanceKey,
 }
 
+/// What is known of an object beside its body.
+struct Facts<'a> {
+    key: &'a Key,
+    uid: Uid,
+    revision: Revision,
+    generation: u64,
+    created: Timestamp,
+    owned: Option<&'a Owned>,
+}
+
 impl Servery {
     pub(crate) fn new(instance_id: InstanceId, key: InstanceKey) -> Self {
         Self { instance_id, key }
@@ -40,7 +52,36 @@ impl Servery {
     /// # Errors
     /// When the stored body is damaged.
     pub fn serve(&self, object: &StoredObject, form: Form) -> Result<Value, StoreError> {
-        let mut body: Value = serde_json::from_slice(&object.body).map_err(|error| EngineError::Row {
+        let facts = Facts {
+            key: &object.key,
+            uid: object.uid,
+            revision: object.revision,
+            generation: object.generation,
+            created: object.created,
+            owned: object.owned.as_ref(),
+        };
+        self.splice(&object.body, &facts, form)
+    }
+
+    /// Makes the served form of an object as a change left it, or of the last state of one that is deleted, whose
+    /// resourceVersion is then that of the deletion. Without an owner it has no bookkeeping annotations.
+    ///
+    /// # Errors
+    /// When the stored body is damaged.
+    pub fn serve_version(&self, version: &Version, owned: Option<&Owned>, form: Form) -> Result<Value, StoreError> {
+        let facts = Facts {
+            key: &version.head.key,
+            uid: version.head.uid,
+            revision: version.revision,
+            generation: version.head.generation,
+            created: version.head.created,
+            owned,
+        };
+        self.splice(&version.body, &facts, form)
+    }
+
+    fn splice(&self, body: &[u8], facts: &Facts<'_>, form: Form) -> Result<Value, StoreError> {
+        let mut body: Value = serde_json::from_slice(body).map_err(|error| EngineError::Row {
             table: Table::Versions.name(),
             detail: error.to_string(),
         })?;
@@ -49,25 +90,25 @@ impl Servery {
             .map(|body| body.entry("metadata").or_insert_with(|| Map::new().into()));
         if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
             if form == Form::Stored {
-                metadata.insert("uid".to_owned(), object.uid.to_string().into());
-                metadata.insert("resourceVersion".to_owned(), object.revision.to_string().into());
-                metadata.insert("generation".to_owned(), object.generation.into());
-                metadata.insert("creationTimestamp".to_owned(), rfc3339(object.created).into());
+                metadata.insert("uid".to_owned(), facts.uid.to_string().into());
+                metadata.insert("resourceVersion".to_owned(), facts.revision.to_string().into());
+                metadata.insert("generation".to_owned(), facts.generation.into());
+                metadata.insert("creationTimestamp".to_owned(), rfc3339(facts.created).into());
             }
-            if let Some(owned) = &object.owned {
-                self.annotate(metadata, object, owned, form);
+            if let Some(owned) = facts.owned {
+                self.annotate(metadata, facts.key, owned, form);
             }
         }
         Ok(body)
     }
 
-    fn annotate(&self, metadata: &mut Map<String, Value>, object: &StoredObject, owned: &Owned, form: Form) {
+    fn annotate(&self, metadata: &mut Map<String, Value>, key: &Key, owned: &Owned, form: Form) {
         let annotations = metadata.entry("annotations").or_insert_with(|| Map::new().into());
         let Some(annotations) = annotations.as_object_mut() else {
             return;
         };
         let id = self.instance_id.as_str();
-        for (property, value) in self.properties(object, owned) {
+        for (property, value) in self.properties(key, owned) {
             match form {
                 Form::Stored => {
                     annotations.insert(format!("{BOOKKEEPING_PREFIX}{property}"), value.clone().into());
@@ -83,22 +124,22 @@ impl Servery {
         }
     }
 
-    fn properties(&self, object: &StoredObject, owned: &Owned) -> [(&'static str, String); 6] {
+    fn properties(&self, key: &Key, owned: &Owned) -> [(&'static str, String); 6] {
         let Owned { owner, row } = owned;
         [
             ("source", owner.source.to_string()),
             ("source-type", row.source_type.to_string()),
             ("last-sync", rfc3339(row.last_sync)),
-            ("content-hash", self.content_hash(object, owned)),
+            ("content-hash", self.content_hash(key, owned)),
             ("generation", row.generation.to_string()),
             ("source-path", row.provenance.path.to_string()),
         ]
     }
 
     /// The hash of a Secret would let anyone test guesses at its values, so it is keyed.
-    fn content_hash(&self, object: &StoredObject, owned: &Owned) -> String {
+    fn content_hash(&self, key: &Key, owned: &Owned) -> String {
         let hash = owned.row.base_hash;
-        if &*object.key.group_kind.kind != "Secret" || !object.key.group_kind.group.is_empty() {
+        if &*key.group_kind.kind != "Secret" || !key.group_kind.group.is_empty() {
             return hash.to_string();
         }
         let Ok(mut mac) = Hmac::<Sha256>::new_from_slice(self.key.as_bytes()) else {

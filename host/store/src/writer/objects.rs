@@ -8,6 +8,7 @@ use k1s_sync_engine::id::Revision;
 use serde_json::Value;
 
 use crate::engine::EngineError;
+use crate::meta::Dropped;
 use crate::place;
 use crate::row::{
     self, Author, Cause, CurrentRow, InventoryRow, Live, Origin, Owner, ScopeRow, Uid, VersionHead, VersionState,
@@ -167,22 +168,24 @@ impl Transaction<'_> {
         self.put_bytes(Table::VersionsByKey, &place::version_of(write.key, live.revision), &[])
     }
 
-    /// Drops the oldest versions, as long as they are neither among the newest, nor what the owner applied, nor within
-    /// the watch window.
+    /// Drops the oldest versions, as long as they are neither among the newest, nor what the owner applied, nor seen
+    /// through the watch window: a version is seen there until the one that replaced it has left.
     fn trim(&mut self, key: &Key, applied: Option<Revision>) -> Result<(), EngineError> {
         let prefix = place::versions_of(key);
         let oldest = self.first_keys_after(Table::VersionsByKey, &prefix, KEPT_VERSIONS + TRIMMED_AT_ONCE)?;
         let surplus = oldest.len().saturating_sub(KEPT_VERSIONS);
-        for rest in oldest.iter().take(surplus) {
-            let revision = place::revision_at_end(Table::VersionsByKey, rest)?;
-            if Some(revision) == applied {
+        for (rest, next) in oldest.iter().zip(oldest.iter().skip(1)).take(surplus) {
+            let version = place::revision_at_end(Table::VersionsByKey, rest)?;
+            let replaced = place::revision_at_end(Table::VersionsByKey, next)?;
+            if Some(version) == applied {
                 continue;
             }
-            if self.is_watched(revision)? {
+            if self.is_watched(replaced)? {
                 break;
             }
-            self.delete(Table::Versions, &place::version(revision))?;
-            self.delete(Table::VersionsByKey, &place::version_of(key, revision))?;
+            self.delete(Table::Versions, &place::version(version))?;
+            self.delete(Table::VersionsByKey, &place::version_of(key, version))?;
+            self.dropped(Dropped { version, replaced });
         }
         Ok(())
     }

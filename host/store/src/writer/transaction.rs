@@ -10,7 +10,7 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use crate::engine::{EngineError, Finish, KeyRange, Write};
-use crate::meta;
+use crate::meta::{self, Dropped};
 use crate::place;
 use crate::row::{self, Cause};
 use crate::table::Table;
@@ -24,6 +24,7 @@ pub(crate) struct Transaction<'t> {
     writes: usize,
     flow_by_kind: BTreeMap<(SourceName, GroupKind), Flow>,
     arrived: BTreeSet<Cause>,
+    dropped: Option<Dropped>,
 }
 
 /// What a transaction did to an inventory.
@@ -60,6 +61,7 @@ impl<'t> Transaction<'t> {
             writes: 0,
             flow_by_kind: BTreeMap::new(),
             arrived: BTreeSet::new(),
+            dropped: None,
         })
     }
 
@@ -74,6 +76,9 @@ impl<'t> Transaction<'t> {
         for (source, flow) in flow_by_source {
             self.record_flow(&place::shrink(&source, None), flow)?;
         }
+        if let Some(dropped) = self.dropped {
+            meta::raise_trimmed(self.tables, dropped)?;
+        }
         if self.last != self.first {
             meta::set_revision(self.tables, self.last)?;
             self.writes += 1;
@@ -84,6 +89,11 @@ impl<'t> Transaction<'t> {
             Finish::Commit
         };
         Ok((finish, self.last))
+    }
+
+    /// Notes that a version was dropped, for readers that may ask for it.
+    pub(crate) fn dropped(&mut self, version: Dropped) {
+        self.dropped = Some(self.dropped.map_or(version, |before| before.and(version)));
     }
 
     /// The tables, for reading.
