@@ -64,6 +64,7 @@ async fn tell(directory: &StoreDirectory, command: Command, source: &SourceName)
         Command::Suspend { .. } => "suspended",
         Command::Resume { .. } => "resumed",
         Command::Reset { .. } => "reset",
+        Command::AcceptRoot { .. } => "root accepted",
         Command::ApprovePrune { .. } | Command::UndoPrune { .. } => "done",
     };
     let outcome = perform(store, command).await?;
@@ -102,6 +103,13 @@ fn report(outcome: &CommandOutcome, source: &SourceName, word: &str) -> Outcome 
                  the next run lists everything anew",
                 count(*scopes),
                 count(*objects)
+            ));
+            Outcome::Done
+        }
+        CommandOutcome::RootAccepted { scopes } => {
+            line(&format!(
+                "source {source}   root accepted: the next complete listing says which place {} scopes are",
+                count(*scopes)
             ));
             Outcome::Done
         }

@@ -34,7 +34,9 @@ pub(crate) async fn prunes(arguments: PrunesArguments) -> Result<Outcome, Contro
     Ok(match perform(store, command).await? {
         CommandOutcome::Approved(approved) => report_approval(&approved),
         CommandOutcome::Undone(undone) => report_undo(&undone),
-        CommandOutcome::Switched(_) | CommandOutcome::Reset { .. } => Outcome::Done,
+        CommandOutcome::Switched(_) | CommandOutcome::Reset { .. } | CommandOutcome::RootAccepted { .. } => {
+            Outcome::Done
+        }
     })
 }
 

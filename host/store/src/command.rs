@@ -47,6 +47,11 @@ pub enum Command {
         /// The source.
         source: SourceName,
     },
+    /// Forget which place a source read, so that the next complete listing says which it is and what is absent.
+    AcceptRoot {
+        /// The source.
+        source: SourceName,
+    },
 }
 
 /// What came of a command.
@@ -64,6 +69,11 @@ pub enum CommandOutcome {
         scopes: u64,
         /// Objects whose last known state was forgotten.
         objects: u64,
+    },
+    /// The source's next complete listing says which place it is.
+    RootAccepted {
+        /// Scopes whose place was forgotten.
+        scopes: u64,
     },
 }
 

@@ -35,6 +35,7 @@ mod pending;
 mod prune;
 mod release;
 mod remove;
+mod reset;
 mod scope_gone;
 mod settle;
 mod source;
@@ -121,7 +122,8 @@ impl Writer {
     /// Opens the session of a launch.
     ///
     /// # Errors
-    /// When the store cannot be read, or a later launch has begun.
+    /// [`StoreError::NoSession`] when a later launch has begun or the source is suspended; else when the store cannot be
+    /// read.
     pub async fn open_session(
         &self,
         source: SourceName,

@@ -1,6 +1,6 @@
 //! A person's commands, each done whole in the transaction that checked it.
 
-use k1s_sync_engine::id::{SourceName, SourceVersion};
+use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{HeldPruneId, Receipt};
 
@@ -14,6 +14,7 @@ use crate::writer::application::{Application, Occasion};
 use crate::writer::job::Outcome;
 use crate::writer::memory::Memory;
 use crate::writer::prune::{Candidate, Prune, Word};
+use crate::writer::reset;
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::undo::Restoration;
@@ -47,7 +48,8 @@ impl Memory {
             },
             Command::Suspend { source } => self.suspend(transaction, source, user)?.map(CommandOutcome::Switched),
             Command::Resume { source } => resume(transaction, source)?.map(CommandOutcome::Switched),
-            Command::Reset { source } => self.reset(transaction, source)?,
+            Command::Reset { source } => self.reset(transaction, &source)?,
+            Command::AcceptRoot { source } => reset::accept_root(transaction, &source)?,
         };
         self.apply_arrivals(transaction)?;
         Ok(outcome.map_err(StoreError::Command))
@@ -147,21 +149,6 @@ impl Memory {
         transaction.put(Table::Sources, &place::source(&source), &SourceRow { suspended, ..row })?;
         Ok(Ok(Switched::Now))
     }
-
-    /// What its session still wants to write belongs to before.
-    fn reset(
-        &mut self,
-        transaction: &mut Transaction<'_>,
-        source: SourceName,
-    ) -> Result<Result<CommandOutcome, CommandError>, EngineError> {
-        if let Err(error) = source_row(transaction, &source)? {
-            return Ok(Err(error));
-        }
-        self.sessions.remove(&source);
-        let scopes = forget_positions(transaction, &source)?;
-        let objects = forget_states(transaction, &source)?;
-        Ok(Ok(CommandOutcome::Reset { scopes, objects }))
-    }
 }
 
 impl Application<'_, '_> {
@@ -206,7 +193,7 @@ fn resume(
     Ok(Ok(Switched::Now))
 }
 
-fn source_row(
+pub(crate) fn source_row(
     transaction: &Transaction<'_>,
     source: &SourceName,
 ) -> Result<Result<SourceRow, CommandError>, EngineError> {
@@ -216,36 +203,6 @@ fn source_row(
     let keys = transaction.keys_after(Table::Sources, &[])?;
     let known = keys.iter().filter_map(|key| place::source_at(key)).collect();
     Ok(Err(CommandError::unknown_source(source, known)))
-}
-
-/// Tokens, root identities and the fingerprints they belong to.
-fn forget_positions(transaction: &mut Transaction<'_>, source: &SourceName) -> Result<u64, EngineError> {
-    let prefix = place::source(source);
-    let scopes = transaction.keys_after(Table::Scopes, &prefix)?;
-    for scope in &scopes {
-        transaction.delete(Table::Scopes, &[&prefix, scope.as_slice()].concat())?;
-    }
-    Ok(u64::try_from(scopes.len()).unwrap_or(u64::MAX))
-}
-
-/// What lets the source leave out an object, and the host leave it unread. The selection stays: whether absence may mean
-/// anything for a row still depends on what it was claimed under.
-fn forget_states(transaction: &mut Transaction<'_>, source: &SourceName) -> Result<u64, EngineError> {
-    let prefix = place::source(source);
-    let rows: Vec<(Vec<u8>, InventoryRow)> = transaction.rows_where(Table::Inventory, &prefix, &mut |_| true)?;
-    let mut forgotten = 0;
-    for (rest, row) in rows {
-        let after = InventoryRow {
-            source_version: SourceVersion::default(),
-            transform: 0,
-            ..row.clone()
-        };
-        if after != row {
-            transaction.put(Table::Inventory, &[&prefix, rest.as_slice()].concat(), &after)?;
-            forgotten += 1;
-        }
-    }
-    Ok(forgotten)
 }
 
 /// Finds what a person named among what is held and what can be undone.

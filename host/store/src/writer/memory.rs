@@ -100,7 +100,8 @@ impl Memory {
         let row: SourceRow = transaction
             .get(Table::Sources, &place::source(source))?
             .unwrap_or_default();
-        if row.epoch != epoch {
+        // A person may have suspended it since it was launched.
+        if row.epoch != epoch || row.suspended.is_some() {
             return Ok(Err(StoreError::NoSession(source.clone())));
         }
         self.policies.insert(source.clone(), policy.clone());
