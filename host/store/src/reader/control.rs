@@ -9,9 +9,10 @@ use k1s_sync_engine::guard::ShrinkWindow;
 use k1s_sync_engine::id::{ScopeId, SourceName};
 use k1s_sync_engine::work::{HeldPruneId, HoldReason};
 
-use super::{Reader, each};
+use super::remembered::sources;
+use super::{Reader, each, find};
 use crate::command::{CommandError, PruneRef};
-use crate::engine::{KeyRange, Read};
+use crate::engine::{EngineError, KeyRange, Read};
 use crate::error::StoreError;
 use crate::place;
 use crate::row::{self, HeldRow, InventoryRow, Owner, ScopeRow, SourceRow, TombstoneRow, Uid};
@@ -93,71 +94,30 @@ impl Reader {
     /// # Errors
     /// [`CommandError::UnknownSource`], or when the engine fails.
     pub fn source_facts(&self, name: &SourceName) -> Result<SourceFacts, StoreError> {
-        let Some(row) = self.source(name)? else {
-            return Err(CommandError::unknown_source(name, self.sources()?).into());
-        };
+        let tables = &*self.engine.read()?;
         let place = place::source(name);
-        let (status, objects) = {
-            let tables = self.engine.read()?;
-            let status: Option<StatusRow> = tables
-                .get(Table::Status, &place)?
-                .map(|bytes| row::decode(Table::Status, &bytes))
-                .transpose()?;
-            let window: Option<ShrinkWindow> = tables
-                .get(Table::Shrink, &place::shrink(name, None))?
-                .map(|bytes| row::decode(Table::Shrink, &bytes))
-                .transpose()?;
-            (status.unwrap_or_default(), window.map_or(0, |window| window.count()))
+        let Some(row) = find(tables, Table::Sources, &place)? else {
+            return Err(CommandError::unknown_source(name, sources(tables)?).into());
         };
-        let mut pending = 0;
-        self.pending(name, &mut |_, _| pending += 1)?;
+        let status: Option<StatusRow> = find(tables, Table::Status, &place)?;
+        let window: Option<ShrinkWindow> = find(tables, Table::Shrink, &place::shrink(name, None))?;
         Ok(SourceFacts {
             name: name.clone(),
             row,
-            status,
-            objects,
-            pending,
-            held: self.held_prunes(Some(name))?,
-            roots: self.roots(name)?,
+            status: status.unwrap_or_default(),
+            objects: window.map_or(0, |window| window.count()),
+            pending: count(tables, Table::Pending, &place)?,
+            held: held_prunes(tables, Some(name))?,
+            roots: roots(tables, name)?,
         })
     }
 
-    fn roots(&self, name: &SourceName) -> Result<BTreeMap<ScopeId, String>, StoreError> {
-        let tables = self.engine.read()?;
-        let mut roots = BTreeMap::new();
-        let range = KeyRange::prefix(&place::source(name));
-        each(&*tables, Table::Scopes, &range, &mut |key, value| {
-            let (_, scope) = place::split_source_scope(Table::Scopes, key)?;
-            let stored: ScopeRow = row::decode(Table::Scopes, value)?;
-            roots.extend(stored.root_identity.map(|root| (scope, root)));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(roots)
-    }
-
-    /// The prunes that are held or can be undone, of one source or of all: what is held first, then by age.
+    /// The prunes that are held or can be undone, of one source or of all: what is held first, then the latest first.
     ///
     /// # Errors
     /// When the engine fails.
     pub fn prunes(&self, source: Option<&SourceName>) -> Result<Vec<Prune>, StoreError> {
-        let mut prunes = self.held_prunes(source)?;
-        let mut done: BTreeMap<HeldPruneId, Prune> = BTreeMap::new();
-        self.tombstones(&mut |tombstone| {
-            if source.is_some_and(|source| *source != tombstone.owner.source) {
-                return;
-            }
-            let of_prune = done.entry(tombstone.prune.clone()).or_insert_with(|| Prune {
-                id: tombstone.prune,
-                owner: tombstone.owner,
-                state: PruneState::Done { at: tombstone.at },
-                objects: 0,
-            });
-            of_prune.objects += 1;
-        })?;
-        let mut done: Vec<Prune> = done.into_values().collect();
-        done.sort_by_key(|prune| std::cmp::Reverse(prune.state.since()));
-        prunes.extend(done);
-        Ok(prunes)
+        Ok(prunes(&*self.engine.read()?, source)?)
     }
 
     /// The prune that a person named.
@@ -165,87 +125,143 @@ impl Reader {
     /// # Errors
     /// [`CommandError::UnknownPrune`] and [`CommandError::AmbiguousPrune`], or when the engine fails.
     pub fn prune(&self, prune: &PruneRef) -> Result<Prune, StoreError> {
-        let prunes = self.prunes(None)?;
-        let id = prune
-            .choose(prunes.iter().map(|prune| prune.id.clone()).collect())
-            .map_err(StoreError::Command)?;
-        let found = prunes.into_iter().find(|prune| prune.id == id);
-        found.ok_or_else(|| {
-            CommandError::UnknownPrune {
-                prune: prune.clone(),
-                near: Vec::new(),
-            }
-            .into()
-        })
+        Ok(named(prunes(&*self.engine.read()?, None)?, prune)?)
     }
 
-    /// The objects of a prune by their keys.
+    /// The objects of a prune by their keys: those that it would delete, or, if it was approved meanwhile, those that it
+    /// deleted.
     ///
     /// # Errors
-    /// When the engine fails.
+    /// [`CommandError::UnknownPrune`] when there is none of this id any more, or when the engine fails.
     pub fn pruned_objects(&self, prune: &Prune) -> Result<Vec<PrunedObject>, StoreError> {
-        let mut objects = Vec::new();
-        match prune.state {
-            PruneState::Held { .. } => {
-                let tables = self.engine.read()?;
-                let range = KeyRange::prefix(&place::scope(&prune.owner.source, &prune.owner.scope));
-                each(&*tables, Table::HeldRows, &range, &mut |at, value| {
-                    let (_, key) = place::split_row(Table::HeldRows, &prune.owner.source, at)?;
-                    let row = tables.get(Table::Inventory, at)?;
-                    let row: Option<InventoryRow> = row.map(|row| row::decode(Table::Inventory, &row)).transpose()?;
-                    objects.push(PrunedObject {
-                        key,
-                        uid: row::decode(Table::HeldRows, value)?,
-                        provenance: row.map(|row| row.provenance),
-                    });
-                    Ok(ControlFlow::Continue(()))
-                })?;
-            }
-            PruneState::Done { .. } => self.tombstones(&mut |tombstone| {
-                if tombstone.prune == prune.id {
-                    objects.push(PrunedObject {
-                        key: tombstone.key,
-                        uid: tombstone.inventory.applied.uid,
-                        provenance: Some(tombstone.inventory.provenance),
-                    });
-                }
-            })?,
-        }
+        let tables = &*self.engine.read()?;
+        let now = named(prunes(tables, None)?, &prune.id.clone().into())?;
+        let mut objects = match now.state {
+            PruneState::Held { .. } => held_objects(tables, &now.owner)?,
+            PruneState::Done { .. } => deleted_objects(tables, &now.id)?,
+        };
         objects.sort_by(|one, other| one.key.cmp(&other.key));
         Ok(objects)
     }
+}
 
-    fn held_prunes(&self, source: Option<&SourceName>) -> Result<Vec<Prune>, StoreError> {
-        let tables: Box<dyn Read + '_> = self.engine.read()?;
-        let range = source.map_or_else(KeyRange::all, |source| KeyRange::prefix(&place::source(source)));
-        let mut prunes = Vec::new();
-        each(&*tables, Table::Held, &range, &mut |key, value| {
-            let (source, scope) = place::split_source_scope(Table::Held, key)?;
-            let HeldRow {
-                id,
-                reason,
-                rows,
-                since,
-            } = row::decode(Table::Held, value)?;
+fn named(prunes: Vec<Prune>, asked: &PruneRef) -> Result<Prune, CommandError> {
+    let id = asked.choose(prunes.iter().map(|prune| prune.id.clone()).collect())?;
+    let found = prunes.into_iter().find(|prune| prune.id == id);
+    found.ok_or_else(|| CommandError::UnknownPrune {
+        prune: asked.clone(),
+        near: Vec::new(),
+    })
+}
+
+fn roots(tables: &dyn Read, name: &SourceName) -> Result<BTreeMap<ScopeId, String>, EngineError> {
+    let mut roots = BTreeMap::new();
+    let range = KeyRange::prefix(&place::source(name));
+    each(tables, Table::Scopes, &range, &mut |key, value| {
+        let (_, scope) = place::split_source_scope(Table::Scopes, key)?;
+        let stored: ScopeRow = row::decode(Table::Scopes, value)?;
+        roots.extend(stored.root_identity.map(|root| (scope, root)));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(roots)
+}
+
+fn count(tables: &dyn Read, table: Table, prefix: &[u8]) -> Result<u64, EngineError> {
+    let mut rows = 0;
+    tables.scan(table, &KeyRange::prefix(prefix), &mut |_, _| {
+        rows += 1;
+        ControlFlow::Continue(())
+    })?;
+    Ok(rows)
+}
+
+fn prunes(tables: &dyn Read, source: Option<&SourceName>) -> Result<Vec<Prune>, EngineError> {
+    let mut prunes = held_prunes(tables, source)?;
+    let mut done = done_prunes(tables)?;
+    done.retain(|prune| source.is_none_or(|source| *source == prune.owner.source));
+    done.sort_by_key(|prune| std::cmp::Reverse(prune.state.since()));
+    prunes.extend(done);
+    Ok(prunes)
+}
+
+fn held_prunes(tables: &dyn Read, source: Option<&SourceName>) -> Result<Vec<Prune>, EngineError> {
+    let range = source.map_or_else(KeyRange::all, |source| KeyRange::prefix(&place::source(source)));
+    let mut prunes = Vec::new();
+    each(tables, Table::Held, &range, &mut |key, value| {
+        let (source, scope) = place::split_source_scope(Table::Held, key)?;
+        let HeldRow {
+            id,
+            reason,
+            rows,
+            since,
+        } = row::decode(Table::Held, value)?;
+        prunes.push(Prune {
+            id,
+            owner: Owner { source, scope },
+            state: PruneState::Held { reason, since },
+            objects: rows,
+        });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(prunes)
+}
+
+/// A prune is one scope's and happened at once, so the first of its tombstones speaks for all of them.
+fn done_prunes(tables: &dyn Read) -> Result<Vec<Prune>, EngineError> {
+    let mut prunes: Vec<Prune> = Vec::new();
+    each(tables, Table::TombstonesByPrune, &KeyRange::all(), &mut |key, _| {
+        let Some(id) = place::prune_at(key) else {
+            return Ok(ControlFlow::Continue(()));
+        };
+        if let Some(prune) = prunes.last_mut().filter(|prune| prune.id == id) {
+            prune.objects += 1;
+        } else if let Some(tombstone) = tombstone(tables, key)? {
             prunes.push(Prune {
                 id,
-                owner: Owner { source, scope },
-                state: PruneState::Held { reason, since },
-                objects: rows,
+                owner: tombstone.owner,
+                state: PruneState::Done { at: tombstone.at },
+                objects: 1,
             });
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(prunes)
-    }
+        }
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(prunes)
+}
 
-    fn tombstones(&self, visit: &mut dyn FnMut(TombstoneRow)) -> Result<(), StoreError> {
-        let tables = self.engine.read()?;
-        each(&*tables, Table::Tombstones, &KeyRange::all(), &mut |_, value| {
-            visit(row::decode(Table::Tombstones, value)?);
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(())
-    }
+/// The tombstone that a key of their index means.
+fn tombstone(tables: &dyn Read, index_key: &[u8]) -> Result<Option<TombstoneRow>, EngineError> {
+    let deleted = place::revision_at_end(Table::TombstonesByPrune, index_key)?;
+    find(tables, Table::Tombstones, &place::version(deleted))
+}
+
+fn held_objects(tables: &dyn Read, owner: &Owner) -> Result<Vec<PrunedObject>, EngineError> {
+    let mut objects = Vec::new();
+    let range = KeyRange::prefix(&place::scope(&owner.source, &owner.scope));
+    each(tables, Table::HeldRows, &range, &mut |at, value| {
+        let (_, key) = place::split_row(Table::HeldRows, &owner.source, at)?;
+        let row: Option<InventoryRow> = find(tables, Table::Inventory, at)?;
+        objects.push(PrunedObject {
+            key,
+            uid: row::decode(Table::HeldRows, value)?,
+            provenance: row.map(|row| row.provenance),
+        });
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(objects)
+}
+
+fn deleted_objects(tables: &dyn Read, prune: &HeldPruneId) -> Result<Vec<PrunedObject>, EngineError> {
+    let mut objects = Vec::new();
+    let range = KeyRange::prefix(&place::tombstones_of(prune));
+    each(tables, Table::TombstonesByPrune, &range, &mut |key, _| {
+        objects.extend(tombstone(tables, key)?.map(|tombstone| PrunedObject {
+            key: tombstone.key,
+            uid: tombstone.inventory.applied.uid,
+            provenance: Some(tombstone.inventory.provenance),
+        }));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(objects)
 }
 
 impl PruneState {

@@ -8,7 +8,7 @@ use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
 use k1s_sync_engine::message::KnownObject;
 
 use super::{Reader, each};
-use crate::engine::KeyRange;
+use crate::engine::{EngineError, KeyRange, Read};
 use crate::error::StoreError;
 use crate::place;
 use crate::row::{self, HeldRow, InventoryRow, PendingRow, SourceRow, Standing, Uid};
@@ -62,7 +62,7 @@ impl Reader {
                 Ok(ControlFlow::Continue(()))
             },
         )?;
-        self.pending(source, &mut |in_scope, row| {
+        each_pending(&*tables, source, &mut |in_scope, row| {
             if in_scope == *scope {
                 visit(KnownObject {
                     key: row.key,
@@ -70,7 +70,8 @@ impl Reader {
                     path: row.provenance.path,
                 });
             }
-        })
+        })?;
+        Ok(())
     }
 
     /// What a source declares and the host could not apply.
@@ -78,18 +79,7 @@ impl Reader {
     /// # Errors
     /// When the engine fails.
     pub fn pending(&self, source: &SourceName, visit: &mut dyn FnMut(ScopeId, PendingRow)) -> Result<(), StoreError> {
-        let tables = self.engine.read()?;
-        each(
-            &*tables,
-            Table::Pending,
-            &KeyRange::prefix(&place::source(source)),
-            &mut |key, value| {
-                let (scope, _) = place::split_row(Table::Pending, source, key)?;
-                visit(scope, row::decode(Table::Pending, value)?);
-                Ok(ControlFlow::Continue(()))
-            },
-        )?;
-        Ok(())
+        Ok(each_pending(&*self.engine.read()?, source, visit)?)
     }
 
     /// What is held of a source's deletes, one list for each scope.
@@ -163,13 +153,28 @@ impl Reader {
     /// # Errors
     /// When the engine fails.
     pub fn sources(&self) -> Result<Vec<SourceName>, StoreError> {
-        let tables = self.engine.read()?;
-        let mut sources = Vec::new();
-        each(&*tables, Table::Sources, &KeyRange::all(), &mut |key, _| {
-            let name = key.strip_suffix(&[0]).and_then(|name| std::str::from_utf8(name).ok());
-            sources.extend(name.and_then(|name| SourceName::new(name).ok()));
-            Ok(ControlFlow::Continue(()))
-        })?;
-        Ok(sources)
+        Ok(sources(&*self.engine.read()?)?)
     }
+}
+
+pub(super) fn sources(tables: &dyn Read) -> Result<Vec<SourceName>, EngineError> {
+    let mut sources = Vec::new();
+    each(tables, Table::Sources, &KeyRange::all(), &mut |key, _| {
+        sources.extend(place::source_at(key));
+        Ok(ControlFlow::Continue(()))
+    })?;
+    Ok(sources)
+}
+
+fn each_pending(
+    tables: &dyn Read,
+    source: &SourceName,
+    visit: &mut dyn FnMut(ScopeId, PendingRow),
+) -> Result<(), EngineError> {
+    let range = KeyRange::prefix(&place::source(source));
+    each(tables, Table::Pending, &range, &mut |key, value| {
+        let (scope, _) = place::split_row(Table::Pending, source, key)?;
+        visit(scope, row::decode(Table::Pending, value)?);
+        Ok(ControlFlow::Continue(()))
+    })
 }

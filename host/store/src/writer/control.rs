@@ -168,7 +168,13 @@ impl Application<'_, '_> {
             id: id.clone(),
             word: Word::Person,
         };
+        for Candidate { key, .. } in &going {
+            self.release(key)?;
+        }
         let deleted = self.remove_all(going, &prune)?;
+        if let (Some(first), 1..) = (held.first(), deleted) {
+            self.rename_held(first.reason.clone())?;
+        }
         Ok(Approved {
             id,
             source: self.source.name.clone(),

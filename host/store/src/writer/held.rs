@@ -103,6 +103,18 @@ impl Application<'_, '_> {
         self.transaction.put(Table::Held, &place, &head)
     }
 
+    /// Names what is left of the list anew, after a part of it was deleted: that goes by the old name from now on.
+    pub(crate) fn rename_held(&mut self, reason: HoldReason) -> Result<(), EngineError> {
+        let place = place::scope(&self.source.name, &self.scope);
+        let id = list_id(&self.held_rows()?);
+        match self.transaction.get::<HeldRow>(Table::Held, &place)? {
+            Some(head) => self
+                .transaction
+                .put(Table::Held, &place, &HeldRow { id, reason, ..head }),
+            None => Ok(()),
+        }
+    }
+
     /// Brings the head up to date after rows were taken out of the list. Its name stays until the next listing.
     fn recount_held(&mut self) -> Result<(), EngineError> {
         let place = place::scope(&self.source.name, &self.scope);
