@@ -119,6 +119,7 @@ impl From<CommandOutcome> for CommandReport {
                 changed: switched == Switched::Now,
             },
             CommandOutcome::Reset { scopes, objects } => Self::Reset { scopes, objects },
+            CommandOutcome::RootAccepted { scopes } => Self::RootAcceptance { scopes },
         }
     }
 }

@@ -336,6 +336,13 @@ impl Failure {
 impl From<StoreError> for Failure {
     fn from(error: StoreError) -> Self {
         match error {
+            StoreError::TooOld { asked, oldest } => {
+                Self::expired(format!("too old resource version: {asked} ({oldest})"))
+            }
+            StoreError::NotYet { asked, revision } => Self::TooLargeResourceVersion {
+                asked: asked.get(),
+                current: revision.get(),
+            },
             StoreError::Closed => Self::Unavailable("the store is closed: the host is stopping".into()),
             // Reads are never refused like this; what a command is refused with, `control` puts into better words.
             StoreError::Command(refused) => Self::bad_request(refused.to_string()),
