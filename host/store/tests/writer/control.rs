@@ -18,21 +18,21 @@ use crate::documents::{annotated, cm, config_map, delete, namespace, ns, upsert,
 use crate::harness::{Harness, Session, WHOLE, source};
 
 /// As many objects as the guard of these tests looks at.
-const OBJECTS: usize = 50;
+pub(crate) const OBJECTS: usize = 50;
 
 impl Harness {
-    fn command(&self, command: Command) -> Result<CommandOutcome, StoreError> {
+    pub(crate) fn command(&self, command: Command) -> Result<CommandOutcome, StoreError> {
         self.wait(self.writer().command(command, "alice".into()))
     }
 
-    fn refusal(&self, command: Command) -> CommandError {
+    pub(crate) fn refusal(&self, command: Command) -> CommandError {
         match self.command(command) {
             Err(StoreError::Command(error)) => error,
             other => panic!("{other:?}"),
         }
     }
 
-    fn approve(&self, id: &HeldPruneId) -> Approved {
+    pub(crate) fn approve(&self, id: &HeldPruneId) -> Approved {
         match self.command(Command::ApprovePrune {
             prune: id.clone().into(),
         }) {
@@ -41,7 +41,7 @@ impl Harness {
         }
     }
 
-    fn undo(&self, id: &HeldPruneId) -> Undone {
+    pub(crate) fn undo(&self, id: &HeldPruneId) -> Undone {
         match self.command(Command::UndoPrune {
             prune: id.clone().into(),
         }) {
@@ -50,7 +50,7 @@ impl Harness {
         }
     }
 
-    fn prunes(&self) -> Vec<Prune> {
+    pub(crate) fn prunes(&self) -> Vec<Prune> {
         self.reader().prunes(None).expect("readable")
     }
 
@@ -58,26 +58,26 @@ impl Harness {
         self.wait(self.writer().note(source("files"), note)).expect("noted");
     }
 
-    fn objects(&self, numbers: std::ops::Range<usize>) -> usize {
+    pub(crate) fn objects(&self, numbers: std::ops::Range<usize>) -> usize {
         numbers.filter(|number| self.get(&object(*number)).is_some()).count()
     }
 }
 
-fn path(number: usize) -> String {
+pub(crate) fn path(number: usize) -> String {
     format!("shop/m-{number:02}")
 }
 
-fn object(number: usize) -> Key {
+pub(crate) fn object(number: usize) -> Key {
     cm(&path(number))
 }
 
-fn declared(numbers: impl IntoIterator<Item = usize>) -> Vec<Event> {
+pub(crate) fn declared(numbers: impl IntoIterator<Item = usize>) -> Vec<Event> {
     let event = |number| version(upsert(config_map(&path(number), "1")), "v1");
     numbers.into_iter().map(event).collect()
 }
 
 /// Lists everything, then all but the first `missing`; the rest is held.
-fn hold<'h>(harness: &'h Harness, missing: usize) -> (Session<'h>, HeldPruneId) {
+pub(crate) fn hold<'h>(harness: &'h Harness, missing: usize) -> (Session<'h>, HeldPruneId) {
     let session = harness.session("files");
     session.list(declared(0..OBJECTS));
     let Absence::Held { id, .. } = session.list(declared(missing..OBJECTS)).absence else {

@@ -5,9 +5,7 @@ use std::ops::ControlFlow;
 use std::sync::Mutex;
 
 use k1s_store::Table;
-use k1s_store::engine::{
-    Engine, EngineError, Finish, KeyRange, MemoryEngine, Read, TransactionLimits, Visit, Write, WriteBody,
-};
+use k1s_store::engine::{Engine, EngineError, Finish, KeyRange, Read, TransactionLimits, Visit, Write, WriteBody};
 
 /// Where a failure comes.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -30,14 +28,21 @@ struct Progress {
     reopened: usize,
 }
 
-/// A memory engine that counts and fails.
-#[derive(Debug, Default)]
+/// An engine that counts and fails, over one that does not.
+#[derive(Debug)]
 pub(crate) struct FaultyEngine {
-    tables: MemoryEngine,
+    tables: Box<dyn Engine>,
     progress: Mutex<Progress>,
 }
 
 impl FaultyEngine {
+    pub(crate) fn over(tables: Box<dyn Engine>) -> Self {
+        Self {
+            tables,
+            progress: Mutex::default(),
+        }
+    }
+
     /// Commits so far.
     pub(crate) fn commits(&self) -> usize {
         self.progress.lock().expect("not poisoned").commits

@@ -1,16 +1,18 @@
 //! A store over memory, with a clock that is set, and what tests ask of it.
 
 use std::cell::RefCell;
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 use k1s_object::{InstanceId, Key, Timestamp};
 use k1s_store::clock::Clock;
-use k1s_store::engine::Engine;
+use k1s_store::engine::{Engine, KeyRange, MemoryEngine, RedbEngine, RedbOptions};
 use k1s_store::reader::{HeldPrune, StoredObject, Version};
 use k1s_store::row::{HeldRow, InventoryRow, PendingRow, Standing};
+use k1s_store::served::Servery;
 use k1s_store::writer::{Edit, EditBody, Edited, Precondition, Writer};
 use k1s_store::{OpenOptions, Reader, Store, StoreError, Table};
 use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName, Token};
@@ -18,6 +20,7 @@ use k1s_sync_engine::message::KnownObject;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::problem::ProblemCode;
 use serde_json::Value;
+use tempfile::TempDir;
 use tokio::runtime::Runtime;
 
 use crate::faulty::FaultyEngine;
@@ -44,11 +47,45 @@ pub(crate) struct Harness {
     clock: Arc<ManualClock>,
     store: RefCell<Option<Store>>,
     runtime: Runtime,
+    /// Where a file is, for engines that have one.
+    _directory: Option<TempDir>,
 }
+
+/// What a store is kept in.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Kept {
+    InMemory,
+    InFile,
+}
+
+/// Runs each case on each engine.
+macro_rules! on_every_engine {
+    ($($case:ident,)+) => {
+        mod in_memory {
+            $(#[test] fn $case() { super::$case(&crate::harness::Harness::kept(crate::harness::Kept::InMemory)); })+
+        }
+        mod in_file {
+            $(#[test] fn $case() { super::$case(&crate::harness::Harness::kept(crate::harness::Kept::InFile)); })+
+        }
+    };
+}
+pub(crate) use on_every_engine;
 
 impl Harness {
     pub(crate) fn new() -> Self {
-        let engine = Arc::new(FaultyEngine::default());
+        Self::kept(Kept::InMemory)
+    }
+
+    pub(crate) fn kept(kept: Kept) -> Self {
+        let (tables, directory): (Box<dyn Engine>, _) = match kept {
+            Kept::InMemory => (Box::new(MemoryEngine::new()), None),
+            Kept::InFile => {
+                let directory = TempDir::new().expect("a directory");
+                let engine = RedbEngine::open(&directory.path().join("store"), RedbOptions::default());
+                (Box::new(engine.expect("opens")), Some(directory))
+            }
+        };
+        let engine = Arc::new(FaultyEngine::over(tables));
         let clock = Arc::new(ManualClock(AtomicU64::new(1_700_000_000_000)));
         let runtime = tokio::runtime::Builder::new_current_thread()
             .build()
@@ -58,6 +95,7 @@ impl Harness {
             clock,
             store: RefCell::default(),
             runtime,
+            _directory: directory,
         };
         harness.store.replace(Some(harness.open(None).expect("opens")));
         harness
@@ -194,6 +232,24 @@ impl Harness {
                 }
             })
             .collect()
+    }
+
+    /// The revisions of which the version is kept.
+    pub(crate) fn revisions(&self) -> BTreeSet<u64> {
+        let mut revisions = BTreeSet::new();
+        let tables = self.engine.read().expect("readable");
+        let mut visit = |key: &[u8], _: &[u8]| {
+            revisions.insert(u64::from_be_bytes(key.try_into().expect("8 bytes")));
+            ControlFlow::Continue(())
+        };
+        tables
+            .scan(Table::Versions, &KeyRange::all(), &mut visit)
+            .expect("readable");
+        revisions
+    }
+
+    pub(crate) fn servery(&self) -> Servery {
+        self.store.borrow().as_ref().expect("open").servery().expect("readable")
     }
 
     /// What was written of an object, as the names of version states.
