@@ -1,7 +1,9 @@
 //! What is true of a source, in the words of kstatus: `Ready` always, everything else only while it holds.
 
+use k1s_api::object::ConditionStatus;
 use k1s_object::Timestamp;
 use k1s_store::reader::{Prune, PruneState, SourceFacts};
+use k1s_store::served::rfc3339;
 use k1s_store::status::{PassRow, Standstill};
 use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::work::HoldReason;
@@ -49,6 +51,21 @@ impl Condition {
             reason,
             message,
             since,
+        }
+    }
+
+    /// As the API says it.
+    pub(crate) fn served(self) -> k1s_api::object::Condition {
+        k1s_api::object::Condition {
+            kind: self.kind.to_owned(),
+            status: match self.truth {
+                Truth::True => ConditionStatus::True,
+                Truth::False => ConditionStatus::False,
+                Truth::Unknown => ConditionStatus::Unknown,
+            },
+            reason: self.reason.to_owned(),
+            message: self.message,
+            last_transition_time: self.since.map(rfc3339),
         }
     }
 
@@ -115,7 +132,7 @@ fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
     let mut conditions = Vec::new();
     if let HoldReason::RootChanged { .. } = reason {
         let message = format!(
-            "{}: k1s-sync-host reset {} accepts it",
+            "{}: k1s-sync-host sync {} --accept-root accepts it",
             why_held(reason),
             of_source.name
         );
@@ -131,7 +148,8 @@ fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
     conditions
 }
 
-const fn guard(reason: &HoldReason) -> &'static str {
+/// The guard that holds deletes, in one word.
+pub(crate) const fn guard(reason: &HoldReason) -> &'static str {
     match reason {
         HoldReason::Guard { .. } => "Guard",
         HoldReason::Empty => "Empty",

@@ -14,6 +14,7 @@ mod control;
 mod data_directory;
 mod get;
 mod logging;
+mod mirror;
 mod program;
 mod progress;
 mod prunes;

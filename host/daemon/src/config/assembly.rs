@@ -43,6 +43,7 @@ impl Assembly<'_> {
         let policy = policy(&entry, &overrides);
         Some(SourceSettings {
             name: entry.name,
+            plugin: entry.plugin,
             activation,
             origin,
             base_dir,
@@ -71,6 +72,7 @@ impl Assembly<'_> {
         let overrides = self.defaults;
         Some(SourceSettings {
             name: source.name.clone(),
+            plugin: source.plugin.to_string_lossy().into_owned(),
             activation,
             origin,
             base_dir,

@@ -38,6 +38,8 @@ pub struct Options {
 pub struct SourceSettings {
     /// Its name.
     pub name: SourceName,
+    /// The plugin as it was named: a path, or a name in a registry file.
+    pub plugin: String,
     /// Whether it runs, and what.
     pub activation: Activation,
     /// Where it was configured.
