@@ -62,7 +62,7 @@ pub struct PrunedObjectRef {
     pub object: super::ObjectRef,
     /// Its identity then.
     pub uid: String,
-    /// Where its source had read it: `path:line`; absent when the source forgot it since.
+    /// Where its source had read it: `path:line`, of a local file the whole path; absent when the source forgot it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub origin: Option<String>,
 }

@@ -208,3 +208,69 @@ fn quality(text: &str) -> Option<u16> {
         _ => None,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use http::HeaderValue;
+
+    use super::*;
+
+    const TABLE: &str = "application/json;as=Table;v=v1;g=meta.k8s.io";
+
+    fn of(values: &[&str]) -> Option<Accept> {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            headers.append(ACCEPT, HeaderValue::from_str(value).unwrap());
+        }
+        Accept::of_objects(&headers).ok()
+    }
+
+    #[test]
+    fn the_most_wanted_form_that_is_served_is_chosen() {
+        let old = "application/json;as=Table;v=v1beta1;g=meta.k8s.io";
+        let list = "application/json;as=PartialObjectMetadataList;g=meta.k8s.io;v=v1";
+        let table = Some(Accept::Table(MetaVersion::V1));
+        for (values, expected) in [
+            (&[][..], Some(Accept::Json)),
+            (&[TABLE], table),
+            (&[old, TABLE], Some(Accept::Table(MetaVersion::V1Beta1))),
+            (&["application/json", TABLE], Some(Accept::Json)),
+            (&["application/json;q=0.9", TABLE], table),
+            (
+                &["application/json;q=0.9", &format!("{TABLE};q=0.8")],
+                Some(Accept::Json),
+            ),
+            (&["*/*", TABLE], table),
+            (&["application/*", TABLE], table),
+            (
+                &["application/vnd.kubernetes.protobuf;as=Table;v=v1;g=meta.k8s.io", TABLE],
+                table,
+            ),
+            (&[list], Some(Accept::PartialObjectMetadataList(MetaVersion::V1))),
+            (&["text/html"], None),
+            (&["application/json;q=0"], None),
+        ] {
+            assert_eq!(of(values), expected, "{values:?}");
+            assert_eq!(of(&[&values.join(", ")]), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn qualities_are_thousandths() {
+        for (text, expected) in [
+            ("1", Some(1000)),
+            ("1.000", Some(1000)),
+            ("0.5", Some(500)),
+            (".25", Some(250)),
+            ("0", Some(0)),
+            ("0.12345", Some(123)),
+            ("1.1", None),
+            ("2", None),
+            ("-1", None),
+            ("", None),
+            ("0.x", None),
+        ] {
+            assert_eq!(quality(text), expected, "{text}");
+        }
+    }
+}

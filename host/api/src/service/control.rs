@@ -162,10 +162,17 @@ impl<'r> Target<'r> {
 
     fn refused(self, error: OrderError) -> Failure {
         match error {
-            OrderError::Store(StoreError::Command(refused)) => self.misdirected(&refused),
-            OrderError::Store(failed) => failed.into(),
+            OrderError::Store(error) => self.failed(error),
             OrderError::NotRunning { why, .. } => self.conflict(format!("it cannot be synced now: {why}")),
             OrderError::NoDaemon | OrderError::Stopping => Failure::Unavailable(error.to_string().into()),
+        }
+    }
+
+    fn failed(self, error: StoreError) -> Failure {
+        if let StoreError::Command(refused) = &error {
+            self.misdirected(refused)
+        } else {
+            error.into()
         }
     }
 

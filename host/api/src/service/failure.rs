@@ -11,6 +11,10 @@ use k1s_store::StoreError;
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
+mod cause;
+
+pub(crate) use cause::{Cause, CauseReason};
+
 /// Media types that can be asked for, as a refusal lists them.
 const SERVED_MEDIA_TYPES: &str = "application/json";
 
@@ -31,61 +35,6 @@ impl fmt::Display for Named {
         } else {
             write!(f, ".{}", self.group)
         }
-    }
-}
-
-/// One thing that is wrong with what was sent.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Cause {
-    /// Its class.
-    pub(crate) reason: CauseReason,
-    /// The path of the field; empty where there is none.
-    pub(crate) field: Box<str>,
-    /// What is wrong with it, and the way out.
-    pub(crate) detail: Box<str>,
-}
-
-/// The class of a cause.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum CauseReason {
-    /// The value cannot be taken.
-    Invalid,
-    /// The field cannot be written.
-    Forbidden,
-    /// The value is none of those that are known.
-    NotSupported,
-}
-
-impl CauseReason {
-    const fn reason(self) -> &'static str {
-        match self {
-            Self::Invalid => "FieldValueInvalid",
-            Self::Forbidden => "FieldValueForbidden",
-            Self::NotSupported => "FieldValueNotSupported",
-        }
-    }
-
-    const fn words(self) -> &'static str {
-        match self {
-            Self::Invalid => "Invalid value",
-            Self::Forbidden => "Forbidden",
-            Self::NotSupported => "Unsupported value",
-        }
-    }
-}
-
-impl Cause {
-    /// A cause of one field.
-    pub(crate) fn new(reason: CauseReason, field: impl Into<Box<str>>, detail: impl Into<Box<str>>) -> Self {
-        Self {
-            reason,
-            field: field.into(),
-            detail: detail.into(),
-        }
-    }
-
-    fn body(&self) -> String {
-        format!("{}: {}", self.reason.words(), self.detail)
     }
 }
 
@@ -167,7 +116,7 @@ pub(crate) enum Failure {
         accepted: &'static str,
     },
     /// 422.
-    #[error("{kind} {name:?} is invalid: {}", joined(.causes))]
+    #[error("{kind} {name:?} is invalid: {}", cause::joined(.causes))]
     Invalid {
         /// The kind with its group, for example `Source.sync.k1s.io`.
         kind: Box<str>,
@@ -305,7 +254,7 @@ impl Failure {
             Self::Invalid { kind, name, causes } => {
                 let (kind, group) = kind.split_once('.').unwrap_or((kind, ""));
                 let mut details = detail(group, kind, name);
-                details.insert("causes".to_owned(), causes.iter().map(caused).collect());
+                details.insert("causes".to_owned(), causes.iter().map(Cause::of_status).collect());
                 details
             }
             Self::TooLargeResourceVersion { .. } => {
@@ -361,23 +310,4 @@ fn detail(group: &str, kind: &str, name: &str) -> Map<String, Value> {
     let parts = [("name", name), ("group", group), ("kind", kind)];
     let said = parts.into_iter().filter(|(_, value)| !value.is_empty());
     said.map(|(key, value)| (key.to_owned(), value.into())).collect()
-}
-
-fn caused(cause: &Cause) -> Value {
-    json!({"reason": cause.reason.reason(), "message": cause.body(), "field": cause.field})
-}
-
-/// Several causes as `field.ErrorList.ToAggregate` joins them.
-fn joined(causes: &[Cause]) -> String {
-    let texts: Vec<String> = causes
-        .iter()
-        .map(|cause| match &*cause.field {
-            "" => cause.body(),
-            field => format!("{field}: {}", cause.body()),
-        })
-        .collect();
-    match texts.as_slice() {
-        [one] => one.clone(),
-        several => format!("[{}]", several.join(", ")),
-    }
 }

@@ -142,3 +142,60 @@ pub(crate) fn decoded(text: &str) -> Option<Box<str>> {
     let text = percent_decode(text.as_bytes()).decode_utf8().ok()?;
     Some(text.into())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_first_value_counts_and_what_does_not_decode_is_passed_over() {
+        let query = Query::decode("a=1&a=2&b&c=%zz&c=3&d=x;y&=z&e=%e9&f+g=h%20i&j=%26&");
+        for (key, expected) in [
+            ("a", Some("1")),
+            ("b", Some("")),
+            ("c", Some("3")),
+            ("d", None),
+            ("", Some("z")),
+            ("e", None),
+            ("f g", Some("h i")),
+            ("j", Some("&")),
+            ("k", None),
+        ] {
+            assert_eq!(query.first(key), expected, "{key:?}");
+        }
+        assert_eq!(query.all("a").collect::<Vec<_>>(), ["1", "2"]);
+        assert_eq!(query.text("b"), None);
+    }
+
+    #[test]
+    fn switches_and_numbers_are_read_as_go_does() {
+        for (text, expected) in [
+            ("", None),
+            ("watch", Some(true)),
+            ("watch=", Some(true)),
+            ("watch=1", Some(true)),
+            ("watch=no", Some(true)),
+            ("watch=0", Some(false)),
+            ("watch=FALSE", Some(false)),
+        ] {
+            assert_eq!(Query::decode(text).flag("watch"), expected, "{text}");
+        }
+        for (text, expected) in [
+            ("", Ok(None)),
+            ("limit=0", Ok(None)),
+            ("limit=500", Ok(Some(500))),
+            ("limit=-1", Ok(Some(-1))),
+            ("limit=", Err("strconv.ParseInt: parsing \"\": invalid syntax")),
+            ("limit=1x", Err("strconv.ParseInt: parsing \"1x\": invalid syntax")),
+        ] {
+            let limit = Query::decode(text).limit().map_err(|failure| failure.to_string());
+            assert_eq!(limit, expected.map_err(str::to_owned), "{text}");
+        }
+    }
+
+    #[test]
+    fn pairs_are_bounded() {
+        let many = "a=1&".repeat(MAX_PAIRS) + "b=1";
+        assert_eq!(Query::decode(&many).first("b"), None);
+    }
+}

@@ -57,19 +57,18 @@ where
         return Err(Failure::Unauthorized);
     }
     let query = Query::decode(head.uri.query().unwrap_or_default());
-    match page.ok_or(Failure::NoPage)? {
-        Page::Resource(place) => resource(parts, head, query, place, body).await,
-        page => {
-            let is_reading = matches!(head.method, Method::GET | Method::HEAD);
-            if !is_reading {
-                return Err(Failure::MethodNotAllowed {
-                    of: None,
-                    allowed: READING,
-                });
-            }
-            show(parts, &head.headers, &query, page).await
-        }
+    let page = page.ok_or(Failure::NoPage)?;
+    if let Page::Resource(place) = page {
+        return resource(parts, head, query, place, body).await;
     }
+    let is_reading = READING.split(", ").any(|method| method == head.method.as_str());
+    if !is_reading {
+        return Err(Failure::MethodNotAllowed {
+            of: None,
+            allowed: READING,
+        });
+    }
+    show(parts, &head.headers, &query, page).await
 }
 
 /// Answers with a page that is about no object.

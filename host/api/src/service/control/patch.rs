@@ -130,18 +130,12 @@ fn wanted(target: Target<'_>, object: &Value, patched: &Value) -> Result<Wanted,
                     format!("{other}: must be true or false"),
                 )),
             },
-            ["metadata", "annotations", REQUESTED_AT] => match &patched["metadata"]["annotations"][REQUESTED_AT] {
-                Value::Null => {}
-                Value::String(text) => match check_request(text) {
-                    Ok(()) => wanted.requested_at = Some(text.as_str().into()),
+            ["metadata", "annotations", REQUESTED_AT] => {
+                match asked(&patched["metadata"]["annotations"][REQUESTED_AT]) {
+                    Ok(text) => wanted.requested_at = text,
                     Err(why) => causes.push(Cause::new(CauseReason::Invalid, field(&path), why)),
-                },
-                other => causes.push(Cause::new(
-                    CauseReason::Invalid,
-                    field(&path),
-                    format!("{other}: must be text"),
-                )),
-            },
+                }
+            }
             _ => causes.push(Cause::new(CauseReason::Forbidden, field(&path), way_out(&path))),
         }
     }
@@ -160,6 +154,16 @@ fn wanted(target: Target<'_>, object: &Value, patched: &Value) -> Result<Wanted,
     } else {
         Err(target.invalid(causes))
     }
+}
+
+/// The text that asks for a listing; to take it away asks for none.
+fn asked(value: &Value) -> Result<Option<Box<str>>, String> {
+    if value.is_null() {
+        return Ok(None);
+    }
+    let text = value.as_str().ok_or_else(|| format!("{value}: must be text"))?;
+    check_request(text)?;
+    Ok(Some(text.into()))
 }
 
 /// Refuses a text that cannot name a request.
