@@ -24,7 +24,7 @@ macro_rules! tables {
 }
 
 tables! {
-    /// Facts about the file itself, by name: format version, instance id, revision.
+    /// Facts about the file itself, by name: format version, instance id, revision, how far versions were dropped.
     Meta = "meta",
     /// Versions of objects, by revision (u64, big-endian).
     Versions = "versions",

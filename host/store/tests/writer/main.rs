@@ -21,5 +21,6 @@ mod ownership;
 mod prune;
 mod reads;
 mod release;
+mod root;
 mod seen;
 mod session;

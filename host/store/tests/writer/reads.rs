@@ -4,16 +4,15 @@ use k1s_object::{GroupKind, Key};
 use k1s_store::StoreError;
 use k1s_store::reader::{ChangeFilter, StoredObject};
 use k1s_store::row::{Mark, VersionState};
-use k1s_store::served::Form;
 use k1s_sync_engine::id::Revision;
 use proptest::prelude::*;
-use serde_json::Value;
 
-use crate::documents::{cm, config_map, delete, ns, upsert};
+use crate::documents::{cm, config_map, ns, upsert};
 use crate::harness::{Harness, Session, on_every_engine};
 
 mod log;
 mod run;
+mod served;
 
 use run::Run;
 
@@ -97,7 +96,7 @@ fn step() -> impl Strategy<Value = Step> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { cases: 96, failure_persistence: None, ..ProptestConfig::default() })]
+    #![proptest_config(ProptestConfig { cases: 64, failure_persistence: None, ..ProptestConfig::default() })]
 
     #[test]
     fn lists_and_changes_are_those_of_the_log(steps in prop::collection::vec(step(), 1..40)) {
@@ -115,8 +114,6 @@ on_every_engine! {
     a_list_of_the_window_s_first_revision_is_whole,
     what_is_dropped_is_too_old_and_what_is_not_published_is_not_yet,
     a_quiet_kind_is_watched_without_its_changes,
-    what_is_served_of_a_change_is_what_get_shows,
-    a_deletion_is_served_with_the_last_state_and_its_own_revision,
     what_was_before_a_change_is_told_or_nothing,
 }
 
@@ -290,93 +287,6 @@ fn a_quiet_kind_is_watched_without_its_changes(harness: &Harness) {
     assert_eq!((none.versions.len(), none.reached), (0, rest.reached));
 }
 
-fn last_served(harness: &Harness) -> (VersionState, Value) {
-    let after = Revision::new(harness.revision() - 1);
-    let changes = harness
-        .reader()
-        .changes(after, 9, &ChangeFilter::All)
-        .expect("readable");
-    let [version] = changes.versions.as_slice() else {
-        panic!("{changes:?}")
-    };
-    let served = harness
-        .servery()
-        .serve_version(version, version.owned.as_ref(), Form::Stored)
-        .expect("a body");
-    (version.head.state, served)
-}
-
-fn what_is_served_of_a_change_is_what_get_shows(harness: &Harness) {
-    let session = harness.session("files");
-    let shown = |path: &str| {
-        harness
-            .servery()
-            .serve(&harness.object(&cm(path)), Form::Stored)
-            .expect("a body")
-    };
-    harness.put(&cm("one/mine"), config_map("one/mine", "1"));
-    assert_eq!(last_served(harness), (VersionState::Created, shown("one/mine")));
-    harness.put(&ns("one"), crate::documents::namespace("one"));
-    for (value, state) in [("1", VersionState::Created), ("2", VersionState::Updated)] {
-        session.apply(vec![upsert(config_map("one/a", value))]);
-        let (told, served) = last_served(harness);
-        assert_eq!((told, &served), (state, &shown("one/a")));
-        assert_eq!(
-            served.pointer("/metadata/annotations/sync.k1s.io~1source"),
-            Some(&Value::from("files"))
-        );
-    }
-    let mut edited = config_map("one/a", "2");
-    edited["data"]["more"] = "mine".into();
-    harness.put(&cm("one/a"), edited);
-    assert_eq!(last_served(harness), (VersionState::Updated, shown("one/a")));
-}
-
-fn a_deletion_is_served_with_the_last_state_and_its_own_revision(harness: &Harness) {
-    let session = harness.session("files");
-    session.list(vec![
-        upsert(config_map("one/a", "1")),
-        upsert(config_map("one/b", "1")),
-        upsert(config_map("one/c", "1")),
-    ]);
-    let told = |before: &Value| {
-        let (state, served) = last_served(harness);
-        let mut expected = before.clone();
-        expected["metadata"]["resourceVersion"] = harness.revision().to_string().into();
-        assert_eq!((state, served), (VersionState::Deleted, expected));
-    };
-    let shown = |path: &str| {
-        harness
-            .servery()
-            .serve(&harness.object(&cm(path)), Form::Stored)
-            .expect("a body")
-    };
-    // By its source, whose row is gone with it, and by a user, after whom it is still there.
-    let before = shown("one/a");
-    session.apply(vec![delete(&config_map("one/a", "1"))]);
-    told(&before);
-    let before = shown("one/b");
-    harness.delete(&cm("one/b"));
-    told(&before);
-    // Of another life of the object, nothing is said.
-    session.apply(vec![upsert(config_map("one/b", "1"))]);
-    let deletion = Revision::new(harness.revision() - 2);
-    let changes = harness
-        .reader()
-        .changes(deletion, 1, &ChangeFilter::All)
-        .expect("readable");
-    assert_eq!(
-        (changes.versions[0].head.state, &changes.versions[0].owned),
-        (VersionState::Deleted, &None)
-    );
-    // Nobody owns it, so nobody is named.
-    harness.put(&cm("one/free"), config_map("one/free", "1"));
-    let before = shown("one/free");
-    harness.delete(&cm("one/free"));
-    told(&before);
-    assert_eq!(before.pointer("/metadata/annotations"), None);
-}
-
 fn what_was_before_a_change_is_told_or_nothing(harness: &Harness) {
     let key = cm("one/a");
     harness.put(&key, config_map("one/a", "1"));
@@ -405,6 +315,19 @@ fn what_was_before_a_change_is_told_or_nothing(harness: &Harness) {
     let (_, listable) = drop_old(harness, "one/a");
     assert_eq!(before(listable.get()), None);
     assert!(before(listable.get() + 1).is_some());
+    // What a source applied is kept, and is not what was before the versions that are.
+    harness.session("files").apply(vec![upsert(config_map("one/c", "1"))]);
+    drop_old(harness, "one/c");
+    let kept = harness
+        .history()
+        .into_iter()
+        .filter(|version| version.head.key == cm("one/c"));
+    let kept: Vec<Revision> = kept.map(|version| version.revision).collect();
+    assert!(kept[0].next() < kept[1], "{kept:?}");
+    let reader = harness.reader();
+    let before = |revision| reader.version_before(&cm("one/c"), revision).expect("readable");
+    assert_eq!(before(kept[1]), None);
+    assert_eq!(before(kept[2]).map(|version| version.revision), Some(kept[1]));
 }
 
 /// A session of the source whose objects users write, too.
