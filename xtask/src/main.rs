@@ -4,6 +4,7 @@
 //! of the product, and nothing depends on it.
 #![forbid(unsafe_code)]
 
+mod bench;
 mod demo;
 mod kinds;
 mod process;
@@ -37,6 +38,8 @@ enum Command {
     Kinds(kinds::Arguments),
     /// Writes a tree of manifests to try things on.
     Tree(tree::Arguments),
+    /// Measures the product against its yardsticks; `docs/performance.md` explains the figures.
+    Bench(bench::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -45,6 +48,7 @@ fn main() -> ExitCode {
         Command::Test { arguments } => test(&arguments),
         Command::Kinds(arguments) => kinds::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
+        Command::Bench(arguments) => bench::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,
@@ -57,7 +61,7 @@ fn main() -> ExitCode {
 
 /// Builds all targets in one go, so that the end-to-end tests find the programs they run, then runs every test.
 fn test(arguments: &[OsString]) -> anyhow::Result<()> {
-    process::run(workspace::cargo().args(["build", "--workspace", "--all-targets", "--locked"]))?;
+    workspace::build_everything()?;
     process::run(
         workspace::cargo()
             .args(["test", "--workspace", "--locked"])

@@ -7,6 +7,8 @@ use std::process::Command;
 
 use anyhow::Context as _;
 
+use crate::process;
+
 /// The directory of the workspace's manifest.
 pub(crate) fn root() -> anyhow::Result<&'static Path> {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -23,4 +25,12 @@ pub(crate) fn programs() -> anyhow::Result<PathBuf> {
 /// The Cargo that runs this program, started in the caller's directory.
 pub(crate) fn cargo() -> Command {
     Command::new(env::var_os("CARGO").unwrap_or_else(|| OsString::from("cargo")))
+}
+
+/// Builds every target in the development profile: what the tests run is what this leaves.
+///
+/// # Errors
+/// When something does not build.
+pub(crate) fn build_everything() -> anyhow::Result<()> {
+    process::run(cargo().args(["build", "--workspace", "--all-targets", "--locked"]))
 }

@@ -30,7 +30,7 @@ const ARROWS: &[(&str, &[&str])] = &[
 /// What every crate in `plugins/` may depend on.
 const PLUGIN: &[&str] = &["k1s-source", "k1s-source-proto", "k1s-yaml"];
 /// Crates that look at everything and that nothing of the product may depend on.
-const ONLOOKERS: &[&str] = &["k1s-tests", "xtask"];
+const ONLOOKERS: &[&str] = &["k1s-bench", "k1s-tests", "xtask"];
 
 fn allowed(metadata: &Metadata, package: &Package) -> Option<&'static [&'static str]> {
     let directory = metadata.relative(package.directory());
