@@ -167,6 +167,12 @@ impl Lifecycle {
         self.failures.circuit()
     }
 
+    /// Whether it is to run, as far as host, configuration and persons are concerned.
+    #[must_use]
+    pub fn is_to_run(&self) -> bool {
+        self.at_rest(None).is_none()
+    }
+
     /// The state of a source that is not to run, or `None` if it is.
     fn at_rest(&self, refused: Option<Problem>) -> Option<State> {
         match (self.presence, self.enablement, self.suspension) {

@@ -18,6 +18,7 @@
 
 mod admission;
 mod command;
+mod demand;
 mod flow;
 mod scope;
 mod settings;
@@ -29,6 +30,8 @@ use std::time::Duration;
 use k1s_object::{GroupKind, KindNames};
 
 pub use self::command::{Command, EndCause, Report};
+pub use self::demand::Demand;
+use self::demand::Demands;
 use self::flow::Flow;
 pub use self::flow::{MAX_UNCOMMITTED, MAX_UNCOMMITTED_BYTES};
 use self::scope::{Asking, Scope, Standing};
@@ -80,6 +83,7 @@ pub struct Session {
     rest: Rest,
     /// The last problem with the whole source since its last complete listing: the likely cause of an early end.
     complaint: Option<Problem>,
+    demands: Demands,
     flow: Flow,
     liveness: Liveness,
     commands: VecDeque<Command>,
@@ -98,6 +102,7 @@ impl Session {
             kinds: BTreeMap::new(),
             rest: Rest::No,
             complaint: None,
+            demands: Demands::default(),
             flow: Flow::default(),
             liveness: Liveness::new(settings.hung_after, now),
             commands: VecDeque::new(),
@@ -128,6 +133,7 @@ impl Session {
         if let Err(violation) = self.accept(message, now) {
             self.end(EndCause::Violation(violation.into()));
         }
+        self.meet_demands();
         self.end_if_done();
     }
 
@@ -148,6 +154,7 @@ impl Session {
             self.relist_after(&closed, now);
             self.report(Report::GenerationClosed(closed));
         }
+        self.meet_demands();
         self.report_live();
         self.end_if_done();
     }
@@ -158,11 +165,18 @@ impl Session {
         self.request(scope, asking, reason);
     }
 
+    /// Takes a wish for a listing of everything; [`Report::Met`] says when it came true, of an incomplete listing too.
+    pub fn handle_demand(&mut self, demand: Demand) {
+        self.demands.push(demand, &self.scopes);
+        self.meet_demands();
+    }
+
     /// Takes the source's answer to a `RequestSync`: the listing that will satisfy it.
     pub fn handle_sync_answer(&mut self, scope: &ScopeId, generation: Generation) {
         if let Some(known) = self.scopes.get_mut(scope) {
             known.handle_answer(generation);
         }
+        self.meet_demands();
         self.end_if_done();
     }
 
@@ -278,6 +292,20 @@ impl Session {
         }
     }
 
+    fn meet_demands(&mut self) {
+        match self.phase {
+            Phase::Open => {}
+            // Nothing is listed any more; whoever demanded turns to the next session.
+            Phase::Stopping { .. } | Phase::Drained { .. } | Phase::Ended => return,
+        }
+        for scope in self.demands.advance(&self.scopes) {
+            self.handle_sync(&scope, SyncReason::Requested);
+        }
+        while let Some(demand) = self.demands.pop_met(&self.scopes) {
+            self.report(Report::Met(demand));
+        }
+    }
+
     fn schedule_resumed(&mut self, now: Moment) {
         let Some(at) = self.relist_time(None, now) else { return };
         for scope in self.scopes.values_mut() {
@@ -294,6 +322,7 @@ impl Session {
         let Some(scope) = self.scopes.get_mut(&closed.scope) else {
             return;
         };
+        scope.handle_closed(closed.generation);
         if otherwise.is_some() {
             scope.handle_unproven(closed.generation);
         }

@@ -1,5 +1,6 @@
 //! What a session asks the daemon to do.
 
+use super::demand::Demand;
 use crate::id::ScopeId;
 use crate::message::{HostMessage, Progress, SyncReason};
 use crate::problem::Problem;
@@ -36,6 +37,8 @@ pub enum Report {
     Problem(Problem),
     /// A listing ended and its end is durable.
     GenerationClosed(GenerationClosed),
+    /// Of every scope a listing that began after the demand has ended, and its end is durable.
+    Met(Demand),
 }
 
 /// Why a session is over.

@@ -38,6 +38,10 @@ struct Asked {
     answer: Option<Generation>,
 }
 
+/// A listing that was asked for did not begin yet.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Unbegun;
+
 /// Whether the source was told in this session that what it believes to be known is not.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Forgetting {
@@ -74,6 +78,8 @@ pub(super) enum Asking {
 #[derive(Clone, Debug)]
 pub(super) struct Scope {
     last: Option<Generation>,
+    /// The last listing whose end is durable.
+    closed: Option<Generation>,
     state: State,
     asked: Option<Asked>,
     forgetting: Forgetting,
@@ -85,6 +91,7 @@ impl Scope {
     pub(super) fn new(standing: Standing) -> Self {
         Self {
             last: None,
+            closed: None,
             state: State::Idle(standing),
             asked: None,
             forgetting: Forgetting::NotAsked,
@@ -96,6 +103,39 @@ impl Scope {
     /// Whether a listing of it ever began in this session.
     pub(super) fn has_begun(&self) -> bool {
         self.last.is_some()
+    }
+
+    /// Whether the end of a listing of it is durable.
+    pub(super) fn has_closed(&self) -> bool {
+        self.closed.is_some()
+    }
+
+    /// Whether the end of this listing, or of a later one, is durable.
+    pub(super) fn has_closed_since(&self, generation: Generation) -> bool {
+        self.closed >= Some(generation)
+    }
+
+    /// Whether every listing that began has ended, durably.
+    pub(super) fn is_settled(&self) -> bool {
+        self.is_gone() || self.closed == self.last
+    }
+
+    /// Whether there is nothing of it to list any more.
+    pub(super) fn is_gone(&self) -> bool {
+        matches!(self.state, State::Idle(Standing::Unlisted))
+    }
+
+    /// The last listing that began, once each that was asked for has; an error while one has not.
+    pub(super) fn listing_after_requests(&self) -> Result<Option<Generation>, Unbegun> {
+        match self.asked {
+            Some(_) => Err(Unbegun),
+            None => Ok(self.last),
+        }
+    }
+
+    /// Notes that the end of a listing is durable.
+    pub(super) fn handle_closed(&mut self, generation: Generation) {
+        self.closed = self.closed.max(Some(generation));
     }
 
     /// Whether nothing more is to come of it in a session that lists once.

@@ -20,6 +20,7 @@ mod model;
 #[cfg(test)]
 mod script;
 #[cfg(test)]
+mod session_demand;
 mod session_flow;
 #[cfg(test)]
 mod session_judgement;

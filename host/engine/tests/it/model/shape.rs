@@ -46,6 +46,7 @@ impl Shape {
             Command::Report(Report::Progress(_)) => Self::Progress,
             Command::Report(Report::Problem(problem)) => Self::Problem(problem.code),
             Command::Report(Report::GenerationClosed(closed)) => Self::Closed(closed.scope.clone(), closed.generation),
+            Command::Report(Report::Met(demand)) => panic!("nobody demanded {demand:?}"),
             Command::End(EndCause::Drained) => Self::Drained,
             Command::End(EndCause::Finished) => Self::Finished,
             Command::End(EndCause::Violation(problem)) => Self::Violation(BTreeSet::from([problem.code])),
