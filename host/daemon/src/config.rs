@@ -11,6 +11,7 @@
 //! - A field is accepted if and only if the JSON Schema names it, and then it has an effect.
 //! - A file that is wrong anywhere is refused whole.
 
+mod api_entry;
 mod assembly;
 mod assignment;
 mod directories;
@@ -21,6 +22,7 @@ mod finding;
 mod load;
 mod namespace;
 mod node;
+mod options_entry;
 mod overrides;
 mod period;
 mod plugin;
@@ -39,5 +41,7 @@ pub use overrides::{DEFAULT_DELETE_SETTLE, DEFAULT_INTERVAL, DEFAULT_START_DEADL
 pub use period::{Period, PeriodError};
 pub use plugin::{PluginOrigin, PluginRef, PluginSearch};
 pub use schema::{source_plugin_schema, sync_configuration_schema};
-pub use settings::{Activation, Configuration, FileOrigin, Options, Origin, PluginConfig, SourceSettings, Timing};
+pub use settings::{
+    Activation, ApiSettings, Configuration, FileOrigin, Options, Origin, PluginConfig, SourceSettings, Timing,
+};
 pub use word::{LogLevel, OnError};

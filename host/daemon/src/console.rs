@@ -22,6 +22,8 @@ pub(crate) struct Console {
     /// What the last pass of each source found.
     findings_by_source: BTreeMap<SourceName, Vec<String>>,
     purpose: Purpose,
+    /// What to say once the first source is live.
+    hint: Option<String>,
 }
 
 /// What a run is for.
@@ -41,7 +43,13 @@ impl Console {
             bars: Bars::new(),
             findings_by_source: BTreeMap::new(),
             purpose: Purpose::Sync,
+            hint: None,
         }
+    }
+
+    /// The same, and a hint when the first source is live.
+    pub(crate) fn hinting(self, hint: Option<String>) -> Self {
+        Self { hint, ..self }
     }
 
     /// The same for a run that only looks for faults.
@@ -62,15 +70,16 @@ impl Console {
                 return self.pass(source, summary);
             }
             What::State { .. } => self.bars.finish(source),
-            What::CircuitClosed | What::Problem(_) | What::Events(_) => {}
+            What::Live => return self.hint(),
+            What::CircuitClosed | What::Problem(_) | What::Events(_) | What::Handled(_) => {}
         }
         self.bars.aside(|| self.tell(source, &notice.what));
     }
 
     fn tell(&self, source: &SourceName, what: &What) {
         match what {
-            // Both are told by bars and summaries.
-            What::Progress(_) | What::Pass(_) => {}
+            // These are told by bars and summaries, or asked for by who wants to know.
+            What::Progress(_) | What::Pass(_) | What::Live | What::Handled(_) => {}
             What::State { state, retry_in } => state_line(source, state, *retry_in).iter().for_each(|text| line(text)),
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),
@@ -100,6 +109,14 @@ impl Console {
         };
         let all = changes.iter().chain([&head]).chain(&findings);
         self.bars.aside(|| all.for_each(|text| line(text)));
+        self.hint();
+    }
+
+    /// Says, once something is there to look at, how to look at it.
+    fn hint(&mut self) {
+        if let Some(hint) = self.hint.take() {
+            self.bars.aside(|| line(&hint));
+        }
     }
 
     fn changes(&self, source: &SourceName, events: &[SyncEvent]) -> Vec<String> {

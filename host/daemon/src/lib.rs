@@ -19,6 +19,7 @@ mod program;
 mod progress;
 mod prunes;
 mod run;
+mod serving;
 mod source;
 mod status;
 mod supervisor;

@@ -5,6 +5,7 @@
 //! changes by being read later is put in.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use k1s_api::board::{ControlBody, ControlKey};
 use k1s_api::object::{
@@ -16,7 +17,7 @@ use k1s_store::reader::{Prune, PruneState, SourceFacts};
 use k1s_store::row::SourceRow;
 use k1s_store::served::rfc3339;
 use k1s_store::status::{FailureRow, PassRow, StatusRow};
-use k1s_sync_engine::event::Tally;
+use k1s_sync_engine::event::{Provenance, Tally};
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
 use serde::Serialize;
@@ -26,6 +27,9 @@ use crate::condition::{Condition, conditions, guard};
 use crate::config::{Activation, Period, SourceSettings};
 use crate::console::{described, why_held};
 use crate::output::key;
+
+/// How the address of a local place begins.
+const LOCAL: &str = "file://";
 
 /// What only a host that runs knows of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -40,6 +44,8 @@ pub(crate) struct Live {
     pub(crate) requested_at: Option<Box<str>>,
     /// The last request to list that was handled.
     pub(crate) last_handled_requested_at: Option<Box<str>>,
+    /// The pass that handled it, which the store does not keep when it was like the one before.
+    pub(crate) last_pass: Option<PassRow>,
 }
 
 /// The state of a source in one word.
@@ -144,13 +150,17 @@ fn source_spec(facts: &SourceFacts, configured: Option<&SourceSettings>) -> Sour
 fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
     let SourceFacts { row, status, held, .. } = facts;
     let owned = |text: &str| text.to_owned();
+    let last_pass = [status.pass.as_ref(), live.and_then(|live| live.last_pass.as_ref())]
+        .into_iter()
+        .flatten()
+        .max_by_key(|pass| pass.ended);
     SourceStatus {
         observed_generation: None,
         phase: live.map(|live| live.phase.to_owned()),
         conditions: conditions(facts).into_iter().map(Condition::served).collect(),
         objects: facts.objects,
         pending: facts.pending,
-        failed: status.pass.as_ref().map_or(0, |pass| pass.tally.failed),
+        failed: last_pass.map_or(0, |pass| pass.tally.failed),
         plugin: status.plugin.as_ref().map(|plugin| LaunchedPlugin {
             path: owned(&plugin.path),
             source_type: owned(&plugin.source_type),
@@ -161,7 +171,7 @@ fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
         suspended_since: row.suspended.as_ref().map(|by| rfc3339(by.since)),
         last_launch: (row.launched.as_millis() > 0).then(|| rfc3339(row.launched)),
         last_change: row.changed.map(rfc3339),
-        last_pass: status.pass.as_ref().map(pass),
+        last_pass: last_pass.map(pass),
         last_handled_requested_at: live.and_then(|live| live.last_handled_requested_at.as_deref().map(owned)),
         restarts: live.map(|live| live.restarts),
         next_try: live.and_then(|live| live.next_try).map(rfc3339),
@@ -196,9 +206,17 @@ fn failure(row: &FailureRow) -> Failure {
         object: row.key.as_ref().map(key),
         code: row.code.as_str().to_owned(),
         message: row.message.clone(),
-        path: row.provenance.path.to_string(),
+        path: path(&row.provenance),
         line: row.provenance.line,
         column: row.provenance.column,
+    }
+}
+
+/// The whole path of a local file, else the path within its place.
+fn path(provenance: &Provenance) -> String {
+    match provenance.uri.strip_prefix(LOCAL) {
+        Some(root) => Path::new(root).join(&*provenance.path).to_string_lossy().into_owned(),
+        None => provenance.path.to_string(),
     }
 }
 

@@ -16,10 +16,13 @@ use tokio::signal::unix::{Signal, SignalKind, signal};
 
 use crate::cli::{ConfigFlags, Outcome, RunArguments, SourceFlags};
 use crate::clock::HostClock;
-use crate::config::{ConfigError, Configuration, Directories, Inputs, LogLevel, PluginSearch, SourceSettings, load};
+use crate::config::{
+    ApiSettings, ConfigError, Configuration, Directories, Inputs, LogLevel, PluginSearch, SourceSettings, load,
+};
 use crate::console::{Console, described, line};
 use crate::data_directory::{OpenError, Place, make_private};
 use crate::output::count;
+use crate::serving::{Door, DoorError, Serving};
 use crate::source::{Ending, Host, What};
 use crate::supervisor::{Happening, Supervisor};
 
@@ -34,6 +37,8 @@ pub(crate) enum RunError {
     WorkingDirectory(#[source] std::io::Error),
     #[error(transparent)]
     Open(#[from] OpenError),
+    #[error(transparent)]
+    Api(#[from] DoorError),
     #[error(transparent)]
     RuntimeDirectory(#[from] RuntimeDirectoryError),
     #[error(transparent)]
@@ -62,15 +67,47 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     }
     let place = Place::choose(&arguments.store, &directories())?;
     let store = place.open(configuration.instance_id.clone())?;
-    let shown = place.describe(store.reader().revision());
-    line(&format!("k1s-sync-host {} · store {shown}", env!("CARGO_PKG_VERSION")));
     let mode = if arguments.once { Mode::Once } else { Mode::Full };
+    let host = host(&store, place.directory())?;
+    let door = match (mode, configuration.options.api) {
+        (Mode::Full, ApiSettings::Served { port }) => {
+            // What a store in memory is known by must not outlive it.
+            let directory = match &place {
+                Place::Directory(directory) => directory,
+                Place::Memory(_) => host.runtime_directory.path(),
+            };
+            Some(Door::open(directory, store.instance_id(), port)?)
+        }
+        (Mode::Full | Mode::Once | Mode::Resume, ApiSettings::Served { .. } | ApiSettings::Off) => None,
+    };
+    greet(&place.describe(store.reader().revision()), door.as_ref());
     let sources = configuration.sources;
     release_others(&store, &sources).await?;
-    let mut console = Console::new(working_directory);
-    let outcome = supervise(&store, place.directory(), sources, mode, &mut console).await?;
+    let mut console = Console::new(working_directory).hinting(door.as_ref().map(hint));
+    let serving = door.map(|door| Serving::begin(&store, door, &sources)).transpose()?;
+    let outcome = supervise(&store, host, sources, mode, serving, &mut console).await?;
     store.close()?;
     Ok(outcome)
+}
+
+/// Says what runs, and where.
+fn greet(store: &str, door: Option<&Door>) {
+    let api = door.map(|door| format!(" · api {}", door.url())).unwrap_or_default();
+    line(&format!(
+        "k1s-sync-host {} · store {store}{api}",
+        env!("CARGO_PKG_VERSION")
+    ));
+    for note in door.iter().flat_map(|door| &door.notes) {
+        line(note);
+    }
+}
+
+/// What to do once something is there.
+fn hint(door: &Door) -> String {
+    format!(
+        "Ctrl-C stops · next: kubectl --kubeconfig {} get all -A",
+        door.kubeconfig.display()
+    )
 }
 
 /// Objects of sources that are no longer configured stay, and belong to no source from here on.
@@ -128,15 +165,18 @@ enum Stopping {
 /// Runs sources over a store until they are done or a signal comes; shows what they say.
 pub(crate) async fn supervise(
     store: &Store,
-    directory: &Path,
+    host: Host,
     sources: Vec<SourceSettings>,
     mode: Mode,
+    mut serving: Option<Serving>,
     console: &mut Console,
 ) -> Result<Outcome, RunError> {
-    let host = host(store, directory)?;
     let mut signals = Signals::watch()?;
     let names: Vec<SourceName> = sources.iter().map(|source| source.name.clone()).collect();
     let mut supervisor = Supervisor::start(&host, sources, mode);
+    if let Some(serving) = &mut serving {
+        serving.direct(supervisor.orders());
+    }
     // The actors hold what they need; the writer must not outlive them for this.
     let budget = host.stop;
     drop(host);
@@ -145,15 +185,18 @@ pub(crate) async fn supervise(
     loop {
         let happening = tokio::select! {
             happening = supervisor.next() => happening,
+            () = work(&mut serving) => continue,
             () = signals.next() => {
                 stopping = Stopping::Asked;
                 supervisor.stop(budget.drain);
+                serving.iter_mut().for_each(Serving::stop);
                 continue;
             }
         };
         match happening {
             Happening::Notice(notice) => {
                 console.show(&notice);
+                serving.iter_mut().for_each(|serving| serving.note(&notice));
                 outcome = outcome.max(judged(&notice.what));
             }
             Happening::Ended(name, Ok(Ending::Stopped)) => {
@@ -173,8 +216,20 @@ pub(crate) async fn supervise(
                 outcome = Outcome::Failed;
             }
             Happening::AllEnded if mode == Mode::Once => return Ok(outcome.max(waiting(store.reader(), &names)?)),
-            Happening::AllEnded => return Ok(Outcome::Done),
+            Happening::AllEnded => break,
         }
+    }
+    if let Some(serving) = serving {
+        serving.end().await;
+    }
+    Ok(Outcome::Done)
+}
+
+/// The API's work, if there is an API; it has no end of its own.
+async fn work(serving: &mut Option<Serving>) {
+    match serving {
+        Some(serving) => serving.work().await,
+        None => std::future::pending().await,
     }
 }
 
@@ -201,11 +256,14 @@ fn judged(what: &What) -> Outcome {
         | What::CircuitClosed
         | What::Progress(_)
         | What::Problem(_)
+        | What::Live
+        | What::Handled(_)
         | What::Events(_) => Outcome::Done,
     }
 }
 
-fn host(store: &Store, directory: &Path) -> Result<Host, RunError> {
+/// What every source of this run shares.
+pub(crate) fn host(store: &Store, directory: &Path) -> Result<Host, RunError> {
     make_private(directory)?;
     let base = runtime_base(std::env::var_os("XDG_RUNTIME_DIR").as_deref(), directory);
     let runtime_directory = RuntimeDirectory::open(&base)?;

@@ -6,11 +6,11 @@ use std::time::Duration;
 use k1s_store::StoreError;
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::message::Mode;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
 use crate::config::SourceSettings;
-use crate::source::{Actor, Ending, Host, Notice, Order};
+use crate::source::{Actor, Ending, Host, Inbox, Notice, Order};
 
 /// Notices that may wait to be shown; sources wait when there are more.
 const NOTICES: usize = 256;
@@ -21,6 +21,7 @@ const ORDERS: usize = 8;
 pub(crate) struct Supervisor {
     actors: JoinSet<(SourceName, Result<Ending, StoreError>)>,
     orders: BTreeMap<SourceName, mpsc::Sender<Order>>,
+    stop: watch::Sender<Option<Duration>>,
     notices: mpsc::Receiver<Notice>,
 }
 
@@ -41,23 +42,23 @@ impl Supervisor {
     /// Starts every source.
     pub(crate) fn start(host: &Host, sources: Vec<SourceSettings>, mode: Mode) -> Self {
         let (sender, notices) = mpsc::channel(NOTICES);
+        let (stop, stopping) = watch::channel(None);
         let (mut actors, mut orders) = (JoinSet::new(), BTreeMap::new());
         for settings in sources {
             let name = settings.name.clone();
             let (order, inbox) = mpsc::channel(ORDERS);
-            let actor = Actor {
-                host: host.clone(),
-                settings,
-                mode,
+            let inbox = Inbox {
                 orders: inbox,
-                notices: sender.clone(),
+                stop: stopping.clone(),
             };
+            let actor = Actor::new(host.clone(), settings, mode, sender.clone(), inbox);
             orders.insert(name.clone(), order);
             actors.spawn(async move { (name, actor.run().await) });
         }
         Self {
             actors,
             orders,
+            stop,
             notices,
         }
     }
@@ -68,22 +69,20 @@ impl Supervisor {
             biased;
             Some(notice) = self.notices.recv() => Happening::Notice(notice),
             ended = self.actors.join_next() => match ended {
-                Some(Ok((name, ending))) => {
-                    self.orders.remove(&name);
-                    Happening::Ended(name, ending)
-                }
+                Some(Ok((name, ending))) => Happening::Ended(name, ending),
                 Some(Err(error)) => Happening::Died(error),
                 None => self.notices.try_recv().map_or(Happening::AllEnded, Happening::Notice),
             },
         }
     }
 
+    /// Where orders for each source go.
+    pub(crate) fn orders(&self) -> BTreeMap<SourceName, mpsc::Sender<Order>> {
+        self.orders.clone()
+    }
+
     /// Tells every source to finish within a time.
     pub(crate) fn stop(&self, within: Duration) {
-        for order in self.orders.values() {
-            if order.try_send(Order::Stop(within)).is_err() {
-                tracing::debug!("a source was told to stop before, or is gone");
-            }
-        }
+        self.stop.send_replace(Some(within));
     }
 }

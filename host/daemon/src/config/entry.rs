@@ -1,13 +1,13 @@
 //! What a `SyncConfiguration` file says, before anything is filled in.
 //!
-//! The JSON Schema is derived from this type, `SourceEntry` and `Overrides`; a test holds their readers to it. A field
-//! lands by moving its name from one of the `LATER` lists into a type and its reader.
+//! The JSON Schema is derived from this type, `OptionsEntry`, `SourceEntry` and `Overrides`; a test holds their readers
+//! to it. A field lands by moving its name from one of the `LATER` lists into a type and its reader.
 
 use k1s_object::InstanceId;
 use schemars::JsonSchema;
 
 use super::node::{Node, Read};
-use super::overrides::Overrides;
+use super::options_entry::OptionsEntry;
 use super::schema::{SubdomainText, WordText};
 use super::source_entry::SourceEntry;
 use super::word::{ConfigVersion, Word};
@@ -27,8 +27,8 @@ pub(super) struct ConfigurationEntry {
     /// Names this host; else the id that its data directory keeps.
     #[schemars(with = "Option<SubdomainText>")]
     pub(super) instance_id: Option<InstanceId>,
-    /// What holds for every source that does not say otherwise.
-    pub(super) options: Option<Overrides>,
+    /// What holds for the host, and for every source that does not say otherwise.
+    pub(super) options: Option<OptionsEntry>,
     /// The sources; a source is synchronised unless `enabled` is false.
     #[schemars(with = "Option<Vec<SourceEntry>>")]
     pub(super) sources: Vec<Located<SourceEntry>>,
@@ -66,7 +66,7 @@ impl Read for ConfigurationEntry {
         let api_version = fields.required("apiVersion");
         let kind = fields.required("kind");
         let instance_id = fields.optional("instanceId");
-        let options = fields.node("options").and_then(|node| Overrides::of_options(&node));
+        let options = fields.optional("options");
         // A source that cannot be read is reported and left out, so that the others are checked, too.
         let sources = fields
             .node("sources")

@@ -13,7 +13,7 @@ use super::entry::{ConfigurationEntry, Located};
 use super::files::{self, FileText};
 use super::finding::{ConfigError, Finding, Findings, Place};
 use super::node::{Read as _, Sheet};
-use super::overrides::Overrides;
+use super::options_entry::OptionsEntry;
 use super::plugin::PluginSearch;
 use super::settings::{Configuration, FileOrigin, Options};
 use super::source_entry::SourceEntry;
@@ -66,7 +66,11 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Configuration, ConfigError> {
         options: Options::default(),
         sources: Vec::new(),
     };
-    let mut defaults = draft.options.take().map(|(options, _)| options).unwrap_or_default();
+    let OptionsEntry {
+        api,
+        overrides: mut defaults,
+    } = draft.options.take().map(|(options, _)| options).unwrap_or_default();
+    configuration.options.api = api.unwrap_or_default().settings();
     defaults.log_level = inputs.log_level.or(defaults.log_level);
     configuration.options.log_level = defaults.log_level.unwrap_or_default();
     draft.check_count(inputs);
@@ -90,7 +94,7 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Configuration, ConfigError> {
 #[derive(Default)]
 struct Draft {
     instance_id: Option<(InstanceId, Place)>,
-    options: Option<(Overrides, Place)>,
+    options: Option<(OptionsEntry, Place)>,
     sources: Vec<(FileOrigin, SourceEntry)>,
     findings: Findings,
 }

@@ -14,21 +14,6 @@ use super::schema::WordText;
 use super::settings::Timing;
 use super::word::LogLevel;
 
-const OPTIONS_LATER: &[&str] = &[
-    "api",
-    "buffers",
-    "debounce",
-    "history",
-    "metrics",
-    "onConflict",
-    "onTimeout",
-    "promptTimeout",
-    "retention",
-    "statusInObject",
-    "transferGrace",
-    "unknownKinds",
-];
-
 const DAY: Duration = Duration::from_secs(24 * 60 * 60);
 const HOUR: Duration = Duration::from_secs(60 * 60);
 /// How often a source may be listed again.
@@ -83,14 +68,6 @@ pub(super) struct GuardEntry {
 }
 
 impl Overrides {
-    /// Reads `options`.
-    pub(super) fn of_options(node: &Node<'_>) -> Option<Self> {
-        let mut fields = node.fields()?;
-        let overrides = Self::take(&mut fields);
-        fields.finish(OPTIONS_LATER);
-        Some(overrides)
-    }
-
     /// Takes its own fields from among others.
     pub(super) fn take(fields: &mut Fields<'_, '_>) -> Self {
         Self {

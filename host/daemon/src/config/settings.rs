@@ -1,5 +1,6 @@
 //! A configuration as the rest of the host sees it: read, checked, every default filled in.
 
+use std::num::NonZeroU16;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -31,6 +32,26 @@ pub struct Configuration {
 pub struct Options {
     /// The least severe level that the host logs.
     pub log_level: LogLevel,
+    /// How it serves its API.
+    pub api: ApiSettings,
+}
+
+/// How the host serves its API.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ApiSettings {
+    /// Not at all.
+    Off,
+    /// On a loopback port.
+    Served {
+        /// This one; absent for one that is chosen once and kept.
+        port: Option<NonZeroU16>,
+    },
+}
+
+impl Default for ApiSettings {
+    fn default() -> Self {
+        Self::Served { port: None }
+    }
 }
 
 /// One source, complete.

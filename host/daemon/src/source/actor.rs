@@ -7,16 +7,19 @@ use k1s_object::InstanceId;
 use k1s_process::{RuntimeDirectory, Spawner, StopBudget};
 use k1s_store::{Reader, StoreError, Writer};
 use k1s_sync_engine::id::{Epoch, Moment};
-use k1s_sync_engine::lifecycle::{self, Command, Enablement, Input, Lifecycle, Report, State, Suspension};
+use k1s_sync_engine::lifecycle::{self, Command, Input, Lifecycle, Report, State, Suspension};
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::session::Demand;
 use tokio::sync::{mpsc, watch};
 
+use super::desk::{Desk, Owner, Told};
 use super::notice::{Notice, What};
+use super::order::Order;
 use super::record::{note_of, record};
 use super::run::{Run, RunEnd};
 use crate::clock::HostClock;
-use crate::config::{Activation, SourceSettings};
+use crate::config::SourceSettings;
 
 /// What every source of a host shares.
 #[derive(Clone, Debug)]
@@ -28,13 +31,6 @@ pub(crate) struct Host {
     pub(crate) writer: Writer,
     pub(crate) clock: HostClock,
     pub(crate) stop: StopBudget,
-}
-
-/// What the supervisor tells a source.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Order {
-    /// Finish within this time.
-    Stop(Duration),
 }
 
 /// What a run that goes on is told.
@@ -58,32 +54,71 @@ pub(crate) enum Ending {
 
 /// One source.
 pub(crate) struct Actor {
-    pub(crate) host: Host,
-    pub(crate) settings: SourceSettings,
-    pub(crate) mode: Mode,
+    host: Host,
+    settings: SourceSettings,
+    mode: Mode,
+    notices: mpsc::Sender<Notice>,
+    desk: Desk,
+}
+
+/// How a source is told things.
+#[derive(Debug)]
+pub(crate) struct Inbox {
+    /// What people want, in their order.
     pub(crate) orders: mpsc::Receiver<Order>,
-    pub(crate) notices: mpsc::Sender<Notice>,
+    /// Within what time to finish, once it is to.
+    pub(crate) stop: watch::Receiver<Option<Duration>>,
 }
 
 /// How often a source that is to list once is tried.
 const MAX_ONCE_RUNS: u32 = 5;
 
+/// News of a run that may wait for the actor; the run waits when there are more.
+const NEWS: usize = 8;
+
+/// What a run tells its actor.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum News {
+    /// The session is open.
+    Launched(Epoch),
+    /// A listing that was demanded is durable, and what it led to was told.
+    Met(Demand),
+}
+
 /// Something the actor waited for.
 enum Step {
-    Input(Input),
+    Told(Told),
+    News(News),
     RunOver(RunEnd),
     Timeout,
 }
 
 impl Actor {
+    pub(crate) fn new(
+        host: Host,
+        settings: SourceSettings,
+        mode: Mode,
+        notices: mpsc::Sender<Notice>,
+        inbox: Inbox,
+    ) -> Self {
+        Self {
+            host,
+            settings,
+            mode,
+            notices,
+            desk: Desk::new(inbox.orders, inbox.stop),
+        }
+    }
+
     /// Runs until the source has ended.
     pub(crate) async fn run(mut self) -> Result<Ending, StoreError> {
         let stored = self.host.reader.source(&self.settings.name)?.unwrap_or_default();
+        let owner = Owner {
+            host: &self.host,
+            settings: &self.settings,
+        };
         let mut lifecycle = Lifecycle::new(lifecycle::Settings {
-            enablement: match self.settings.activation {
-                Activation::Enabled(_) => Enablement::Enabled,
-                Activation::Disabled => Enablement::Disabled,
-            },
+            enablement: owner.enablement(),
             suspension: match stored.suspended {
                 Some(_) => Suspension::Suspended,
                 None => Suspension::Active,
@@ -91,7 +126,7 @@ impl Actor {
             last_epoch: stored.epoch,
             stop_within: self.settings.timing.stop_deadline,
         });
-        self.input(&mut lifecycle, Input::Start);
+        owner.input(&mut lifecycle, Input::Start);
         let mut runs = 0;
         loop {
             match self.until_launch(&mut lifecycle, runs).await {
@@ -102,26 +137,27 @@ impl Actor {
         }
     }
 
-    fn input(&self, lifecycle: &mut Lifecycle, input: Input) {
-        lifecycle.handle(input, self.host.clock.moment(), self.host.clock.jitter());
-    }
-
     /// Waits, between runs, for the next launch or for the end.
     async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Next {
         loop {
+            let owner = Owner {
+                host: &self.host,
+                settings: &self.settings,
+            };
+            self.desk.reset(owner).await;
             while let Some(command) = lifecycle.next_command() {
                 match command {
                     Command::Launch { epoch } => return Next::Launch(epoch),
                     // Both speak of a run, and there is none.
                     Command::Stop { .. } | Command::Kill { .. } => {}
-                    Command::Report(report) => self.tell(report).await,
+                    Command::Report(report) => tell(&self.notices, owner, report).await,
                 }
             }
             if let Some(ending) = self.ending(lifecycle.state(), runs) {
                 return Next::Ended(ending);
             }
             tokio::select! {
-                order = self.orders.recv() => self.input(lifecycle, ordered(order)),
+                told = self.desk.next() => self.desk.take(told, lifecycle, owner),
                 () = self.host.clock.reach(lifecycle.next_timeout()) => lifecycle.handle_timeout(self.host.clock.moment()),
             }
         }
@@ -153,25 +189,29 @@ impl Actor {
 
     /// Makes the launch known to the store, and follows the run to its end.
     async fn launch(&mut self, lifecycle: &mut Lifecycle, epoch: Epoch) -> Result<(), StoreError> {
+        let owner = Owner {
+            host: &self.host,
+            settings: &self.settings,
+        };
         let raised = self.host.writer.raise_epoch(self.settings.name.clone()).await?;
         if raised != epoch {
             let message = format!("another host launched the source meanwhile: epoch {raised}, not {epoch}");
             let problem = Problem::with_source(ProblemCode::Internal, message);
-            self.input(lifecycle, Input::LaunchFailed { epoch, problem });
+            owner.input(lifecycle, Input::LaunchFailed { epoch, problem });
             return Ok(());
         }
         let (steering, steer) = watch::channel(Steer::Go);
-        let (launched, mut launches) = mpsc::channel(1);
+        let (teller, mut news) = mpsc::channel(NEWS);
         let run = Run {
             host: &self.host,
             settings: &self.settings,
             epoch,
             mode: self.mode,
             notices: &self.notices,
-            launched,
+            news: teller,
             steer,
         };
-        let run = run.run();
+        let run = run.run(self.desk.begin_run());
         tokio::pin!(run);
         loop {
             while let Some(command) = lifecycle.next_command() {
@@ -180,45 +220,39 @@ impl Actor {
                     Command::Launch { .. } => {}
                     Command::Stop { deadline, .. } => drop(steering.send_replace(Steer::Drain { deadline })),
                     Command::Kill { .. } => drop(steering.send_replace(Steer::Kill)),
-                    Command::Report(report) => tell(&self.notices, &self.settings, &self.host, report).await,
+                    Command::Report(report) => tell(&self.notices, owner, report).await,
                 }
             }
             let clock = &self.host.clock;
             let step = tokio::select! {
                 biased;
-                Some(epoch) = launches.recv() => Step::Input(Input::Launched { epoch }),
+                Some(told) = news.recv() => Step::News(told),
                 end = &mut run => Step::RunOver(end),
-                order = self.orders.recv() => Step::Input(ordered(order)),
+                told = self.desk.next() => Step::Told(told),
                 () = clock.reach(lifecycle.next_timeout()) => Step::Timeout,
             };
-            let (now, jitter) = (clock.moment(), clock.jitter());
             match step {
-                Step::Input(input) => lifecycle.handle(input, now, jitter),
-                Step::Timeout => lifecycle.handle_timeout(now),
+                Step::Told(told) => self.desk.take(told, lifecycle, owner),
+                Step::News(News::Launched(epoch)) => owner.input(lifecycle, Input::Launched { epoch }),
+                Step::News(News::Met(demand)) => handled(&self.notices, owner, self.desk.met(demand)).await,
+                Step::Timeout => lifecycle.handle_timeout(clock.moment()),
                 Step::RunOver(end) => {
-                    lifecycle.handle(over(end, epoch), now, jitter);
+                    while let Ok(News::Met(demand)) = news.try_recv() {
+                        handled(&self.notices, owner, self.desk.met(demand)).await;
+                    }
+                    // A command may have ended the session before its answer was read.
+                    self.desk.settle(lifecycle, owner).await;
+                    owner.input(lifecycle, over(end, epoch));
                     return Ok(());
                 }
             }
         }
-    }
-
-    async fn tell(&self, report: Report) {
-        tell(&self.notices, &self.settings, &self.host, report).await;
     }
 }
 
 enum Next {
     Launch(Epoch),
     Ended(Ending),
-}
-
-/// An order that cannot come any more means that the host is gone.
-fn ordered(order: Option<Order>) -> Input {
-    match order {
-        Some(Order::Stop(within)) => Input::Stop { within },
-        None => Input::Stop { within: Duration::ZERO },
-    }
 }
 
 fn over(end: RunEnd, epoch: Epoch) -> Input {
@@ -228,7 +262,8 @@ fn over(end: RunEnd, epoch: Epoch) -> Input {
     }
 }
 
-async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, host: &Host, report: Report) {
+async fn tell(notices: &mpsc::Sender<Notice>, owner: Owner<'_>, report: Report) {
+    let Owner { host, settings } = owner;
     if let Some(note) = note_of(&report) {
         record(&host.writer, &settings.name, note).await;
     }
@@ -239,6 +274,18 @@ async fn tell(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, host: &
         },
         Report::CircuitClosed => What::CircuitClosed,
     };
+    notify(notices, settings, what).await;
+}
+
+/// Tells that a request to list was handled, unless that was told before.
+async fn handled(notices: &mpsc::Sender<Notice>, owner: Owner<'_>, request: Option<Box<str>>) {
+    if let Some(request) = request {
+        notify(notices, owner.settings, What::Handled(request)).await;
+    }
+}
+
+/// A host that is going away listens no more.
+async fn notify(notices: &mpsc::Sender<Notice>, settings: &SourceSettings, what: What) {
     let source = settings.name.clone();
     drop(notices.send(Notice { source, what }).await);
 }

@@ -12,12 +12,12 @@ use k1s_store::writer::Ticket;
 use k1s_sync_engine::id::{Generation, ScopeId};
 use k1s_sync_engine::message::{Mode, SyncReason};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
-use k1s_sync_engine::session::{Command, EndCause, Report, Session};
+use k1s_sync_engine::session::{Command, Demand, EndCause, Report, Session};
 use k1s_sync_engine::work::{Receipt, Work};
 use tokio::sync::mpsc;
 use tonic::transport::Channel;
 
-use super::actor::Steer;
+use super::actor::{News, Steer};
 use super::logs::Echo;
 use super::notice::{Notice, What};
 use super::pass::{Pass, Progress};
@@ -44,6 +44,8 @@ pub(super) struct Conversation<'a> {
     tickets: VecDeque<Ticket<Receipt>>,
     calls: FuturesUnordered<Call>,
     pass: Pass,
+    /// Demands that are met, while the pass that met them is not summed up.
+    met: Vec<Demand>,
 }
 
 impl<'a> Conversation<'a> {
@@ -63,11 +65,12 @@ impl<'a> Conversation<'a> {
             tickets: VecDeque::new(),
             calls: FuturesUnordered::new(),
             pass: Pass::default(),
+            met: Vec::new(),
         }
     }
 
     /// Goes on until the session ends.
-    pub(super) async fn converse(mut self, mut incoming: Incoming) -> EndCause {
+    pub(super) async fn converse(mut self, mut incoming: Incoming, mut demands: mpsc::Receiver<Demand>) -> EndCause {
         let mut steer = self.run.steer.clone();
         let clock = &self.run.host.clock;
         loop {
@@ -80,6 +83,10 @@ impl<'a> Conversation<'a> {
                 Ok(()) = steer.changed() => {
                     let order = *steer.borrow_and_update();
                     self.steered(order)
+                }
+                Some(demand) = demands.recv() => {
+                    self.session.handle_demand(demand);
+                    Ok(())
                 }
                 receipt = oldest(&mut self.tickets), if !self.tickets.is_empty() => self.committed(receipt).await,
                 Some(answer) = self.calls.next(), if !self.calls.is_empty() => self.answered(answer),
@@ -222,18 +229,30 @@ impl<'a> Conversation<'a> {
         let summary = summary.map_err(|error| store_failed(&error))?;
         record(&host.writer, &settings.name, pass_of(&summary)).await;
         self.notify(What::Pass(summary)).await;
+        for demand in std::mem::take(&mut self.met) {
+            self.tell_met(demand).await;
+        }
         Ok(())
     }
 
     async fn tell(&mut self, report: Report) {
         match report {
             // The summary of the pass says it.
-            Report::Live(_) | Report::GenerationClosed(_) => {}
+            Report::GenerationClosed(_) => {}
+            Report::Live(_) => self.notify(What::Live).await,
+            Report::Met(demand) if self.pass.is_open() => self.met.push(demand),
+            Report::Met(demand) => self.tell_met(demand).await,
             Report::Progress(progress) => self.notify(What::Progress(progress)).await,
             Report::Problem(problem) => {
                 let problem = self.echo.redaction.problem(problem);
                 self.notify(What::Problem(problem)).await;
             }
+        }
+    }
+
+    async fn tell_met(&mut self, demand: Demand) {
+        if self.run.news.send(News::Met(demand)).await.is_err() {
+            tracing::debug!("nobody waits for {demand:?} any more");
         }
     }
 

@@ -34,6 +34,10 @@ pub(crate) enum What {
     Problem(Problem),
     /// Objects changed, or could not, outside a listing.
     Events(Vec<SyncEvent>),
+    /// A scope follows its place from here on, and everything before is durable.
+    Live,
+    /// A request to list, named like this, was handled; what the listing led to was told before.
+    Handled(Box<str>),
     /// A listing of everything it has ended, and is durable.
     Pass(PassSummary),
 }

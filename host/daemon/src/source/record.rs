@@ -40,9 +40,14 @@ pub(super) fn note_of(report: &Report) -> Option<StatusNote> {
     }
 }
 
-/// A pass as it is stored; the store adds when it ended.
+/// A pass for the record; the store adds when it ended.
 pub(super) fn pass_of(summary: &PassSummary) -> StatusNote {
-    StatusNote::Pass(PassRow {
+    StatusNote::Pass(pass_row(summary, Timestamp::default()))
+}
+
+/// A pass as it is stored.
+pub(crate) fn pass_row(summary: &PassSummary, ended: Timestamp) -> PassRow {
+    PassRow {
         tally: summary.tally,
         failures: summary
             .failures
@@ -52,8 +57,8 @@ pub(super) fn pass_of(summary: &PassSummary) -> StatusNote {
             .collect(),
         incomplete: summary.incomplete.clone(),
         took: summary.elapsed,
-        ended: Timestamp::default(),
-    })
+        ended,
+    }
 }
 
 fn failure(event: &SyncEvent) -> Option<FailureRow> {

@@ -8,11 +8,11 @@ use k1s_sync_engine::id::Epoch;
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
-use k1s_sync_engine::session::{self, Capability, EndCause, Session};
+use k1s_sync_engine::session::{self, Capability, Demand, EndCause, Session};
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
-use super::actor::{Host, Steer};
+use super::actor::{Host, News, Steer};
 use super::conversation::Conversation;
 use super::launch::{self, Process, Ready};
 use super::notice::{Notice, What};
@@ -39,14 +39,13 @@ pub(super) struct Run<'a> {
     pub(super) epoch: Epoch,
     pub(super) mode: Mode,
     pub(super) notices: &'a mpsc::Sender<Notice>,
-    /// Told once, when the session is open.
-    pub(super) launched: mpsc::Sender<Epoch>,
+    pub(super) news: mpsc::Sender<News>,
     pub(super) steer: watch::Receiver<Steer>,
 }
 
 impl Run<'_> {
-    /// Runs to the end.
-    pub(super) async fn run(mut self) -> RunEnd {
+    /// Runs to the end; meets what is demanded of it meanwhile.
+    pub(super) async fn run(mut self, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let Activation::Enabled(plugin) = &self.settings.activation else {
             return RunEnd::Failed(Problem::with_source(
                 ProblemCode::Internal,
@@ -57,11 +56,11 @@ impl Run<'_> {
             Ok(process) => process,
             Err(problem) => return RunEnd::Failed(problem),
         };
-        let end = self.with(&mut process).await;
+        let end = self.with(&mut process, demands).await;
         self.reap(process, end).await
     }
 
-    async fn with(&mut self, process: &mut Process) -> RunEnd {
+    async fn with(&mut self, process: &mut Process, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let mut steer = self.steer.clone();
         let prepared = tokio::select! {
             prepared = launch::prepare(self.host, self.settings, process, self.epoch) => prepared,
@@ -69,12 +68,12 @@ impl Run<'_> {
             _ = steer.wait_for(|steer| *steer != Steer::Go) => return RunEnd::Ended(EndCause::Drained),
         };
         match prepared {
-            Ok(ready) => self.converse(process, ready).await,
+            Ok(ready) => self.converse(process, ready, demands).await,
             Err(problem) => RunEnd::Failed(problem),
         }
     }
 
-    async fn converse(&mut self, process: &mut Process, ready: Ready) -> RunEnd {
+    async fn converse(&mut self, process: &mut Process, ready: Ready, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let name = &self.settings.name;
         let unavailable = |error: k1s_store::StoreError| {
             Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
@@ -113,13 +112,13 @@ impl Run<'_> {
                 return RunEnd::Failed(Problem::with_source(ProblemCode::StartTimeout, message));
             }
         };
-        if self.launched.send(self.epoch).await.is_err() {
+        if self.news.send(News::Launched(self.epoch)).await.is_err() {
             // Only a host that is going away no longer follows its sources.
             return RunEnd::Ended(EndCause::Drained);
         }
         let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
         let conversation = Conversation::new(self, &mut process.echo, session, &ready.connections, outgoing);
-        let cause = conversation.converse(incoming).await;
+        let cause = conversation.converse(incoming, demands).await;
         if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
             tracing::warn!(source = %name, "{error}");
         }

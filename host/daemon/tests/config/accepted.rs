@@ -8,7 +8,8 @@ use k1s_sync_engine::decide::Adoption;
 use k1s_sync_engine::guard::GuardLimit;
 use k1s_sync_engine::policy::{EmptyRule, NamespaceCreation, PruneMode, Undeclared};
 use k1s_sync_host::config::{
-    Activation, Configuration, Inputs, LogLevel, PluginConfig, PluginOrigin, PluginSearch, SourceSettings, load,
+    Activation, ApiSettings, Configuration, Inputs, LogLevel, PluginConfig, PluginOrigin, PluginSearch, SourceSettings,
+    load,
 };
 use serde_json::{Value, json};
 
@@ -44,6 +45,7 @@ options:
   hungAfter: 2m
   guard: {{min: 5, percent: 10}}
   logLevel: warn
+  api: {{port: 41443}}
 sources:
 - name: plain
   plugin: ../fs
@@ -226,4 +228,23 @@ fn a_registered_plugin_brings_arguments_and_environment() {
         from.to_string(),
         format!("{}:3:7", place.path("first/p.yaml").display())
     );
+}
+
+#[test]
+fn the_api_is_served_unless_it_is_switched_off() {
+    for (options, expected) in [
+        ("", ApiSettings::Served { port: None }),
+        ("options: {api: {}}", ApiSettings::Served { port: None }),
+        (
+            "options: {api: {port: 1}}",
+            ApiSettings::Served {
+                port: std::num::NonZeroU16::new(1),
+            },
+        ),
+        ("options: {api: {enabled: false, port: 1}}", ApiSettings::Off),
+    ] {
+        let place = Place::new();
+        place.write("conf/c.yaml", &format!("{HEAD}{options}\n"));
+        assert_eq!(place.load(&["conf"], "").unwrap().options.api, expected, "{options}");
+    }
 }

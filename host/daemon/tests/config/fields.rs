@@ -81,6 +81,26 @@ const WRONG_TYPES_AND_NAMES: &[(&str, &str, &[&str])] = &[
         &["3:21: \"loud\" is not one of: error, warn, info, debug, trace"],
     ),
     (
+        "api port",
+        "options: {api: {port: 65536}}",
+        &["3:23: port is 65536; it must be from 1 to 65535"],
+    ),
+    (
+        "api port 0",
+        "options: {api: {port: 0}}",
+        &["3:23: port is 0; it must be from 1 to 65535"],
+    ),
+    (
+        "field of api",
+        "options: {api: {prot: 1}}",
+        &["3:17: unknown field \"prot\"; did you mean \"port\"?"],
+    ),
+    (
+        "api of a source",
+        "sources:\n- {name: a, plugin: ../fs, api: {}}",
+        &["4:28: unknown field \"api\""],
+    ),
+    (
         "namespace",
         "sources:\n- {name: a, plugin: ../fs, defaultNamespace: Shop}",
         &["4:46: the namespace \"Shop\" is not allowed"],

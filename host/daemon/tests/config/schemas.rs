@@ -34,7 +34,6 @@ fn fields_that_have_not_landed_are_refused_as_such() {
         assert!(!is_in_schema("Source", field), "{field}");
     }
     for field in [
-        "api",
         "buffers",
         "debounce",
         "history",
@@ -52,7 +51,7 @@ fn fields_that_have_not_landed_are_refused_as_such() {
             &options(field),
             &[&format!("3:11: \"{field}\" is not supported in this version")],
         );
-        assert!(!is_in_schema("Overrides", field), "{field}");
+        assert!(!is_in_schema("Options", field), "{field}");
     }
     for policy in ["LocalWins", "Merge", "MergeStrategy", "PromptUser"] {
         let body = format!("options: {{conflictResolution: {policy}}}");
@@ -90,12 +89,13 @@ fn the_files_are_read_with_the_fields_of_their_schemas() {
     };
     let schema = sync_configuration_schema();
     let base = json!({
-        "apiVersion": "sync.k1s.io/v1alpha1", "kind": "SyncConfiguration", "options": {"guard": {}},
+        "apiVersion": "sync.k1s.io/v1alpha1", "kind": "SyncConfiguration", "options": {"api": {}, "guard": {}},
         "sources": [{"name": "a", "plugin": "../fs", "kinds": {}, "namespaces": {}, "guard": {}}],
     });
     let parts = [
         ("", &schema),
-        ("/options", &schema["$defs"]["Overrides"]),
+        ("/options", &schema["$defs"]["Options"]),
+        ("/options/api", &schema["$defs"]["Api"]),
         ("/options/guard", &schema["$defs"]["Guard"]),
         ("/sources/0", &schema["$defs"]["Source"]),
         ("/sources/0/guard", &schema["$defs"]["Guard"]),

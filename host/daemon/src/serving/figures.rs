@@ -1,0 +1,297 @@
+//! The host's figures, as `/metrics` shows them, and whether it is well.
+//!
+//! Labels name sources and what happened to them, never an object.
+
+use std::fmt;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use k1s_api::service::{Check, Unwell, Vitals};
+use k1s_store::Reader;
+use k1s_store::clock::{Clock as _, SystemClock};
+use k1s_store::reader::SourceFacts;
+use k1s_sync_engine::event::{SyncEvent, Tally};
+use k1s_sync_engine::id::SourceName;
+use k1s_sync_engine::lifecycle::State;
+use prometheus_client::encoding::text::encode;
+use prometheus_client::metrics::counter::Counter;
+use prometheus_client::metrics::family::Family;
+use prometheus_client::metrics::gauge::Gauge;
+use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::registry::Registry;
+use tokio::sync::watch;
+
+use super::process::ProcessFigures;
+use crate::config::SourceSettings;
+use crate::source::{Notice, PassSummary, What};
+
+type Labels = Vec<(&'static str, String)>;
+
+/// Counts what sources say.
+pub(super) struct Figures {
+    registry: Registry,
+    passes: Family<Labels, Counter>,
+    durations: Family<Labels, Histogram, fn() -> Histogram>,
+    operations: Family<Labels, Counter>,
+    objects: Family<Labels, Gauge>,
+    pending: Family<Labels, Gauge>,
+    held: Family<Labels, Gauge>,
+    last_success: Family<Labels, Gauge>,
+    up: Family<Labels, Gauge>,
+    restarts: Family<Labels, Counter>,
+    circuit: Family<Labels, Gauge>,
+    retries: Family<Labels, Counter>,
+    launched: Family<Labels, Gauge>,
+    reader: Reader,
+    /// Fails once the loop of the host has ended.
+    living: watch::Receiver<()>,
+    damaged: AtomicBool,
+}
+
+impl fmt::Debug for Figures {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Figures").finish_non_exhaustive()
+    }
+}
+
+impl Figures {
+    pub(super) fn new(reader: Reader, living: watch::Receiver<()>, configured: &[SourceSettings]) -> Self {
+        let figures = Self {
+            registry: Registry::default(),
+            passes: Family::default(),
+            durations: Family::new_with_constructor(seconds),
+            operations: Family::default(),
+            objects: Family::default(),
+            pending: Family::default(),
+            held: Family::default(),
+            last_success: Family::default(),
+            up: Family::default(),
+            restarts: Family::default(),
+            circuit: Family::default(),
+            retries: Family::default(),
+            launched: Family::default(),
+            reader,
+            living,
+            damaged: AtomicBool::new(false),
+        };
+        for settings in configured {
+            figures.begin(&settings.name);
+        }
+        figures.registered()
+    }
+
+    /// Takes note of what a source says.
+    pub(super) fn note(&self, notice: &Notice) {
+        let source = &notice.source;
+        match &notice.what {
+            What::State { state, .. } => self.enter(source, state),
+            What::Pass(summary) => self.pass(source, summary),
+            What::Events(events) => self.count(source, &tally(events)),
+            What::CircuitClosed => self.set_circuit(source, CLOSED),
+            What::Progress(_) | What::Problem(_) | What::Live | What::Handled(_) => {}
+        }
+    }
+
+    /// Takes what the store knows of a source.
+    pub(super) fn measure(&self, facts: &SourceFacts) {
+        let source = of(&facts.name);
+        self.objects.get_or_create(&source).set(number(facts.objects));
+        self.pending.get_or_create(&source).set(number(facts.pending));
+        let held = facts.held.iter().map(|prune| prune.objects).sum();
+        self.held.get_or_create(&source).set(number(held));
+    }
+
+    /// What is not there cannot be told from what is zero.
+    fn begin(&self, source: &SourceName) {
+        let labels = of(source);
+        self.up.get_or_create(&labels).set(0);
+        self.circuit.get_or_create(&labels).set(0);
+        drop(self.restarts.get_or_create(&labels));
+        drop(self.retries.get_or_create(&labels));
+    }
+
+    fn enter(&self, source: &SourceName, state: &State) {
+        let labels = of(source);
+        let up = matches!(state, State::Running { .. });
+        self.up.get_or_create(&labels).set(i64::from(up));
+        match state {
+            State::Launching { .. } => {
+                if self.launched.get_or_create(&labels).set(1) == 1 {
+                    self.restarts.get_or_create(&labels).inc();
+                }
+                // The one probe of an open circuit.
+                if self.circuit.get_or_create(&labels).get() == OPEN {
+                    self.set_circuit(source, HALF_OPEN);
+                }
+            }
+            State::Waiting { .. } => {
+                self.retries.get_or_create(&labels).inc();
+            }
+            State::CircuitOpen(_) => {
+                self.retries.get_or_create(&labels).inc();
+                self.set_circuit(source, OPEN);
+            }
+            State::Stopped
+            | State::Disabled
+            | State::Suspended { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Quarantined { .. }
+            | State::Refused { .. }
+            | State::Finished => {}
+        }
+    }
+
+    fn set_circuit(&self, source: &SourceName, state: i64) {
+        self.circuit.get_or_create(&of(source)).set(state);
+    }
+
+    fn pass(&self, source: &SourceName, summary: &PassSummary) {
+        let result = match summary {
+            PassSummary {
+                incomplete: Some(_), ..
+            } => "incomplete",
+            whole if whole.is_clean() => "success",
+            PassSummary { .. } => "partial",
+        };
+        self.passes.get_or_create(&with(source, "result", result)).inc();
+        let listing = with(source, "phase", "listing");
+        self.durations
+            .get_or_create(&listing)
+            .observe(summary.elapsed.as_secs_f64());
+        self.count(source, &summary.tally);
+        if summary.incomplete.is_none() {
+            let now = SystemClock.now().as_millis() / 1000;
+            self.last_success.get_or_create(&of(source)).set(number(now));
+        }
+    }
+
+    fn count(&self, source: &SourceName, tally: &Tally) {
+        for (operation, times) in [
+            ("created", tally.created),
+            ("updated", tally.updated),
+            ("unchanged", tally.unchanged),
+            ("deleted", tally.deleted),
+            ("failed", tally.failed),
+            ("ignored", tally.ignored),
+        ] {
+            if times > 0 {
+                let labels = with(source, "operation", operation);
+                self.operations.get_or_create(&labels).inc_by(times);
+            }
+        }
+    }
+
+    fn registered(mut self) -> Self {
+        let registry = &mut self.registry;
+        registry.register("k1s_sync", "Listings of everything a source has", self.passes.clone());
+        registry.register(
+            "k1s_sync_duration_seconds",
+            "How long a phase of a sync took",
+            self.durations.clone(),
+        );
+        registry.register(
+            "k1s_sync_operations",
+            "What was made of declarations",
+            self.operations.clone(),
+        );
+        registry.register(
+            "k1s_sync_inventory_objects",
+            "Objects a source owns",
+            self.objects.clone(),
+        );
+        registry.register(
+            "k1s_sync_pending_objects",
+            "Declarations that wait",
+            self.pending.clone(),
+        );
+        registry.register("k1s_sync_prune_held", "Deletes that a guard holds", self.held.clone());
+        registry.register(
+            "k1s_sync_last_success_timestamp_seconds",
+            "When a listing was last whole",
+            self.last_success.clone(),
+        );
+        registry.register("k1s_sync_source_up", "Whether a session is open", self.up.clone());
+        registry.register(
+            "k1s_sync_plugin_restarts",
+            "Times a plugin was started again",
+            self.restarts.clone(),
+        );
+        registry.register(
+            "k1s_sync_circuit_state",
+            "0 closed, 1 a probe runs, 2 open",
+            self.circuit.clone(),
+        );
+        registry.register(
+            "k1s_sync_retries",
+            "Failed runs that are tried again",
+            self.retries.clone(),
+        );
+        registry.register_collector(Box::new(ProcessFigures::new(self.reader.clone())));
+        self
+    }
+}
+
+/// A closed circuit.
+const CLOSED: i64 = 0;
+/// A circuit whose one probe runs.
+const HALF_OPEN: i64 = 1;
+/// An open circuit.
+const OPEN: i64 = 2;
+
+impl Vitals for Figures {
+    fn metrics(&self) -> String {
+        let mut text = String::new();
+        match encode(&mut text, &self.registry) {
+            Ok(()) => text,
+            Err(error) => {
+                if !self.damaged.swap(true, Ordering::Relaxed) {
+                    tracing::error!("figures cannot be written: {error}");
+                }
+                String::from("# EOF\n")
+            }
+        }
+    }
+
+    fn checks(&self) -> Vec<Check> {
+        let store = self.reader.instance_id().map(drop);
+        let sources = self.living.has_changed().map(drop);
+        vec![
+            Check {
+                name: "store".into(),
+                outcome: store.map_err(|error| unwell(&error)),
+            },
+            Check {
+                name: "sources".into(),
+                outcome: sources.map_err(|_| unwell(&"the loop of the host has ended")),
+            },
+        ]
+    }
+}
+
+fn unwell(why: &dyn fmt::Display) -> Unwell {
+    Unwell(why.to_string().into())
+}
+
+fn tally(events: &[SyncEvent]) -> Tally {
+    let mut tally = Tally::default();
+    events.iter().for_each(|event| tally.count(&event.verdict));
+    tally
+}
+
+fn of(source: &SourceName) -> Labels {
+    vec![("source", source.to_string())]
+}
+
+fn with(source: &SourceName, name: &'static str, value: &str) -> Labels {
+    vec![("source", source.to_string()), (name, value.to_owned())]
+}
+
+fn number(count: u64) -> i64 {
+    i64::try_from(count).unwrap_or(i64::MAX)
+}
+
+/// From 10 ms to about 11 minutes.
+fn seconds() -> Histogram {
+    Histogram::new(exponential_buckets(0.01, 4.0, 9))
+}
