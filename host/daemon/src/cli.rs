@@ -7,7 +7,6 @@ mod control;
 mod get;
 mod outcome;
 mod run;
-mod selector;
 mod source_flags;
 mod vet;
 
@@ -18,13 +17,12 @@ use clap::{CommandFactory as _, Parser, Subcommand};
 use clap_complete::Shell;
 
 pub use control::{
-    OneSource, PrunesAction, PrunesArguments, ReportForm, ReportOutput, SourcesArguments, StatusArguments,
-    StoreDirectory,
+    KubeconfigArguments, OneSource, PrunesAction, PrunesArguments, ReportForm, ReportOutput, SourcesArguments,
+    StatusArguments, StoreDirectory, SyncArguments,
 };
-pub use get::{GetArguments, KindQueries, KindQuery, KindQueryError, Namespaces, OutputForm};
+pub use get::{GetArguments, KindQueries, KindQuery, KindQueryError, Namespaces, OutputForm, Selector};
 pub use outcome::Outcome;
 pub use run::{ConfigFlags, LogFormat, RunArguments, StoreFlags};
-pub use selector::{LabelSelector, SelectorError};
 pub use source_flags::SourceFlags;
 pub use vet::{VetArguments, VetSubject};
 
@@ -60,6 +58,14 @@ Examples:
   k1s-sync-host status shop -o json
 
 Exit codes: 0 every source works, 1 something failed or waits for a person, 2 failed.";
+
+const SYNC_EXAMPLES: &str = "\
+Examples:
+  k1s-sync-host sync shop
+  k1s-sync-host sync shop --wait
+  k1s-sync-host sync shop --accept-root
+
+Exit codes: 0 done, 1 something failed or waits for a person, 2 failed.";
 
 const VET_EXAMPLES: &str = "\
 Examples:
@@ -104,6 +110,10 @@ pub enum Verb {
     Resume(OneSource),
     /// Makes a source list everything anew, from whatever place it reads now; its objects stay
     Reset(OneSource),
+    /// Makes a source list now; needs a host that runs
+    Sync(SyncArguments),
+    /// Prints where the kubeconfig is that kubectl takes
+    Kubeconfig(KubeconfigArguments),
     /// Checks a configuration, or manifests, offline; nothing is written
     Vet(VetArguments),
     /// Prints the version
@@ -124,22 +134,7 @@ impl Verb {
     /// for those two.
     pub fn parse_from(arguments: impl IntoIterator<Item = impl Into<OsString> + Clone>) -> Result<Self, clap::Error> {
         let line = CommandLine::try_parse_from(arguments)?;
-        let verb = line.verb.unwrap_or_else(|| Self::Run(Box::new(line.run)));
-        match &verb {
-            Self::Get(get) => get.check(),
-            Self::Run(_)
-            | Self::Status(_)
-            | Self::Sources(_)
-            | Self::Prunes(_)
-            | Self::Suspend(_)
-            | Self::Resume(_)
-            | Self::Reset(_)
-            | Self::Vet(_)
-            | Self::Version
-            | Self::Completion { .. } => Ok(()),
-        }
-        .map_err(|error| error.format(&mut CommandLine::command()))?;
-        Ok(verb)
+        Ok(line.verb.unwrap_or_else(|| Self::Run(Box::new(line.run))))
     }
 }
 
@@ -173,6 +168,8 @@ mod tests {
             | Verb::Suspend(_)
             | Verb::Resume(_)
             | Verb::Reset(_)
+            | Verb::Sync(_)
+            | Verb::Kubeconfig(_)
             | Verb::Vet(_)
             | Verb::Version
             | Verb::Completion { .. }) => panic!("{other:?}"),
@@ -242,7 +239,8 @@ mod tests {
             ("get cm name -l a=b", "cannot be used with"),
             ("get cm -l a=(", "parenthesis"),
             ("get cm -n Upper", "use lower-case letters"),
-            ("get cm --watch", "--watch is not supported in this version"),
+            ("sync", "<SOURCE>"),
+            ("sync a --dry-run", "unexpected argument"),
             ("get cm -o xml", "possible values: table, wide, json, yaml, name"),
             ("vet", "required"),
             ("vet -f a b", "cannot be used with"),

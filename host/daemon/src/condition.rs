@@ -19,17 +19,6 @@ pub(crate) enum Truth {
     Unknown,
 }
 
-impl Truth {
-    /// As Kubernetes writes it.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::True => "True",
-            Self::False => "False",
-            Self::Unknown => "Unknown",
-        }
-    }
-}
-
 /// One thing that is true of a source, or not.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Condition {
@@ -66,14 +55,6 @@ impl Condition {
             reason: self.reason.to_owned(),
             message: self.message,
             last_transition_time: self.since.map(rfc3339),
-        }
-    }
-
-    /// Whether somebody has to do something, or something does not work.
-    pub(crate) fn needs_someone(&self) -> bool {
-        match self.truth {
-            Truth::True => self.kind != "Ready",
-            Truth::False | Truth::Unknown => true,
         }
     }
 }
@@ -195,10 +176,4 @@ fn readiness(of_source: &SourceFacts) -> Condition {
         message,
         since: pass.map(|pass| pass.ended),
     }
-}
-
-/// Whether nothing failed, nothing waits, and it works.
-pub(crate) fn is_settled(of_source: &SourceFacts) -> bool {
-    let failed = of_source.status.pass.as_ref().is_some_and(|pass| pass.tally.failed > 0);
-    !failed && !conditions(of_source).iter().any(Condition::needs_someone)
 }

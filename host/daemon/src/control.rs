@@ -1,103 +1,102 @@
-//! The verbs that tell the store what a person wants, on the data file of a host that has stopped.
-//!
-//! Each hands one typed command to the store's writer, the same that an API would hand over, and says what came of it.
+//! The verbs that tell the host, or the store of one that has stopped, what a person wants, and what came of it.
 
-use k1s_object::Key;
-use k1s_store::command::{Approved, Command, CommandOutcome, Switched, Undone};
-use k1s_store::{Store, StoreError};
+use k1s_api::object::{CommandReport, ObjectRef};
 use k1s_sync_engine::id::SourceName;
-use thiserror::Error;
+use serde_json::{Value, json};
 
-use crate::cli::{OneSource, Outcome, StoreDirectory, StoreFlags};
+use crate::cli::{OneSource, Outcome};
+use crate::client::{Client, ClientError, JSON};
 use crate::console::line;
-use crate::data_directory::{OpenError, Place};
-use crate::output::{count, key, visible};
-use crate::run::directories;
+use crate::output::{count, visible};
 
 /// Keys that an answer names; more are only counted.
 const NAMED_KEYS: usize = 20;
-
-/// Why a verb about sources or prunes failed.
-#[derive(Debug, Error)]
-pub(crate) enum ControlError {
-    #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
-    #[error(transparent)]
-    Yaml(#[from] k1s_yaml::EmitError),
-}
-
-/// Opens the store of a host that has stopped.
-pub(crate) fn open(directory: &StoreDirectory) -> Result<Store, OpenError> {
-    let flags = StoreFlags {
-        data_dir: directory.data_dir.clone(),
-        ephemeral: false,
-    };
-    Place::choose(&flags, &directories())?.open_existing()
-}
+/// Where sources are.
+pub(crate) const SOURCES: &str = "/apis/sync.k1s.io/v1alpha1/sources";
 
 /// Switches a source off.
-pub(crate) async fn suspend(arguments: OneSource) -> Result<Outcome, ControlError> {
-    let OneSource { source, store } = arguments;
-    let command = Command::Suspend { source: source.clone() };
-    tell(&store, command, &source).await
+pub(crate) async fn suspend(arguments: OneSource) -> Result<Outcome, ClientError> {
+    switch(arguments, true, "suspended").await
 }
 
 /// Switches a source on.
-pub(crate) async fn resume(arguments: OneSource) -> Result<Outcome, ControlError> {
+pub(crate) async fn resume(arguments: OneSource) -> Result<Outcome, ClientError> {
+    switch(arguments, false, "resumed").await
+}
+
+async fn switch(arguments: OneSource, suspend: bool, word: &str) -> Result<Outcome, ClientError> {
     let OneSource { source, store } = arguments;
-    let command = Command::Resume { source: source.clone() };
-    tell(&store, command, &source).await
+    let mut client = Client::open(&store).await?;
+    let path = format!("{SOURCES}/{source}");
+    let before = client.get(&path, JSON).await?;
+    if before.pointer("/spec/suspend") == Some(&Value::Bool(suspend)) {
+        line(&format!("source {source}   {word} already, nothing changed"));
+    } else {
+        client.patch(&path, &json!({"spec": {"suspend": suspend}})).await?;
+        line(&format!("source {source}   {word}"));
+    }
+    client.close()?;
+    Ok(Outcome::Done)
 }
 
 /// Makes a source begin anew.
-pub(crate) async fn reset(arguments: OneSource) -> Result<Outcome, ControlError> {
+pub(crate) async fn reset(arguments: OneSource) -> Result<Outcome, ClientError> {
     let OneSource { source, store } = arguments;
-    let command = Command::Reset { source: source.clone() };
-    tell(&store, command, &source).await
+    let mut client = Client::open(&store).await?;
+    let report = command(&mut client, &format!("{SOURCES}/{source}/reset")).await?;
+    client.close()?;
+    Ok(told(&report, Some(&source)))
 }
 
-async fn tell(directory: &StoreDirectory, command: Command, source: &SourceName) -> Result<Outcome, ControlError> {
-    let store = open(directory)?;
-    let word = match &command {
-        Command::Suspend { .. } => "suspended",
-        Command::Resume { .. } => "resumed",
-        Command::Reset { .. } => "reset",
-        Command::AcceptRoot { .. } => "root accepted",
-        Command::ApprovePrune { .. } | Command::UndoPrune { .. } => "done",
-    };
-    let outcome = perform(store, command).await?;
-    Ok(report(&outcome, source, word))
+/// Has a command done.
+pub(crate) async fn command(client: &mut Client, path: &str) -> Result<CommandReport, ClientError> {
+    let report = client.post(path, &json!({})).await?;
+    Ok(serde_json::from_value(report)?)
 }
 
-/// Has the writer do a command, and closes the store.
-pub(crate) async fn perform(store: Store, command: Command) -> Result<CommandOutcome, ControlError> {
-    let outcome = store.writer().command(command, user()).await;
-    store.close()?;
-    Ok(outcome?)
-}
-
-/// Whom a command is recorded under.
-fn user() -> Box<str> {
-    let name = ["SUDO_USER", "USER", "LOGNAME"]
-        .into_iter()
-        .find_map(|variable| std::env::var(variable).ok().filter(|name| !name.is_empty()));
-    name.unwrap_or_else(|| format!("uid {}", rustix::process::getuid().as_raw()))
-        .into()
-}
-
-fn report(outcome: &CommandOutcome, source: &SourceName, word: &str) -> Outcome {
-    match outcome {
-        CommandOutcome::Switched(Switched::Now) => {
-            line(&format!("source {source}   {word}"));
-            Outcome::Done
+/// Says what a command came to; what had to be left alone is still to be settled.
+pub(crate) fn told(report: &CommandReport, of: Option<&SourceName>) -> Outcome {
+    match report {
+        CommandReport::Approval {
+            prune,
+            source,
+            deleted,
+            released,
+            kept,
+        } => {
+            line(&format!("source {source}   {} deleted", count(*deleted)));
+            if *released > 0 {
+                let released = count(*released);
+                line(&format!("  {released} needed no delete: gone already, or handed over"));
+            }
+            if *deleted > 0 {
+                line(&format!(
+                    "  within 24 hours: k1s-sync-host prunes undo {prune} brings them back"
+                ));
+            }
+            named(
+                "stays held; it is annotated to be kept, or holds objects that would stay",
+                kept,
+            );
+            settled(kept.is_empty())
         }
-        CommandOutcome::Switched(Switched::Before) => {
-            line(&format!("source {source}   {word} already, nothing changed"));
-            Outcome::Done
+        CommandReport::Undo {
+            prune: _,
+            source,
+            restored,
+            existing,
+            lost,
+        } => {
+            line(&format!(
+                "source {source}   {} restored; they belong to no source until one declares them again",
+                count(*restored)
+            ));
+            named("exists again and was left alone", existing);
+            named("is lost: its last state is not kept any more", lost);
+            settled(existing.is_empty() && lost.is_empty())
         }
-        CommandOutcome::Reset { scopes, objects } => {
+        CommandReport::Reset { scopes, objects } => {
+            let source = of.map(ToString::to_string).unwrap_or_default();
             line(&format!(
                 "source {source}   reset: positions of {} scopes and last states of {} objects forgotten; \
                  the next run lists everything anew",
@@ -106,74 +105,30 @@ fn report(outcome: &CommandOutcome, source: &SourceName, word: &str) -> Outcome 
             ));
             Outcome::Done
         }
-        CommandOutcome::RootAccepted { scopes } => {
-            line(&format!(
-                "source {source}   root accepted: the next complete listing says which place {} scopes are",
-                count(*scopes)
-            ));
-            Outcome::Done
-        }
-        CommandOutcome::Approved(approved) => report_approval(approved),
-        CommandOutcome::Undone(undone) => report_undo(undone),
+        CommandReport::Switch { .. } | CommandReport::RootAcceptance { .. } => Outcome::Done,
     }
-}
-
-/// Says what an approval came to; objects that stay held are still to be settled.
-pub(crate) fn report_approval(approved: &Approved) -> Outcome {
-    let Approved {
-        id,
-        source,
-        deleted,
-        released,
-        kept,
-    } = approved;
-    line(&format!("source {source}   {} deleted", count(*deleted)));
-    if *released > 0 {
-        line(&format!(
-            "  {} needed no delete: gone already, or handed over",
-            count(*released)
-        ));
-    }
-    if *deleted > 0 {
-        line(&format!(
-            "  within 24 hours: k1s-sync-host prunes undo {} brings them back",
-            id.0
-        ));
-    }
-    keys(
-        "stays held; it is annotated to be kept, or holds objects that would stay",
-        kept,
-    );
-    settled(kept.is_empty())
-}
-
-/// Says what an undo came to.
-pub(crate) fn report_undo(undone: &Undone) -> Outcome {
-    let Undone {
-        id: _,
-        source,
-        restored,
-        existing,
-        lost,
-    } = undone;
-    line(&format!(
-        "source {source}   {} restored; they belong to no source until one declares them again",
-        count(*restored)
-    ));
-    keys("exists again and was left alone", existing);
-    keys("is lost: its last state is not kept any more", lost);
-    settled(existing.is_empty() && lost.is_empty())
 }
 
 fn settled(all: bool) -> Outcome {
     if all { Outcome::Done } else { Outcome::Partial }
 }
 
-fn keys(what: &str, keys: &[Key]) {
-    for object in keys.iter().take(NAMED_KEYS) {
-        line(&format!("  {} {what}", visible(&key(object))));
+fn named(what: &str, objects: &[ObjectRef]) {
+    for object in objects.iter().take(NAMED_KEYS) {
+        line(&format!("  {} {what}", visible(&shown(object))));
     }
-    if let Some(more) = keys.len().checked_sub(NAMED_KEYS).filter(|more| *more > 0) {
+    if let Some(more) = objects.len().checked_sub(NAMED_KEYS).filter(|more| *more > 0) {
         line(&format!("  and {more} more"));
+    }
+}
+
+/// An object as users name it: `Deployment shop/cart`.
+pub(crate) fn shown(object: &ObjectRef) -> String {
+    let ObjectRef {
+        kind, namespace, name, ..
+    } = object;
+    match namespace.as_str() {
+        "" => format!("{kind} {name}"),
+        namespace => format!("{kind} {namespace}/{name}"),
     }
 }

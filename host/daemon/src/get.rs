@@ -1,129 +1,189 @@
-//! `get`: reads the store, with kubectl's words for kinds and kubectl's forms of answer.
+//! `get`: reads objects through the API, with kubectl's words for kinds and kubectl's forms of answer.
 
 use std::io::{ErrorKind, Write as _};
-use std::time::Duration;
 
-use k1s_object::{Key, KindNames, KindScope, Timestamp};
-use k1s_store::clock::{Clock as _, SystemClock};
-use k1s_store::kinds::{KindTable, UnknownKind};
-use k1s_store::reader::StoredObject;
-use k1s_store::served::{Form, Servery};
-use k1s_store::{Reader, StoreError};
+use k1s_object::{KindNames, KindScope};
+use k1s_store::kinds::UnknownKind;
 use serde_json::{Value, json};
 use thiserror::Error;
 
-use crate::cli::{GetArguments, KindQuery, LabelSelector, Namespaces, Outcome, OutputForm, StoreFlags};
-use crate::data_directory::{OpenError, Place};
-use crate::output::{Table, age};
-use crate::run::directories;
+use crate::cli::{GetArguments, KindQuery, Namespaces, Outcome, OutputForm, Selector};
+use crate::client::{Client, ClientError, JSON, TABLE};
 
-/// Objects read at a time.
-const PAGE: usize = 500;
+mod follow;
+mod kinds;
+mod portable;
+mod rows;
+
+use kinds::Known;
+use rows::Rows;
 
 /// Why nothing can be read.
 #[derive(Debug, Error)]
 pub(crate) enum GetError {
     #[error(transparent)]
-    Open(#[from] OpenError),
-    #[error(transparent)]
-    Store(#[from] StoreError),
+    Client(#[from] ClientError),
     #[error(transparent)]
     Kind(#[from] UnknownKind),
-    #[error("{kind} {name:?} not found{place}")]
-    NotFound { kind: String, name: String, place: String },
+    #[error("--watch follows one kind at a time")]
+    SeveralKinds,
     #[error(transparent)]
     Yaml(#[from] k1s_yaml::EmitError),
     #[error("the answer cannot be written: {0}")]
     Output(#[source] std::io::Error),
 }
 
+/// One kind that is asked for.
+pub(crate) struct Wanted {
+    names: KindNames,
+    version: String,
+}
+
 /// Prints what the arguments ask for.
-pub(crate) fn get(arguments: &GetArguments) -> Result<Outcome, GetError> {
-    let flags = StoreFlags {
-        data_dir: arguments.data_dir.clone(),
-        ephemeral: false,
-    };
-    let store = Place::choose(&flags, &directories())?.open_existing()?;
-    let kinds = wanted(arguments, &store.reader().kinds()?)?;
-    let mut answer = Answer::new(arguments, kinds.len());
-    for names in &kinds {
-        let objects = objects(arguments, store.reader(), names)?;
-        answer.add(names, objects);
+pub(crate) async fn get(arguments: GetArguments) -> Result<Outcome, GetError> {
+    let mut client = Client::open(&arguments.store()).await?;
+    let wanted = wanted(&arguments, &Known::discover(&mut client).await?)?;
+    if arguments.watch {
+        let [only] = wanted.as_slice() else {
+            return Err(GetError::SeveralKinds);
+        };
+        follow::follow(&mut client, &arguments, only).await?;
+    } else {
+        match arguments.output {
+            OutputForm::Table | OutputForm::Wide => tables(&mut client, &arguments, &wanted).await?,
+            OutputForm::Name => {
+                for kind in &wanted {
+                    for object in kind.objects(&mut client, &arguments).await? {
+                        put(&object_name(&kind.names, name_of(&object)))?;
+                    }
+                }
+            }
+            OutputForm::Json => put(&format!("{:#}", document(&mut client, &arguments, &wanted).await?))?,
+            OutputForm::Yaml => {
+                let document = document(&mut client, &arguments, &wanted).await?;
+                put(k1s_yaml::to_string(&document)?.trim_end())?;
+            }
+        }
     }
-    answer.print(&store.servery()?)?;
+    client.close()?;
     Ok(Outcome::Done)
 }
 
-fn wanted(arguments: &GetArguments, kinds: &KindTable) -> Result<Vec<KindNames>, UnknownKind> {
-    let mut wanted: Vec<KindNames> = Vec::new();
+fn wanted(arguments: &GetArguments, known: &Known) -> Result<Vec<Wanted>, UnknownKind> {
+    let mut wanted: Vec<Wanted> = Vec::new();
     for KindQuery { word, group } in arguments.kinds.as_slice() {
         let typed = group
             .as_ref()
             .map_or_else(|| word.clone(), |group| format!("{word}.{group}"));
-        for found in kinds.find(&typed)? {
-            if wanted.iter().all(|names| names.group_kind != found.names.group_kind) {
-                wanted.push(found.names.clone());
+        for found in known.find(&typed)? {
+            if wanted
+                .iter()
+                .all(|kind| kind.names.group_kind != found.names.group_kind)
+            {
+                wanted.push(Wanted {
+                    names: found.names.clone(),
+                    version: found.version.to_owned(),
+                });
             }
         }
     }
     Ok(wanted)
 }
 
-fn objects(arguments: &GetArguments, reader: &Reader, names: &KindNames) -> Result<Vec<StoredObject>, GetError> {
-    let namespace = match (names.scope, arguments.namespaces()) {
-        (KindScope::Cluster, _) | (KindScope::Namespaced, Namespaces::All) => None,
-        (KindScope::Namespaced, Namespaces::One(namespace)) => Some(namespace),
-    };
-    if let Some(name) = &arguments.name {
-        let key = Key {
-            group_kind: names.group_kind.clone(),
-            namespace: namespace.unwrap_or_default().into(),
-            name: name.as_str().into(),
+impl Wanted {
+    /// The path of the collection, or of the one object that is asked for.
+    fn path(&self, arguments: &GetArguments) -> String {
+        let Self { names, version } = self;
+        let mut path = match &*names.group_kind.group {
+            "" => format!("/api/{version}"),
+            group => format!("/apis/{group}/{version}"),
         };
-        let object = reader.get(&key)?.ok_or_else(|| not_found(&key, names))?;
-        return Ok(vec![object]);
+        if let (KindScope::Namespaced, Namespaces::One(namespace)) = (names.scope, arguments.namespaces()) {
+            path.push_str(&format!("/namespaces/{namespace}"));
+        }
+        path.push_str(&format!("/{}", names.plural));
+        if let Some(name) = &arguments.name {
+            path.push_str(&format!("/{}", crate::client::segment(name)));
+        }
+        path
     }
-    let (mut objects, mut from) = (Vec::new(), None);
-    loop {
-        let page = reader.list(&names.group_kind, namespace, from.as_ref(), PAGE)?;
-        objects.extend(
-            page.objects
-                .into_iter()
-                .filter(|object| selected(object, arguments.selector.as_ref())),
-        );
-        match page.next {
-            Some(next) => from = Some(next),
-            None => return Ok(objects),
+
+    /// The objects, one page after the other.
+    async fn pages(
+        &self,
+        client: &mut Client,
+        arguments: &GetArguments,
+        accept: &str,
+        mut each: impl FnMut(Value),
+    ) -> Result<(), ClientError> {
+        let path = self.path(arguments);
+        if arguments.name.is_some() {
+            each(client.get(&path, accept).await?);
+            return Ok(());
+        }
+        let selector = arguments.selector.as_ref().map(Selector::as_str).unwrap_or_default();
+        client.pages(&path, &[("labelSelector", selector)], accept, each).await
+    }
+
+    async fn objects(&self, client: &mut Client, arguments: &GetArguments) -> Result<Vec<Value>, ClientError> {
+        let mut objects = Vec::new();
+        let keep = |mut page: Value| match page.get_mut("items").map(Value::take) {
+            Some(Value::Array(items)) if arguments.name.is_none() => objects.extend(items),
+            Some(_) | None => objects.push(page),
+        };
+        self.pages(client, arguments, JSON, keep).await?;
+        Ok(objects)
+    }
+}
+
+/// One object as itself, everything else as a List.
+async fn document(client: &mut Client, arguments: &GetArguments, wanted: &[Wanted]) -> Result<Value, ClientError> {
+    let mut items = Vec::new();
+    for kind in wanted {
+        items.extend(kind.objects(client, arguments).await?);
+    }
+    if arguments.export {
+        items.iter_mut().for_each(portable::make_portable);
+    }
+    match (&arguments.name, items.pop()) {
+        (Some(_), Some(only)) if items.is_empty() => Ok(only),
+        (_, last) => {
+            items.extend(last);
+            Ok(json!({"apiVersion": "v1", "kind": "List", "items": items, "metadata": {"resourceVersion": ""}}))
         }
     }
 }
 
-fn not_found(key: &Key, names: &KindNames) -> GetError {
-    let place = if key.namespace.is_empty() {
-        String::new()
-    } else {
-        format!(" in namespace {}", key.namespace)
-    };
-    GetError::NotFound {
-        kind: qualified(names),
-        name: key.name.to_string(),
-        place,
+async fn tables(client: &mut Client, arguments: &GetArguments, wanted: &[Wanted]) -> Result<(), GetError> {
+    let mut printed = 0;
+    for kind in wanted {
+        let mut rows = Rows::new(&kind.names, arguments, wanted.len());
+        kind.pages(client, arguments, TABLE, |page| rows.add(&page)).await?;
+        if rows.is_empty() {
+            continue;
+        }
+        if printed > 0 {
+            put("")?;
+        }
+        put(rows.table().to_string().trim_end())?;
+        printed += 1;
+    }
+    if printed == 0 {
+        anstream::eprintln!("{}", nothing(arguments));
+    }
+    Ok(())
+}
+
+fn nothing(arguments: &GetArguments) -> String {
+    match arguments.namespaces() {
+        Namespaces::All => "No resources found".to_owned(),
+        Namespaces::One(namespace) => format!("No resources found in {namespace} namespace."),
     }
 }
 
-fn selected(object: &StoredObject, selector: Option<&LabelSelector>) -> bool {
-    let Some(selector) = selector else { return true };
-    let body: Value = serde_json::from_slice(&object.body).unwrap_or_default();
-    let labels = body.pointer("/metadata/labels");
-    selector.matches(|label| labels.and_then(|labels| labels.get(label)).and_then(Value::as_str))
-}
-
-/// `configmaps`, `deployments.apps`: as kubectl names a resource.
-fn qualified(names: &KindNames) -> String {
-    match &*names.group_kind.group {
-        "" => names.plural.to_string(),
-        group => format!("{}.{group}", names.plural),
-    }
+fn name_of(object: &Value) -> &str {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.unwrap_or_default()
 }
 
 /// `configmap/a`, `deployment.apps/a`: as kubectl names an object.
@@ -140,129 +200,5 @@ fn put(text: &str) -> Result<(), GetError> {
     match writeln!(out, "{text}").and_then(|()| out.flush()) {
         Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
         written => written.map_err(GetError::Output),
-    }
-}
-
-/// What was found, by kind, and how it is to be shown.
-struct Answer<'a> {
-    arguments: &'a GetArguments,
-    kinds: usize,
-    found: Vec<(KindNames, Vec<StoredObject>)>,
-}
-
-impl<'a> Answer<'a> {
-    fn new(arguments: &'a GetArguments, kinds: usize) -> Self {
-        Self {
-            arguments,
-            kinds,
-            found: Vec::new(),
-        }
-    }
-
-    fn add(&mut self, names: &KindNames, objects: Vec<StoredObject>) {
-        if !objects.is_empty() {
-            self.found.push((names.clone(), objects));
-        }
-    }
-
-    fn print(&self, servery: &Servery) -> Result<(), GetError> {
-        match self.arguments.output {
-            OutputForm::Table | OutputForm::Wide => self.tables(),
-            OutputForm::Name => {
-                for (names, objects) in &self.found {
-                    for object in objects {
-                        put(&object_name(names, &object.key.name))?;
-                    }
-                }
-                Ok(())
-            }
-            OutputForm::Json => put(&format!("{:#}", self.document(servery)?)),
-            OutputForm::Yaml => put(k1s_yaml::to_string(&self.document(servery)?)?.trim_end()),
-        }
-    }
-
-    /// One object as itself, everything else as a List.
-    fn document(&self, servery: &Servery) -> Result<Value, GetError> {
-        let form = if self.arguments.export {
-            Form::Portable
-        } else {
-            Form::Stored
-        };
-        let objects = self.found.iter().flat_map(|(_, objects)| objects);
-        let mut items = objects
-            .map(|object| servery.serve(object, form))
-            .collect::<Result<Vec<_>, _>>()?;
-        match (&self.arguments.name, items.pop()) {
-            (Some(_), Some(only)) if items.is_empty() => Ok(only),
-            (_, last) => {
-                items.extend(last);
-                Ok(json!({"apiVersion": "v1", "kind": "List", "items": items, "metadata": {"resourceVersion": ""}}))
-            }
-        }
-    }
-
-    fn tables(&self) -> Result<(), GetError> {
-        if self.found.is_empty() {
-            anstream::eprintln!("{}", self.nothing());
-        }
-        let now = SystemClock.now();
-        for (index, (names, objects)) in self.found.iter().enumerate() {
-            if index > 0 {
-                put("")?;
-            }
-            put(self.table(names, objects, now).to_string().trim_end())?;
-        }
-        Ok(())
-    }
-
-    fn nothing(&self) -> String {
-        match self.arguments.namespaces() {
-            Namespaces::All => "No resources found".to_owned(),
-            Namespaces::One(namespace) => format!("No resources found in {namespace} namespace."),
-        }
-    }
-
-    fn table(&self, names: &KindNames, objects: &[StoredObject], now: Timestamp) -> Table {
-        let spaced = self.arguments.all_namespaces && names.scope == KindScope::Namespaced;
-        let wide = self.arguments.output == OutputForm::Wide;
-        let titles = [
-            ("NAMESPACE", spaced),
-            ("NAME", true),
-            ("AGE", true),
-            ("SOURCE", wide),
-            ("PATH", wide),
-        ];
-        let mut table = Table::new(titles.into_iter().filter(|(_, shown)| *shown).map(|(title, _)| title));
-        for object in objects {
-            // Several kinds in one answer are told apart by their names, as kubectl does.
-            let name = if self.kinds > 1 {
-                object_name(names, &object.key.name)
-            } else {
-                object.key.name.to_string()
-            };
-            let source = object
-                .owned
-                .as_ref()
-                .map(|owned| owned.owner.source.to_string())
-                .unwrap_or_default();
-            let path = object
-                .provenance()
-                .map(|at| format!("{}:{}", at.path, at.line))
-                .unwrap_or_default();
-            let cells = [
-                (object.key.namespace.to_string(), spaced),
-                (name, true),
-                (
-                    age(Duration::from_millis(
-                        now.as_millis().saturating_sub(object.created.as_millis()),
-                    )),
-                    true,
-                ),
-                (source, wide),
-                (path, wide),
-            ];
-            table.push(cells.into_iter().filter(|(_, shown)| *shown).map(|(cell, _)| cell));
-        }
-        table
     }
 }

@@ -7,12 +7,14 @@ pub mod cli;
 pub mod config;
 pub mod output;
 
+mod client;
 mod clock;
 mod condition;
 mod console;
 mod control;
 mod data_directory;
 mod get;
+mod kubeconfig;
 mod logging;
 mod mirror;
 mod program;
@@ -23,6 +25,7 @@ mod serving;
 mod source;
 mod status;
 mod supervisor;
+mod sync;
 mod transport;
 mod vet;
 

@@ -11,4 +11,4 @@ mod text;
 pub use lines::{Lines, counts};
 pub use palette::Palette;
 pub use table::Table;
-pub use text::{age, count, elapsed, key, visible};
+pub use text::{count, elapsed, key, since_text, visible};

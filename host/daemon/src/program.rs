@@ -2,7 +2,7 @@
 
 use crate::cli::{LogFormat, Outcome, RunArguments, Verb, write_completion};
 use crate::config::LogLevel;
-use crate::{control, get, logging, prunes, run, status, vet};
+use crate::{control, get, kubeconfig, logging, prunes, run, status, sync, vet};
 
 /// Runs the program.
 #[must_use]
@@ -16,7 +16,7 @@ pub fn main() -> Outcome {
 fn perform(verb: Verb) -> Outcome {
     match verb {
         Verb::Run(arguments) => daemon(*arguments),
-        Verb::Get(arguments) => told(get::get(&arguments)),
+        Verb::Get(arguments) => blocking(get::get(arguments)),
         Verb::Vet(arguments) => {
             logging::start(LogFormat::Human, LogLevel::Warn);
             blocking(vet::vet(arguments))
@@ -25,8 +25,10 @@ fn perform(verb: Verb) -> Outcome {
         Verb::Suspend(arguments) => blocking(control::suspend(arguments)),
         Verb::Resume(arguments) => blocking(control::resume(arguments)),
         Verb::Reset(arguments) => blocking(control::reset(arguments)),
-        Verb::Sources(arguments) => told(status::sources(&arguments)),
-        Verb::Status(arguments) => told(status::status(&arguments)),
+        Verb::Sources(arguments) => blocking(status::sources(arguments)),
+        Verb::Status(arguments) => blocking(status::status(arguments)),
+        Verb::Sync(arguments) => blocking(sync::sync(arguments)),
+        Verb::Kubeconfig(arguments) => told(kubeconfig::kubeconfig(&arguments)),
         Verb::Version => {
             crate::console::line(&format!("k1s-sync-host {}", env!("CARGO_PKG_VERSION")));
             Outcome::Done

@@ -1,162 +1,161 @@
 //! `prunes`: what is held, what can be undone, and a person's word on it.
 
-use std::time::Duration;
-
+use k1s_api::object::{HeldPrune, HeldPruneState, PrunedObjectList};
 use k1s_object::Timestamp;
 use k1s_store::clock::{Clock as _, SystemClock};
-use k1s_store::command::{Command, CommandOutcome};
-use k1s_store::reader::{Prune, PruneState, PrunedObject};
-use k1s_store::served::rfc3339;
+use k1s_store::command::PruneRef;
 use serde_json::{Value, json};
 
 use crate::cli::{Outcome, PrunesAction, PrunesArguments, ReportForm, ReportOutput};
-use crate::console::{line, why_held};
-use crate::control::{ControlError, open, perform, report_approval, report_undo};
-use crate::output::{Lines, Palette, Table, age, count, key};
+use crate::client::{Client, ClientError, JSON};
+use crate::console::line;
+use crate::control::{command, shown, told};
+use crate::output::{Lines, Palette, Table, count, since_text};
+
+/// Where prunes are.
+const PRUNES: &str = "/apis/sync.k1s.io/v1alpha1/heldprunes";
 
 /// Does what is asked about prunes.
-pub(crate) async fn prunes(arguments: PrunesArguments) -> Result<Outcome, ControlError> {
+pub(crate) async fn prunes(arguments: PrunesArguments) -> Result<Outcome, ClientError> {
     let PrunesArguments { action, store } = arguments;
-    let store = open(&store)?;
-    let command = match action {
+    let mut client = Client::open(&store).await?;
+    let outcome = match action {
         PrunesAction::List { source, output } => {
-            let prunes = store.reader().prunes(source.as_ref())?;
-            return list(&prunes, output);
+            let mut all = everything(&mut client, PRUNES).await?;
+            if let Some(source) = source {
+                all.retain(|prune| prune.pointer("/spec/source").and_then(Value::as_str) == Some(source.as_str()));
+            }
+            list(all, output)?
         }
         PrunesAction::Show { prune, output } => {
-            let prune = store.reader().prune(&prune)?;
-            let objects = store.reader().pruned_objects(&prune)?;
-            return show(&prune, &objects, output);
+            let all = everything(&mut client, PRUNES).await?;
+            let objects = client.get(&format!("{PRUNES}/{prune}/objects"), JSON).await?;
+            show(&all, &prune, objects, output)?
         }
-        PrunesAction::Approve { prune } => Command::ApprovePrune { prune },
-        PrunesAction::Undo { prune } => Command::UndoPrune { prune },
+        PrunesAction::Approve { prune } => {
+            told(&command(&mut client, &format!("{PRUNES}/{prune}/approve")).await?, None)
+        }
+        PrunesAction::Undo { prune } => told(&command(&mut client, &format!("{PRUNES}/{prune}/undo")).await?, None),
     };
-    Ok(match perform(store, command).await? {
-        CommandOutcome::Approved(approved) => report_approval(&approved),
-        CommandOutcome::Undone(undone) => report_undo(&undone),
-        CommandOutcome::Switched(_) | CommandOutcome::Reset { .. } | CommandOutcome::RootAccepted { .. } => {
-            Outcome::Done
-        }
-    })
+    client.close()?;
+    Ok(outcome)
 }
 
-/// Prints a value as asked for; `None` when a table is.
-pub(crate) fn print_document(
-    output: ReportOutput,
-    document: impl FnOnce() -> Value,
-) -> Result<Option<()>, ControlError> {
+/// All objects of a list.
+pub(crate) async fn everything(client: &mut Client, path: &str) -> Result<Vec<Value>, ClientError> {
+    let mut all = Vec::new();
+    let keep = |mut page: Value| {
+        if let Some(Value::Array(items)) = page.get_mut("items").map(Value::take) {
+            all.extend(items);
+        }
+    };
+    client.pages(path, &[], JSON, keep).await?;
+    Ok(all)
+}
+
+/// Prints a document as asked for; false when a table is.
+pub(crate) fn print_document(output: ReportOutput, document: impl FnOnce() -> Value) -> Result<bool, ClientError> {
     match output.form {
-        ReportForm::Table => return Ok(None),
+        ReportForm::Table => return Ok(false),
         ReportForm::Json => line(&format!("{:#}", document())),
         ReportForm::Yaml => line(k1s_yaml::to_string(&document())?.trim_end()),
     }
-    Ok(Some(()))
+    Ok(true)
 }
 
-fn list(prunes: &[Prune], output: ReportOutput) -> Result<Outcome, ControlError> {
-    let documents = || Value::Array(prunes.iter().map(document).collect());
-    if print_document(output, documents)?.is_none() {
-        if prunes.is_empty() {
-            anstream::eprintln!("Nothing is held, and nothing can be undone.");
-        } else {
-            line(table(prunes, SystemClock.now()).to_string().trim_end());
-        }
+/// Several objects as one document, as kubectl prints them.
+pub(crate) fn as_list(items: Vec<Value>) -> Value {
+    json!({"apiVersion": "v1", "kind": "List", "items": items, "metadata": {"resourceVersion": ""}})
+}
+
+fn list(all: Vec<Value>, output: ReportOutput) -> Result<Outcome, ClientError> {
+    let mut prunes = all.iter().map(HeldPrune::read).collect::<Result<Vec<_>, _>>()?;
+    if print_document(output, || as_list(all))? {
+        return Ok(Outcome::Done);
     }
+    if prunes.is_empty() {
+        anstream::eprintln!("Nothing is held, and nothing can be undone.");
+        return Ok(Outcome::Done);
+    }
+    // What waits comes first, then what happened last.
+    prunes.sort_by(|one, other| {
+        let rank = |prune: &HeldPrune| prune.status.state == HeldPruneState::Pruned;
+        let by_age = || other.status.since.cmp(&one.status.since);
+        rank(one).cmp(&rank(other)).then_with(by_age)
+    });
+    line(table(&prunes, SystemClock.now()).to_string().trim_end());
     Ok(Outcome::Done)
 }
 
-fn table(prunes: &[Prune], now: Timestamp) -> Table {
+fn table(prunes: &[HeldPrune], now: Timestamp) -> Table {
     let mut table = Table::new(["ID", "SOURCE", "STATE", "OBJECTS", "AGE", "NOTE"]);
     for prune in prunes {
-        let (state, note) = match &prune.state {
-            PruneState::Held { reason, .. } => ("Held", why_held(reason)),
-            PruneState::Done { .. } => ("Pruned", format!("k1s-sync-host prunes undo {}", prune.id.0)),
+        let (state, note) = match prune.status.state {
+            HeldPruneState::Held => ("Held", prune.status.message.clone().unwrap_or_default()),
+            HeldPruneState::Pruned => ("Pruned", format!("k1s-sync-host prunes undo {}", prune.name)),
         };
         table.push([
-            prune.id.0.to_string(),
-            prune.owner.source.to_string(),
+            prune.name.clone(),
+            prune.spec.source.clone(),
             state.to_owned(),
-            count(prune.objects),
-            since(prune.state.since(), now),
+            count(prune.status.objects),
+            since_text(&prune.status.since, now),
             note,
         ]);
     }
     table
 }
 
-/// How long ago something was, as kubectl writes ages.
-pub(crate) fn since(then: Timestamp, now: Timestamp) -> String {
-    age(Duration::from_millis(now.as_millis().saturating_sub(then.as_millis())))
-}
-
-fn show(prune: &Prune, objects: &[PrunedObject], output: ReportOutput) -> Result<Outcome, ControlError> {
+fn show(all: &[Value], asked: &PruneRef, objects: Value, output: ReportOutput) -> Result<Outcome, ClientError> {
+    let prefix = asked.to_string();
+    let named = |prune: &&Value| {
+        let name = prune.pointer("/metadata/name").and_then(Value::as_str);
+        name.is_some_and(|name| name.starts_with(&prefix))
+    };
+    // The API has answered for it, so it is there and the only one.
+    let document = all.iter().find(named).cloned().unwrap_or_default();
+    let prune = HeldPrune::read(&document)?;
+    let listed: PrunedObjectList = serde_json::from_value(objects.clone())?;
     let whole = || {
-        let mut whole = document(prune);
-        let listed = objects.iter().map(|object| {
-            json!({
-                "apiGroup": object.key.group_kind.group,
-                "kind": object.key.group_kind.kind,
-                "namespace": object.key.namespace,
-                "name": object.key.name,
-                "uid": object.uid.to_string(),
-                "path": object.provenance.as_ref().map(|at| &at.path),
-            })
-        });
+        let mut whole = document;
         if let Some(fields) = whole.as_object_mut() {
-            fields.insert("items".to_owned(), listed.collect());
+            fields.insert("items".to_owned(), objects.get("items").cloned().unwrap_or_default());
         }
         whole
     };
-    if print_document(output, whole)?.is_none() {
-        line(&headline(prune, SystemClock.now()));
-        let lines = Lines::new(Palette::for_stdout(), std::env::current_dir().unwrap_or_default());
-        let mut table = Table::new(["OBJECT", "WAS IN"]);
-        for object in objects {
-            let place = object.provenance.as_ref().map(|at| lines.place(at));
-            table.push([key(&object.key), place.unwrap_or_default()]);
-        }
-        line(table.to_string().trim_end());
-        line(&next_step(prune));
+    if print_document(output, whole)? {
+        return Ok(Outcome::Done);
     }
+    line(&headline(&prune, SystemClock.now()));
+    let lines = Lines::new(Palette::for_stdout(), std::env::current_dir().unwrap_or_default());
+    let mut table = Table::new(["OBJECT", "WAS IN"]);
+    for pruned in &listed.items {
+        let origin = pruned.origin.as_deref().map(|origin| lines.path(origin));
+        table.push([shown(&pruned.object), origin.unwrap_or_default()]);
+    }
+    line(table.to_string().trim_end());
+    line(&next_step(&prune));
     Ok(Outcome::Done)
 }
 
-fn headline(prune: &Prune, now: Timestamp) -> String {
-    let (objects, ago) = (count(prune.objects), since(prune.state.since(), now));
-    let source = &prune.owner.source;
-    match &prune.state {
-        PruneState::Held { reason, .. } => format!(
-            "prune {} · source {source} · {objects} deletes held for {ago}: {}",
-            prune.id.0,
-            why_held(reason)
+fn headline(prune: &HeldPrune, now: Timestamp) -> String {
+    let (name, source) = (&prune.name, &prune.spec.source);
+    let (objects, ago) = (count(prune.status.objects), since_text(&prune.status.since, now));
+    match prune.status.state {
+        HeldPruneState::Held => format!(
+            "prune {name} · source {source} · {objects} deletes held for {ago}: {}",
+            prune.status.message.as_deref().unwrap_or_default()
         ),
-        PruneState::Done { .. } => format!("prune {} · source {source} · {objects} deleted {ago} ago", prune.id.0),
+        HeldPruneState::Pruned => format!("prune {name} · source {source} · {objects} deleted {ago} ago"),
     }
 }
 
-fn next_step(prune: &Prune) -> String {
-    match &prune.state {
-        PruneState::Held { .. } => format!(
-            "delete them: k1s-sync-host prunes approve {0} · keep one: declare it again",
-            prune.id.0
-        ),
-        PruneState::Done { .. } => format!("bring them back: k1s-sync-host prunes undo {}", prune.id.0),
+fn next_step(prune: &HeldPrune) -> String {
+    let name = &prune.name;
+    match prune.status.state {
+        HeldPruneState::Held => {
+            format!("delete them: k1s-sync-host prunes approve {name} · keep one: declare it again")
+        }
+        HeldPruneState::Pruned => format!("bring them back: k1s-sync-host prunes undo {name}"),
     }
-}
-
-/// A prune as JSON.
-pub(crate) fn document(prune: &Prune) -> Value {
-    let (state, reason) = match &prune.state {
-        PruneState::Held { reason, .. } => ("Held", Some(why_held(reason))),
-        PruneState::Done { .. } => ("Pruned", None),
-    };
-    json!({
-        "id": prune.id.0,
-        "source": prune.owner.source.as_str(),
-        "scope": prune.owner.scope.as_str(),
-        "state": state,
-        "reason": reason,
-        "objects": prune.objects,
-        "since": rfc3339(prune.state.since()),
-    })
 }

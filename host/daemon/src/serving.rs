@@ -32,7 +32,7 @@ use k1s_sync_engine::id::SourceName;
 use tokio::sync::{mpsc, watch};
 use tokio::task::JoinSet;
 
-pub(crate) use self::door::{Door, DoorError};
+pub(crate) use self::door::{Door, DoorError, IDENTITY_DIRECTORY, KUBECONFIG_FILE};
 use self::figures::Figures;
 use self::fulfilment::{Fulfilled, Fulfilment, fulfil};
 use self::requests::{Request, Requests};

@@ -1,32 +1,30 @@
-//! `sources` and `status`: how each source fares, as far as the data file of a host that has stopped tells.
+//! `sources` and `status`: how each source fares, as its `Source` object tells.
 
+use std::time::Duration;
+
+use k1s_api::object::{Condition, ConditionStatus, Failure, Pass, Source, Tallied};
 use k1s_object::Timestamp;
 use k1s_store::clock::{Clock as _, SystemClock};
-use k1s_store::reader::SourceFacts;
-use k1s_store::served::rfc3339;
-use k1s_store::status::{FailureRow, PassRow};
-use k1s_sync_engine::event::{SyncEvent, Verdict};
-use k1s_sync_engine::problem::Problem;
-use serde_json::{Value, json};
+use k1s_sync_engine::event::Tally;
+use serde_json::Value;
 
 use crate::cli::{Outcome, SourcesArguments, StatusArguments};
-use crate::condition::{Condition, Truth, conditions, is_settled};
+use crate::client::{Client, ClientError};
 use crate::console::line;
-use crate::control::{ControlError, open};
-use crate::output::{Lines, Palette, Table, count, counts, elapsed};
-use crate::prunes::{document, print_document, since};
+use crate::control::SOURCES;
+use crate::output::{Lines, Palette, Table, count, counts, elapsed, since_text, visible};
+use crate::prunes::{as_list, everything, print_document};
 
-/// Prints which sources the store knows, and what runs for them.
-pub(crate) fn sources(arguments: &SourcesArguments) -> Result<Outcome, ControlError> {
-    let store = open(&arguments.store)?;
-    let mut facts = Vec::new();
-    for name in store.reader().sources()? {
-        facts.push(store.reader().source_facts(&name)?);
-    }
-    if print_document(arguments.output, || facts.iter().map(report).collect())?.is_some() {
+/// Prints which sources there are, and what runs for them.
+pub(crate) async fn sources(arguments: SourcesArguments) -> Result<Outcome, ClientError> {
+    let mut client = Client::open(&arguments.store).await?;
+    let all = everything(&mut client, SOURCES).await?;
+    client.close()?;
+    let sources = all.iter().map(Source::read).collect::<Result<Vec<_>, _>>()?;
+    if print_document(arguments.output, || as_list(all))? {
         return Ok(Outcome::Done);
     }
-    if facts.is_empty() {
+    if sources.is_empty() {
         anstream::eprintln!("No source has run into this store yet.");
         return Ok(Outcome::Done);
     }
@@ -40,20 +38,20 @@ pub(crate) fn sources(arguments: &SourcesArguments) -> Result<Outcome, ControlEr
         "LAST LAUNCH",
         "SUSPENDED",
     ]);
-    for of_source in &facts {
-        let plugin = of_source.status.plugin.as_ref();
-        let text = |part: Option<&str>| part.unwrap_or_default().to_owned();
+    for Source { name, status, .. } in &sources {
+        let plugin = status.plugin.clone().unwrap_or_default();
+        let suspended = status.suspended_since.as_deref().map(|since| {
+            let by = status.suspended_by.as_deref().unwrap_or_default();
+            format!("{} ago by {by}", since_text(since, now))
+        });
         table.push([
-            of_source.name.to_string(),
-            text(plugin.map(|plugin| &*plugin.source_type)),
-            text(plugin.map(|plugin| &*plugin.path)),
-            text(plugin.map(|plugin| &*plugin.version)),
-            count(of_source.objects),
-            ago(Some(of_source.row.launched), now),
-            of_source.row.suspended.as_ref().map_or_else(
-                || "no".to_owned(),
-                |by| format!("{} ago by {}", since(by.since, now), by.user),
-            ),
+            name.clone(),
+            plugin.source_type,
+            plugin.path,
+            plugin.version,
+            count(status.objects),
+            ago(status.last_launch.as_deref(), now),
+            suspended.unwrap_or_else(|| "no".to_owned()),
         ]);
     }
     line(table.to_string().trim_end());
@@ -61,132 +59,177 @@ pub(crate) fn sources(arguments: &SourcesArguments) -> Result<Outcome, ControlEr
 }
 
 /// Prints how sources fare; partial when one needs a person or does not work.
-pub(crate) fn status(arguments: &StatusArguments) -> Result<Outcome, ControlError> {
-    let store = open(&arguments.store)?;
-    let names = match &arguments.source {
-        Some(name) => vec![name.clone()],
-        None => store.reader().sources()?,
-    };
-    let mut facts = Vec::new();
-    for name in names {
-        facts.push(store.reader().source_facts(&name)?);
+pub(crate) async fn status(arguments: StatusArguments) -> Result<Outcome, ClientError> {
+    let mut client = Client::open(&arguments.store).await?;
+    let mut all = everything(&mut client, SOURCES).await?;
+    client.close()?;
+    if let Some(asked) = &arguments.source {
+        let known: Vec<String> = all.iter().map(name_of).collect();
+        all.retain(|source| name_of(source) == asked.as_str());
+        if all.is_empty() {
+            let source = asked.clone();
+            return Err(ClientError::NoSource {
+                source_name: source,
+                known,
+            });
+        }
     }
-    let documents = || match (&arguments.source, facts.as_slice()) {
-        (Some(_), [only]) => report(only),
-        (_, all) => all.iter().map(report).collect(),
+    let sources = all.iter().map(Source::read).collect::<Result<Vec<_>, _>>()?;
+    let document = || match (&arguments.source, all.as_slice()) {
+        (Some(_), [only]) => only.clone(),
+        (_, _) => as_list(all),
     };
-    if print_document(arguments.output, documents)?.is_none() {
+    if !print_document(arguments.output, document)? {
         let now = SystemClock.now();
-        match (&arguments.source, facts.as_slice()) {
+        match (&arguments.source, sources.as_slice()) {
             (_, []) => anstream::eprintln!("No source has run into this store yet."),
             (Some(_), [only]) => page(only, now).iter().for_each(|text| line(text)),
             (_, all) => line(overview(all, now).to_string().trim_end()),
         }
     }
-    let settled = facts.iter().all(is_settled);
+    let settled = sources.iter().all(is_settled);
     Ok(if settled { Outcome::Done } else { Outcome::Partial })
 }
 
-fn overview(facts: &[SourceFacts], now: Timestamp) -> Table {
+fn name_of(object: &Value) -> String {
+    let name = object.pointer("/metadata/name").and_then(Value::as_str);
+    name.unwrap_or_default().to_owned()
+}
+
+/// Whether nothing failed, nothing waits, and it works.
+pub(crate) fn is_settled(source: &Source) -> bool {
+    source.status.failed == 0 && !source.status.conditions.iter().any(Condition::needs_someone)
+}
+
+fn overview(sources: &[Source], now: Timestamp) -> Table {
     let mut table = Table::new(["SOURCE", "READY", "OBJECTS", "PENDING", "FAILED", "LAST CHANGE", "NOTE"]);
-    for of_source in facts {
-        let conditions = conditions(of_source);
+    for source in sources {
+        let Source { name, status, .. } = source;
         table.push([
-            of_source.name.to_string(),
-            ready(&conditions).to_owned(),
-            count(of_source.objects),
-            count(of_source.pending),
-            count(failed(of_source)),
-            ago(of_source.row.changed, now),
-            note(of_source, &conditions, now),
+            name.clone(),
+            ready(source).to_owned(),
+            count(status.objects),
+            count(status.pending),
+            count(status.failed),
+            ago(status.last_change.as_deref(), now),
+            note(source, now),
         ]);
     }
     table
 }
 
 /// What a person should know first; an empty cell would read as an answer.
-fn note(of_source: &SourceFacts, conditions: &[Condition], now: Timestamp) -> String {
-    let name = &of_source.name;
-    if let Some(first) = conditions.iter().find(|condition| condition.needs_someone()) {
+fn note(source: &Source, now: Timestamp) -> String {
+    let Source { name, status, .. } = source;
+    if let Some(first) = status.conditions.iter().find(|condition| condition.needs_someone()) {
         return told(first, now);
     }
-    match failed(of_source) {
+    match status.failed {
         0 => "-".to_owned(),
         failed => format!("{} failed: k1s-sync-host status {name}", count(failed)),
     }
 }
 
 fn told(condition: &Condition, now: Timestamp) -> String {
-    let since = condition
-        .since
-        .map_or_else(String::new, |then| format!(" for {}", since(then, now)));
+    let since = condition.last_transition_time.as_deref();
+    let since = since.map_or_else(String::new, |then| format!(" for {}", since_text(then, now)));
     format!("{}{since}: {}", condition.kind, condition.message)
 }
 
-fn failed(of_source: &SourceFacts) -> u64 {
-    of_source.status.pass.as_ref().map_or(0, |pass| pass.tally.failed)
-}
-
-fn ready(conditions: &[Condition]) -> &'static str {
-    conditions
+fn ready(source: &Source) -> &'static str {
+    let ready = source
+        .status
+        .conditions
         .iter()
-        .find(|condition| condition.kind == "Ready")
-        .map_or("Unknown", |condition| condition.truth.as_str())
+        .find(|condition| condition.kind == "Ready");
+    ready.map_or(ConditionStatus::Unknown, |ready| ready.status).as_str()
 }
 
-fn ago(then: Option<Timestamp>, now: Timestamp) -> String {
-    then.filter(|then| then.as_millis() > 0)
-        .map_or_else(|| "never".to_owned(), |then| format!("{} ago", since(then, now)))
+fn ago(then: Option<&str>, now: Timestamp) -> String {
+    then.map_or_else(|| "never".to_owned(), |then| format!("{} ago", since_text(then, now)))
 }
 
 /// Everything that is known of one source.
-fn page(of_source: &SourceFacts, now: Timestamp) -> Vec<String> {
-    let conditions = conditions(of_source);
-    let mut page = vec![format!("source {}", of_source.name)];
+fn page(source: &Source, now: Timestamp) -> Vec<String> {
+    let Source { name, status, .. } = source;
+    let mut page = vec![format!("source {name}")];
     let mut fact = |name: &str, value: String| page.push(format!("  {name:<12}  {value}"));
-    fact("ready", ready(&conditions).to_owned());
-    if let Some(plugin) = &of_source.status.plugin {
+    fact("ready", ready(source).to_owned());
+    if let Some(phase) = &status.phase {
+        fact("phase", phase.clone());
+    }
+    if let Some(plugin) = &status.plugin {
         fact(
             "plugin",
             format!("{} ({} {})", plugin.path, plugin.source_type, plugin.version),
         );
     }
-    for root in of_source.roots.values() {
-        fact("root", crate::output::visible(root).into_owned());
+    for root in &status.roots {
+        fact("root", visible(root).into_owned());
     }
     fact(
         "objects",
-        format!("{}, {} pending", count(of_source.objects), count(of_source.pending)),
+        format!("{}, {} pending", count(status.objects), count(status.pending)),
     );
-    fact("last launch", ago(Some(of_source.row.launched), now));
-    fact("last change", ago(of_source.row.changed, now));
-    if let Some(pass) = &of_source.status.pass {
-        fact("last pass", pass_line(pass, now));
+    fact("last launch", ago(status.last_launch.as_deref(), now));
+    fact("last change", ago(status.last_change.as_deref(), now));
+    if let Some(pass) = &status.last_pass {
+        fact("last pass", pass_line(pass, status.phase.as_deref(), now));
     }
-    for condition in conditions.iter().filter(|condition| condition.kind != "Ready") {
+    for condition in status.conditions.iter().filter(|condition| condition.kind != "Ready") {
         page.push(format!("  {}", told(condition, now)));
     }
-    page.extend(failures(of_source));
+    page.extend(status.last_pass.as_ref().map(failures).unwrap_or_default());
     page
 }
 
-/// The pass that said something new: those after it ended the same way and changed nothing.
-fn pass_line(pass: &PassRow, now: Timestamp) -> String {
+/// The last pass; of a host that has stopped, the one that said something new: those after it ended the same way.
+fn pass_line(pass: &Pass, running: Option<&str>, now: Timestamp) -> String {
+    let took = Duration::try_from_secs_f64(pass.seconds).unwrap_or_default();
+    let since = if running.is_some() { "" } else { "; nothing new since" };
     format!(
-        "{} in {}, {} ago; nothing new since",
-        counts(&pass.tally),
-        elapsed(pass.took),
-        since(pass.ended, now)
+        "{} in {}, {}{since}",
+        counts(&tally(pass)),
+        elapsed(took),
+        ago(pass.ended.as_deref(), now)
     )
 }
 
-fn failures(of_source: &SourceFacts) -> Vec<String> {
-    let Some(pass) = &of_source.status.pass else {
-        return Vec::new();
-    };
-    let events: Vec<SyncEvent> = pass.failures.iter().map(event).collect();
+/// One line for everything of a pass that failed or waits, as far as it is told.
+pub(crate) fn failures(pass: &Pass) -> Vec<String> {
     let lines = Lines::new(Palette::for_stdout(), std::env::current_dir().unwrap_or_default());
-    let mut told = lines.failures(&events);
+    let place = |failure: &Failure| {
+        let mut place = lines.path(&failure.path);
+        for number in [failure.line, failure.column]
+            .into_iter()
+            .take_while(|number| *number > 0)
+        {
+            place.push_str(&format!(":{number}"));
+        }
+        place
+    };
+    let width = pass.failures.iter().map(|failure| place(failure).chars().count()).max();
+    let width = width.unwrap_or_default();
+    let codes = pass
+        .failures
+        .iter()
+        .map(|failure| failure.code.len())
+        .max()
+        .unwrap_or_default();
+    let line = |failure: &Failure| {
+        let subject = failure
+            .object
+            .as_deref()
+            .filter(|object| !failure.message.contains(object));
+        let subject = subject.map_or_else(String::new, |object| format!("{object}: "));
+        let (place, code) = (place(failure), &failure.code);
+        visible(&format!(
+            "  {place:<width$}   {code:<codes$}  {subject}{}",
+            failure.message
+        ))
+        .into_owned()
+    };
+    let mut told: Vec<String> = pass.failures.iter().map(line).collect();
     let all = pass.tally.failed + pass.tally.pending;
     let shown = u64::try_from(told.len()).unwrap_or(u64::MAX);
     if all > shown {
@@ -195,80 +238,24 @@ fn failures(of_source: &SourceFacts) -> Vec<String> {
     told
 }
 
-fn event(failure: &FailureRow) -> SyncEvent {
-    SyncEvent {
-        key: failure.key.clone(),
-        verdict: Verdict::Error(Problem::with_object(failure.code, failure.message.clone())),
-        provenance: failure.provenance.clone(),
-    }
-}
-
-fn report(of_source: &SourceFacts) -> Value {
-    let SourceFacts {
-        name,
-        row,
-        status,
-        objects,
+/// The verdicts of a pass, counted.
+pub(crate) fn tally(pass: &Pass) -> Tally {
+    let Tallied {
+        created,
+        updated,
+        unchanged,
+        deleted,
+        failed,
         pending,
-        held,
-        roots,
-    } = of_source;
-    let conditions: Vec<Value> = conditions(of_source).iter().map(condition_document).collect();
-    json!({
-        "name": name.as_str(),
-        "plugin": status.plugin.as_ref().map(|plugin| json!({
-            "path": plugin.path, "type": plugin.source_type, "version": plugin.version,
-        })),
-        "roots": roots.values().collect::<Vec<_>>(),
-        "objects": objects,
-        "pending": pending,
-        "failed": failed(of_source),
-        "suspended": row.suspended.as_ref().map(|by| json!({"since": rfc3339(by.since), "by": by.user})),
-        "lastLaunch": (row.launched.as_millis() > 0).then(|| rfc3339(row.launched)),
-        "lastChange": row.changed.map(rfc3339),
-        "lastPass": status.pass.as_ref().map(pass_document),
-        "held": held.iter().map(document).collect::<Vec<_>>(),
-        "conditions": conditions,
-    })
-}
-
-fn pass_document(pass: &PassRow) -> Value {
-    let failures: Vec<Value> = pass
-        .failures
-        .iter()
-        .map(|failure| {
-            json!({
-                "code": failure.code.as_str(),
-                "message": failure.message,
-                "path": failure.provenance.path,
-                "line": failure.provenance.line,
-                "column": failure.provenance.column,
-            })
-        })
-        .collect();
-    json!({
-        "counts": pass.tally,
-        "seconds": pass.took.as_secs_f64(),
-        "ended": rfc3339(pass.ended),
-        "failures": failures,
-        "incomplete": pass.incomplete.as_ref().map(|problem| problem.message.clone()),
-    })
-}
-
-fn condition_document(condition: &Condition) -> Value {
-    let Condition {
-        kind,
-        truth,
-        reason,
-        message,
-        since,
-    } = condition;
-    let truth: &Truth = truth;
-    json!({
-        "type": kind,
-        "status": truth.as_str(),
-        "reason": reason,
-        "message": message,
-        "since": since.map(rfc3339),
-    })
+        ignored,
+    } = pass.tally;
+    Tally {
+        created,
+        updated,
+        unchanged,
+        deleted,
+        failed,
+        pending,
+        ignored,
+    }
 }

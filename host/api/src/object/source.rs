@@ -111,6 +111,17 @@ pub struct Condition {
     pub last_transition_time: Option<String>,
 }
 
+impl Condition {
+    /// Whether somebody has to do something, or something does not work.
+    #[must_use]
+    pub fn needs_someone(&self) -> bool {
+        match self.status {
+            ConditionStatus::True => self.kind != "Ready",
+            ConditionStatus::False | ConditionStatus::Unknown => true,
+        }
+    }
+}
+
 /// Whether a condition holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum ConditionStatus {

@@ -81,12 +81,21 @@ pub(super) struct Changing {
 impl Identity {
     /// Opens the identity in `directory`, whose parent must exist; makes one when nothing is there.
     ///
-    /// # Errors When the directory is not private, a file in it is damaged or missing, or the authority's time is over.
+    /// # Errors
+    /// When the directory is not private, a file in it is damaged or missing, or the authority's time is over.
     /// Nothing is replaced then.
     pub fn open(directory: &Path, instance: &InstanceId, clock: Arc<dyn Clock>) -> Result<Self, IdentityError> {
         if is_empty(directory)? {
             make(directory, instance, clock.as_ref())?;
         }
+        Self::existing(directory, clock)
+    }
+
+    /// Opens the identity in `directory`, which must be there.
+    ///
+    /// # Errors
+    /// As [`Identity::open`], and when there is none.
+    pub fn existing(directory: &Path, clock: Arc<dyn Clock>) -> Result<Self, IdentityError> {
         let opened = File::open(directory).map_err(FileError::io(directory))?;
         private_file::refuse_others(&opened, directory)?;
         let authority = read_authority(directory, clock.as_ref())?;

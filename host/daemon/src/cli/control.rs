@@ -75,6 +75,39 @@ pub struct OneSource {
     pub store: StoreDirectory,
 }
 
+/// What `sync` is asked for.
+#[derive(Args, Clone, Debug)]
+#[command(after_help = super::SYNC_EXAMPLES)]
+pub struct SyncArguments {
+    /// The source
+    #[arg(value_name = "SOURCE", value_parser = source_name)]
+    pub source: SourceName,
+
+    /// Waits until a listing that began after this is durable, and says what came of it
+    #[arg(long)]
+    pub wait: bool,
+
+    /// Takes the place that is read now as the right one, although it is another one than before
+    #[arg(long)]
+    pub accept_root: bool,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
+/// What `kubeconfig` is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct KubeconfigArguments {
+    /// Makes a new token; the one before is refused from now on, also by a host that runs
+    #[arg(long)]
+    pub rotate: bool,
+
+    /// Where the store is.
+    #[command(flatten)]
+    pub store: StoreDirectory,
+}
+
 /// What `sources` is asked for.
 #[derive(Args, Clone, Debug)]
 pub struct SourcesArguments {

@@ -3,11 +3,11 @@
 use std::path::PathBuf;
 use std::str::FromStr;
 
-use clap::error::ErrorKind;
-use clap::{Args, Error as UsageError, ValueEnum};
+use clap::{Args, ValueEnum};
+use k1s_api::selector::{LabelSelector, SelectorError};
 use thiserror::Error;
 
-use super::LabelSelector;
+use super::StoreDirectory;
 use crate::config::NamespaceName;
 
 /// What `get` is asked for.
@@ -32,7 +32,7 @@ pub struct GetArguments {
 
     /// Takes only objects with these labels, for example app=shop,tier!=cache
     #[arg(short = 'l', long, value_name = "SEL")]
-    pub selector: Option<LabelSelector>,
+    pub selector: Option<Selector>,
 
     /// Chooses the form of the answer
     #[arg(short = 'o', long, value_name = "FORM", value_enum, default_value_t)]
@@ -46,20 +46,18 @@ pub struct GetArguments {
     #[arg(long, value_name = "D")]
     pub data_dir: Option<PathBuf>,
 
-    /// Known to everyone who uses kubectl, so its absence is explained.
-    #[arg(short = 'w', long, hide = true)]
-    watch: bool,
+    /// Goes on with each change as it comes; needs a host that runs
+    #[arg(short = 'w', long)]
+    pub watch: bool,
 }
 
 impl GetArguments {
-    pub(super) fn check(&self) -> Result<(), UsageError> {
-        if self.watch {
-            return Err(UsageError::raw(
-                ErrorKind::ArgumentConflict,
-                "--watch is not supported in this version",
-            ));
+    /// Which store is read.
+    #[must_use]
+    pub fn store(&self) -> StoreDirectory {
+        StoreDirectory {
+            data_dir: self.data_dir.clone(),
         }
-        Ok(())
     }
 
     /// Which namespaces are asked for; kinds without namespaces ignore it.
@@ -80,6 +78,26 @@ pub enum Namespaces<'a> {
     All,
     /// This one.
     One(&'a str),
+}
+
+/// A label selector that can be read, as it was written; the API takes it so.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Selector(String);
+
+impl Selector {
+    /// The text.
+    #[must_use]
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl FromStr for Selector {
+    type Err = SelectorError;
+
+    fn from_str(text: &str) -> Result<Self, Self::Err> {
+        text.parse::<LabelSelector>().map(|_readable| Self(text.to_owned()))
+    }
 }
 
 /// A kind as a person names it: `cm`, `deployments`, `Deployment.apps`.

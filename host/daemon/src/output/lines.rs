@@ -118,6 +118,12 @@ impl Lines {
         visible(&place).into_owned()
     }
 
+    /// A path, with or without a line, as seen from the working directory.
+    #[must_use]
+    pub fn path(&self, path: &str) -> String {
+        visible(&self.shown(Path::new(path))).into_owned()
+    }
+
     fn shown(&self, file: &Path) -> String {
         file.strip_prefix(&self.working_directory)
             .unwrap_or(file)

@@ -281,13 +281,12 @@ impl Owner<'_> {
 
     /// The store does not know a source that never ran, although it is there.
     fn refused(self, error: StoreError) -> OrderError {
-        match error {
-            StoreError::Command(CommandError::UnknownSource { .. }) => self.not_running(
-                "it never ran, so there is nothing to change; enable it in its configuration, and start the host again"
-                    .to_owned(),
-            ),
-            error => error.into(),
+        if let StoreError::Command(CommandError::UnknownSource { .. }) = error {
+            let why =
+                "it never ran, so there is nothing to change; enable it in its configuration, and start the host again";
+            return self.not_running(why.to_owned());
         }
+        error.into()
     }
 }
 
