@@ -1,4 +1,5 @@
-//! `git checkout` between two branches: the store follows, and nothing that both have is ever deleted.
+//! `git checkout` between two branches: the store follows, and neither the host nor a watch that was opened before ever
+//! says of anything that both have that it was deleted.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -7,6 +8,8 @@ use std::process::Command;
 use anyhow::{Context as _, ensure};
 use k1s_object::Key;
 use k1s_tests::daemon::{Change, Daemon};
+use k1s_tests::eventually;
+use k1s_tests::kubectl::{Client, Event, Watch};
 use k1s_tests::program::run;
 use k1s_tests::scene::{DEADLINE, Scene, kinds_of};
 use k1s_tests::tree::{Layout, Tree};
@@ -74,6 +77,61 @@ fn printed(key: &Key) -> String {
     }
 }
 
+/// What a watch showed, in the words of the host.
+fn told(event: &Event) -> Change {
+    let word = match event.kind.as_str() {
+        "ADDED" => "created",
+        "MODIFIED" => "updated",
+        "DELETED" => "deleted",
+        other => other,
+    };
+    let object = match event.name() {
+        ("", name) => name.to_owned(),
+        (namespace, name) => format!("{namespace}/{name}"),
+    };
+    let kind = event.object.get("kind").and_then(serde_json::Value::as_str);
+    (word.to_owned(), format!("{} {object}", kind.unwrap_or_default()))
+}
+
+/// Watches all of some kinds, each with a client of its own, from the objects on that are there now.
+fn watch_all(client: &Client, kinds: &str) -> anyhow::Result<Vec<Watch>> {
+    kinds.split(',').map(|kind| client.watch(&[kind, "-A"])).collect()
+}
+
+/// Waits until the watches together showed each of some changes so many times.
+fn until_watched(watches: &[Watch], expected: &BTreeMap<Change, usize>) -> anyhow::Result<()> {
+    let mut missing = Vec::new();
+    let outcome = eventually(DEADLINE, "the watches show what changed", || {
+        let mut shown: BTreeMap<Change, usize> = BTreeMap::new();
+        for watch in watches {
+            for event in watch.events()? {
+                *shown.entry(told(&event)).or_default() += 1;
+            }
+        }
+        let missed = expected
+            .iter()
+            .filter(|(change, times)| shown.get(change) < Some(times));
+        missing = missed.map(|(change, _)| change.clone()).collect();
+        Ok(missing.is_empty().then_some(()))
+    });
+    outcome.with_context(|| format!("missing: {missing:?}"))
+}
+
+/// What watches that the host ends showed as deleted.
+fn watched_deletes(watches: Vec<Watch>) -> anyhow::Result<BTreeSet<String>> {
+    let mut deleted = BTreeSet::new();
+    for watch in watches {
+        let changes = watch.finish(DEADLINE)?.iter().map(told).collect::<Vec<_>>();
+        deleted.extend(
+            changes
+                .into_iter()
+                .filter(|(word, _)| word == "deleted")
+                .map(|(_, object)| object),
+        );
+    }
+    Ok(deleted)
+}
+
 #[test]
 fn checkouts_delete_only_what_a_branch_lacks() -> anyhow::Result<()> {
     let first = Tree::shaped(11, FILES, OBJECT_BYTES, Layout::OnePerFile);
@@ -86,6 +144,16 @@ fn checkouts_delete_only_what_a_branch_lacks() -> anyhow::Result<()> {
     commit(&scene, "first", &first)?;
 
     let daemon = Daemon::over(scene)?;
+    let declared = first.keys();
+    let kinds = kinds_of(&declared);
+    let mut seen: BTreeMap<Change, usize> = declared
+        .iter()
+        .map(|key| (("created".to_owned(), printed(key)), 1))
+        .collect();
+    let client = daemon.kubectl()?;
+    let watches = watch_all(&client, &kinds)?;
+    until_watched(&watches, &seen)?;
+
     let mut expected: BTreeMap<Change, usize> = BTreeMap::new();
     for _ in 0..rounds()? {
         for (branch, lost, gained) in [
@@ -96,7 +164,9 @@ fn checkouts_delete_only_what_a_branch_lacks() -> anyhow::Result<()> {
             let words = [("deleted", lost), ("created", gained), ("updated", &difference.edited)];
             for (word, keys) in words {
                 for key in keys {
-                    *expected.entry((word.to_owned(), printed(key))).or_default() += 1;
+                    let change = (word.to_owned(), printed(key));
+                    *seen.entry(change.clone()).or_default() += 1;
+                    *expected.entry(change).or_default() += 1;
                 }
             }
             daemon.until_all(&expected)?;
@@ -109,14 +179,15 @@ fn checkouts_delete_only_what_a_branch_lacks() -> anyhow::Result<()> {
         .collect();
     let deleted: BTreeSet<String> = daemon.deleted()?.into_iter().collect();
     assert_eq!(deleted, either, "only what one branch lacks");
+    until_watched(&watches, &seen)?;
 
     let scene = daemon.stop()?;
-    let declared = first.keys();
+    assert_eq!(watched_deletes(watches)?, either, "only what one branch lacks");
     let mut made = first.undeclared_namespaces();
     made.extend(second.undeclared_namespaces());
     made.insert("default".to_owned());
     let namespaces = made.iter().map(|name| Key::new("", "Namespace", "", name));
     let expected: BTreeSet<Key> = declared.iter().cloned().chain(namespaces).collect();
-    assert_eq!(scene.keys(&kinds_of(&declared))?, expected);
+    assert_eq!(scene.keys(&kinds)?, expected);
     Ok(())
 }
