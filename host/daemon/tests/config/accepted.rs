@@ -128,9 +128,9 @@ sources:
     assert_eq!(source(&read, "off").activation, Activation::Disabled);
     assert_eq!(
         own.origin.place("/config/depth").unwrap().to_string(),
-        format!("{}:20:30", place.path("conf/c.yaml").display())
+        format!("{}:21:30", place.path("conf/c.yaml").display())
     );
-    assert_eq!(own.origin.place("/config/absent").unwrap().line, 20);
+    assert_eq!(own.origin.place("/config/absent").unwrap().line, 21);
 }
 
 #[test]
