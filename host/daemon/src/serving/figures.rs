@@ -295,3 +295,69 @@ fn number(count: u64) -> i64 {
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.01, 4.0, 9))
 }
+
+#[cfg(test)]
+mod tests {
+    use std::collections::BTreeSet;
+    use std::sync::Arc;
+
+    use k1s_object::{InstanceId, Timestamp};
+    use k1s_store::clock::SystemClock;
+    use k1s_store::engine::MemoryEngine;
+    use k1s_store::{OpenOptions, Store};
+
+    use super::*;
+
+    /// The names of the figures of an OpenMetrics text, as they are asked for.
+    fn names(text: &str) -> BTreeSet<String> {
+        let families = text.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+        let name = |family: &str| match family.split_once(' ') {
+            Some((name, "counter")) => format!("{name}_total"),
+            Some((name, _)) => name.to_owned(),
+            None => family.to_owned(),
+        };
+        families.map(name).collect()
+    }
+
+    #[test]
+    fn the_page_lists_what_is_shown() {
+        let page = include_str!("../../../../docs/metrics.md");
+        let rows = page.lines().filter_map(|line| line.strip_prefix("| `"));
+        let documented: BTreeSet<String> = rows
+            .filter_map(|row| row.split_once('`'))
+            .map(|(name, _)| name.to_owned())
+            .collect();
+        let store = Store::open(
+            Arc::new(MemoryEngine::new()),
+            OpenOptions {
+                instance_id: None,
+                new_instance_id: InstanceId::generate("host", Timestamp::from_millis(1), 1),
+                clock: Arc::new(SystemClock),
+            },
+        )
+        .unwrap();
+        let (alive, living) = watch::channel(());
+        let figures = Figures::new(store.reader().clone(), living, &[]);
+        let source = SourceName::new("files").unwrap();
+        figures.begin(&source);
+        let said = |what| Notice {
+            source: source.clone(),
+            what,
+        };
+        figures.note(&said(What::Pass(PassSummary {
+            tally: Tally {
+                created: 2,
+                ..Tally::default()
+            },
+            ..PassSummary::default()
+        })));
+        figures.measure(&crate::mirror::never_ran(source.clone()));
+        let text = figures.metrics();
+        assert_eq!(names(&text), documented);
+        assert!(text.contains("k1s_sync_operations_total{source=\"files\",operation=\"created\"} 2\n"));
+        assert!(text.ends_with("# EOF\n"));
+        assert!(figures.checks().iter().all(|check| check.outcome.is_ok()));
+        drop(alive);
+        assert!(figures.checks().iter().any(|check| check.outcome.is_err()));
+    }
+}
