@@ -22,7 +22,7 @@ use crate::config::{
 use crate::console::{Console, described, line};
 use crate::data_directory::{OpenError, Place, make_private};
 use crate::output::count;
-use crate::serving::{Door, DoorError, Serving};
+use crate::serving::{Door, DoorError, IDENTITY_DIRECTORY, KUBECONFIG_FILE, Serving};
 use crate::source::{Ending, Host, What};
 use crate::supervisor::{Happening, Supervisor};
 
@@ -85,7 +85,11 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     release_others(&store, &sources).await?;
     let mut console = Console::new(working_directory).hinting(door.as_ref().map(hint));
     let serving = door.map(|door| Serving::begin(&store, door, &sources)).transpose()?;
-    let outcome = supervise(&store, host, sources, mode, serving, &mut console).await?;
+    let runtime_directory = Arc::clone(&host.runtime_directory);
+    let outcome = supervise(&store, host, sources, mode, serving, &mut console).await;
+    forget_door(runtime_directory.path());
+    drop(runtime_directory);
+    let outcome = outcome?;
     store.close()?;
     Ok(outcome)
 }
@@ -99,6 +103,19 @@ fn greet(store: &str, door: Option<&Door>) {
     ));
     for note in door.iter().flat_map(|door| &door.notes) {
         line(note);
+    }
+}
+
+/// Removes what a store in memory was known by; the runtime directory goes when it is empty.
+fn forget_door(directory: &Path) {
+    let removed = [
+        std::fs::remove_dir_all(directory.join(IDENTITY_DIRECTORY)),
+        std::fs::remove_file(directory.join(KUBECONFIG_FILE)),
+    ];
+    for error in removed.into_iter().filter_map(Result::err) {
+        if error.kind() != std::io::ErrorKind::NotFound {
+            tracing::warn!("what the API was known by stays in {}: {error}", directory.display());
+        }
     }
 }
 
