@@ -5,3 +5,4 @@
 mod changes;
 mod checkout;
 mod faults;
+mod verbs;
