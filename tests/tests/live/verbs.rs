@@ -100,7 +100,10 @@ fn a_running_host_and_a_stopped_one_answer_the_same() -> anyhow::Result<()> {
         asked.iter().map(answer).collect()
     };
     let running = answers(&daemon.scene)?;
-    let unknown = daemon.scene.host(&["get", "cm", "none", "-n", "shop"])?.expect_code(2)?;
+    let unknown = daemon
+        .scene
+        .host(&["get", "cm", "none", "-n", "shop"])?
+        .expect_code(2)?;
     let scene = daemon.stop()?;
     assert_eq!(answers(&scene)?, running);
     let stopped = scene.host(&["get", "cm", "none", "-n", "shop"])?.expect_code(2)?;
@@ -125,7 +128,9 @@ fn another_root_is_accepted_while_the_host_runs() -> anyhow::Result<()> {
     let status = scene.host(&["status", SOURCE])?.expect_code(1)?;
     ensure!(status.stdout.contains("--accept-root"), "{}", status.stdout);
     assert_eq!(names(scene)?, OBJECTS);
-    scene.host(&["sync", SOURCE, "--wait", "--accept-root"])?.expect_code(0)?;
+    scene
+        .host(&["sync", SOURCE, "--wait", "--accept-root"])?
+        .expect_code(0)?;
     assert_eq!(names(scene)?, OBJECTS - 1);
     daemon.stop()?;
     Ok(())

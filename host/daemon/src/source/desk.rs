@@ -261,7 +261,9 @@ impl Owner<'_> {
             State::Stopping { .. } | State::Killing { .. } if lifecycle.is_to_run() => return Ok(Readiness::Runs),
             State::Waiting { .. } | State::CircuitOpen(_) | State::Quarantined { .. } => return Ok(Readiness::Waits),
             State::Stopped | State::Finished => return Err(OrderError::Stopping),
-            State::Stopping { .. } | State::Killing { .. } | State::Suspended { .. } => format!("it is suspended; k1s-sync-host resume {name} lets it run"),
+            State::Stopping { .. } | State::Killing { .. } | State::Suspended { .. } => {
+                format!("it is suspended; k1s-sync-host resume {name} lets it run")
+            }
             State::Disabled => "it is disabled; enable it in its configuration, and start the host again".to_owned(),
             State::Refused { cause } => format!(
                 "it is refused; correct its configuration, and start the host again ({})",
