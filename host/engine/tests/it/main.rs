@@ -21,6 +21,7 @@ mod model;
 mod script;
 #[cfg(test)]
 mod session_demand;
+#[cfg(test)]
 mod session_flow;
 #[cfg(test)]
 mod session_judgement;

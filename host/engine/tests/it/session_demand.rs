@@ -44,7 +44,7 @@ fn play(session: &mut Session, steps: Vec<(Step, &[&str])>, name: &str) {
             Answer(id, generation) => session.handle_sync_answer(&scope(id), Generation::new(generation)),
             Say(message) => session.handle_message(message, START),
             Commit => {
-                let durable: Vec<Work> = works.drain(..).collect();
+                let durable: Vec<Work> = std::mem::take(&mut works);
                 durable
                     .iter()
                     .for_each(|work| session.handle_committed(receipt(work), START));
