@@ -1,7 +1,7 @@
 //! The API as a tower service without sockets.
 //!
-//! A request goes one way: [`routing`] decides by path and method what is asked for, whoever serves that decides what the
-//! parameters mean, and every refusal is a [`failure::Failure`], which answers in the words of a Kubernetes API server.
+//! A request goes one way: `routing` decides by path and method what is asked for, whoever serves that decides what the
+//! parameters mean, and every refusal is a `failure::Failure`, which answers in the words of a Kubernetes API server.
 //!
 //! # Versions
 //! Discovery lists every served version of a kind, and every listed version shows the same objects. There is no converter:
