@@ -16,15 +16,6 @@ use crate::reader::{Owned, StoredObject, Version};
 use crate::row::Uid;
 use crate::table::Table;
 
-/// For whom an object is served.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Form {
-    /// For readers of this store: everything, annotations in the documented form.
-    Stored,
-    /// For another Kubernetes API: nothing only this store knows, annotations in a form that is valid there.
-    Portable,
-}
-
 /// Serves objects of one instance.
 #[derive(Clone, Debug)]
 pub struct Servery {
@@ -51,7 +42,7 @@ impl Servery {
     ///
     /// # Errors
     /// When the stored body is damaged.
-    pub fn serve(&self, object: &StoredObject, form: Form) -> Result<Value, StoreError> {
+    pub fn serve(&self, object: &StoredObject) -> Result<Value, StoreError> {
         let facts = Facts {
             key: &object.key,
             uid: object.uid,
@@ -60,7 +51,7 @@ impl Servery {
             created: object.created,
             owned: object.owned.as_ref(),
         };
-        self.splice(&object.body, &facts, form)
+        self.splice(&object.body, &facts)
     }
 
     /// Makes the served form of an object as a change left it, or of the last state of one that is deleted, whose
@@ -68,7 +59,7 @@ impl Servery {
     ///
     /// # Errors
     /// When the stored body is damaged.
-    pub fn serve_version(&self, version: &Version, owned: Option<&Owned>, form: Form) -> Result<Value, StoreError> {
+    pub fn serve_version(&self, version: &Version, owned: Option<&Owned>) -> Result<Value, StoreError> {
         let facts = Facts {
             key: &version.head.key,
             uid: version.head.uid,
@@ -77,10 +68,10 @@ impl Servery {
             created: version.head.created,
             owned,
         };
-        self.splice(&version.body, &facts, form)
+        self.splice(&version.body, &facts)
     }
 
-    fn splice(&self, body: &[u8], facts: &Facts<'_>, form: Form) -> Result<Value, StoreError> {
+    fn splice(&self, body: &[u8], facts: &Facts<'_>) -> Result<Value, StoreError> {
         let mut body: Value = serde_json::from_slice(body).map_err(|error| EngineError::Row {
             table: Table::Versions.name(),
             detail: error.to_string(),
@@ -89,39 +80,28 @@ impl Servery {
             .as_object_mut()
             .map(|body| body.entry("metadata").or_insert_with(|| Map::new().into()));
         if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
-            if form == Form::Stored {
-                metadata.insert("uid".to_owned(), facts.uid.to_string().into());
-                metadata.insert("resourceVersion".to_owned(), facts.revision.to_string().into());
-                metadata.insert("generation".to_owned(), facts.generation.into());
-                metadata.insert("creationTimestamp".to_owned(), rfc3339(facts.created).into());
-            }
+            metadata.insert("uid".to_owned(), facts.uid.to_string().into());
+            metadata.insert("resourceVersion".to_owned(), facts.revision.to_string().into());
+            metadata.insert("generation".to_owned(), facts.generation.into());
+            metadata.insert("creationTimestamp".to_owned(), rfc3339(facts.created).into());
             if let Some(owned) = facts.owned {
-                self.annotate(metadata, facts.key, owned, form);
+                self.annotate(metadata, facts.key, owned);
             }
         }
         Ok(body)
     }
 
-    fn annotate(&self, metadata: &mut Map<String, Value>, key: &Key, owned: &Owned, form: Form) {
+    fn annotate(&self, metadata: &mut Map<String, Value>, key: &Key, owned: &Owned) {
         let annotations = metadata.entry("annotations").or_insert_with(|| Map::new().into());
         let Some(annotations) = annotations.as_object_mut() else {
             return;
         };
         let id = self.instance_id.as_str();
         for (property, value) in self.properties(key, owned) {
-            match form {
-                Form::Stored => {
-                    annotations.insert(format!("{BOOKKEEPING_PREFIX}{property}"), value.clone().into());
-                    annotations.insert(format!("{BOOKKEEPING_PREFIX}{id}/{property}"), value.into());
-                }
-                Form::Portable => {
-                    drop(annotations.insert(format!("{id}.{BOOKKEEPING_PREFIX}{property}"), value.into()))
-                }
-            }
+            annotations.insert(format!("{BOOKKEEPING_PREFIX}{property}"), value.clone().into());
+            annotations.insert(format!("{BOOKKEEPING_PREFIX}{id}/{property}"), value.into());
         }
-        if form == Form::Stored {
-            annotations.insert(format!("{BOOKKEEPING_PREFIX}instance-id"), id.into());
-        }
+        annotations.insert(format!("{BOOKKEEPING_PREFIX}instance-id"), id.into());
     }
 
     fn properties(&self, key: &Key, owned: &Owned) -> [(&'static str, String); 6] {

@@ -2,7 +2,6 @@
 
 use k1s_store::reader::ChangeFilter;
 use k1s_store::row::VersionState;
-use k1s_store::served::Form;
 use k1s_sync_engine::id::Revision;
 use serde_json::Value;
 
@@ -25,19 +24,14 @@ fn last_served(harness: &Harness) -> (VersionState, Value) {
     };
     let served = harness
         .servery()
-        .serve_version(version, version.owned.as_ref(), Form::Stored)
+        .serve_version(version, version.owned.as_ref())
         .expect("a body");
     (version.head.state, served)
 }
 
 fn what_is_served_of_a_change_is_what_get_shows(harness: &Harness) {
     let session = harness.session("files");
-    let shown = |path: &str| {
-        harness
-            .servery()
-            .serve(&harness.object(&cm(path)), Form::Stored)
-            .expect("a body")
-    };
+    let shown = |path: &str| harness.servery().serve(&harness.object(&cm(path))).expect("a body");
     harness.put(&cm("one/mine"), config_map("one/mine", "1"));
     assert_eq!(last_served(harness), (VersionState::Created, shown("one/mine")));
     harness.put(&ns("one"), crate::documents::namespace("one"));
@@ -69,12 +63,7 @@ fn a_deletion_is_served_with_the_last_state_and_its_own_revision(harness: &Harne
         expected["metadata"]["resourceVersion"] = harness.revision().to_string().into();
         assert_eq!((state, served), (VersionState::Deleted, expected));
     };
-    let shown = |path: &str| {
-        harness
-            .servery()
-            .serve(&harness.object(&cm(path)), Form::Stored)
-            .expect("a body")
-    };
+    let shown = |path: &str| harness.servery().serve(&harness.object(&cm(path))).expect("a body");
     // By its source, whose row is gone with it, and by a user, after whom it is still there.
     let before = shown("one/a");
     session.apply(vec![delete(&config_map("one/a", "1"))]);

@@ -3,7 +3,7 @@
 use k1s_object::{GroupKind, Key};
 use k1s_store::reader::{ChangeFilter, StoredObject, Version};
 use k1s_store::row::VersionState;
-use k1s_store::served::{Form, Servery};
+use k1s_store::served::Servery;
 use k1s_store::{Reader, StoreError};
 use k1s_sync_engine::id::Revision;
 use tokio::sync::watch;
@@ -61,7 +61,7 @@ impl StoredCollection {
 
     fn item(&self, object: StoredObject) -> Result<Item, StoreError> {
         Ok(Item {
-            document: self.servery.serve(&object, Form::Stored)?,
+            document: self.servery.serve(&object)?,
             place: Place::of(object.key),
             owned: object.owned,
         })
@@ -69,9 +69,7 @@ impl StoredCollection {
 
     fn item_of_version(&self, version: Version) -> Result<Item, StoreError> {
         Ok(Item {
-            document: self
-                .servery
-                .serve_version(&version, version.owned.as_ref(), Form::Stored)?,
+            document: self.servery.serve_version(&version, version.owned.as_ref())?,
             place: Place::of(version.head.key),
             owned: version.owned,
         })
