@@ -1,6 +1,6 @@
 //! What is true of a source, in the words of kstatus: `Ready` always, everything else only while it holds.
 
-use k1s_api::object::ConditionStatus;
+use k1s_api::object::{Condition, ConditionStatus};
 use k1s_object::Timestamp;
 use k1s_store::reader::{Prune, PruneState, SourceFacts};
 use k1s_store::served::rfc3339;
@@ -11,52 +11,24 @@ use k1s_sync_engine::work::HoldReason;
 use crate::console::{described, why_held};
 use crate::output::count;
 
-/// Whether a condition holds.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Truth {
-    True,
-    False,
-    Unknown,
+fn condition(
+    kind: &str,
+    status: ConditionStatus,
+    reason: &str,
+    message: String,
+    since: Option<Timestamp>,
+) -> Condition {
+    Condition {
+        kind: kind.to_owned(),
+        status,
+        reason: reason.to_owned(),
+        message,
+        last_transition_time: since.map(rfc3339),
+    }
 }
 
-/// One thing that is true of a source, or not.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Condition {
-    /// Its type.
-    pub(crate) kind: &'static str,
-    pub(crate) truth: Truth,
-    /// One word why.
-    pub(crate) reason: &'static str,
-    /// For a person, with what to do about it.
-    pub(crate) message: String,
-    pub(crate) since: Option<Timestamp>,
-}
-
-impl Condition {
-    fn holds(kind: &'static str, reason: &'static str, message: String, since: Option<Timestamp>) -> Self {
-        Self {
-            kind,
-            truth: Truth::True,
-            reason,
-            message,
-            since,
-        }
-    }
-
-    /// As the API says it.
-    pub(crate) fn served(self) -> k1s_api::object::Condition {
-        k1s_api::object::Condition {
-            kind: self.kind.to_owned(),
-            status: match self.truth {
-                Truth::True => ConditionStatus::True,
-                Truth::False => ConditionStatus::False,
-                Truth::Unknown => ConditionStatus::Unknown,
-            },
-            reason: self.reason.to_owned(),
-            message: self.message,
-            last_transition_time: self.since.map(rfc3339),
-        }
-    }
+fn holds(kind: &str, reason: &str, message: String, since: Option<Timestamp>) -> Condition {
+    condition(kind, ConditionStatus::True, reason, message, since)
 }
 
 /// What is true of a source, the most pressing first, `Ready` last.
@@ -65,12 +37,7 @@ pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
     let mut conditions = Vec::new();
     if let Some(suspended) = &of_source.row.suspended {
         let message = format!("by {}: k1s-sync-host resume {name}", suspended.user);
-        conditions.push(Condition::holds(
-            "Suspended",
-            "Suspended",
-            message,
-            Some(suspended.since),
-        ));
+        conditions.push(holds("Suspended", "Suspended", message, Some(suspended.since)));
     }
     if let Some(trouble) = &of_source.status.trouble {
         let (kind, reason) = match trouble.standstill {
@@ -85,22 +52,17 @@ pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
             .unwrap_or_default()
             .to_owned();
         if kind != "Stale" {
-            conditions.push(Condition::holds(kind, reason, first.clone(), Some(trouble.since)));
+            conditions.push(holds(kind, reason, first.clone(), Some(trouble.since)));
         }
-        conditions.push(Condition::holds("Stale", reason, first, Some(trouble.since)));
+        conditions.push(holds("Stale", reason, first, Some(trouble.since)));
     }
     if let Some((pass, problem)) = incomplete(of_source) {
-        conditions.push(Condition::holds(
-            "Stale",
-            "Incomplete",
-            described(problem),
-            Some(pass.ended),
-        ));
+        conditions.push(holds("Stale", "Incomplete", described(problem), Some(pass.ended)));
     }
     conditions.extend(of_source.held.iter().flat_map(|held| held_conditions(of_source, held)));
     if of_source.pending > 0 {
         let message = format!("{} wait: k1s-sync-host status {name}", count(of_source.pending));
-        conditions.push(Condition::holds("PendingObjects", "Pending", message, None));
+        conditions.push(holds("PendingObjects", "Pending", message, None));
     }
     conditions.push(readiness(of_source));
     conditions
@@ -117,7 +79,7 @@ fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
             why_held(reason),
             of_source.name
         );
-        conditions.push(Condition::holds("RootChanged", "RootChanged", message, Some(*since)));
+        conditions.push(holds("RootChanged", "RootChanged", message, Some(*since)));
     }
     let message = format!(
         "{} deletes held, {}: k1s-sync-host prunes show {}",
@@ -125,7 +87,7 @@ fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
         why_held(reason),
         held.id.0
     );
-    conditions.push(Condition::holds("PruneHeld", guard(reason), message, Some(*since)));
+    conditions.push(holds("PruneHeld", guard(reason), message, Some(*since)));
     conditions
 }
 
@@ -149,31 +111,29 @@ fn incomplete(of_source: &SourceFacts) -> Option<(&PassRow, &Problem)> {
 fn readiness(of_source: &SourceFacts) -> Condition {
     let pass = of_source.status.pass.as_ref();
     let (truth, reason, message) = if of_source.row.suspended.is_some() {
-        (Truth::False, "Suspended", "it is suspended".to_owned())
+        (ConditionStatus::False, "Suspended", "it is suspended".to_owned())
     } else if of_source.status.trouble.is_some() {
-        (Truth::False, "Failed", "it does not work".to_owned())
+        (ConditionStatus::False, "Failed", "it does not work".to_owned())
     } else if !of_source.held.is_empty() {
         (
-            Truth::True,
+            ConditionStatus::True,
             "PruneHeld",
             "everything but held deletes is applied".to_owned(),
         )
     } else {
         match (pass, incomplete(of_source)) {
             (None, _) => (
-                Truth::Unknown,
+                ConditionStatus::Unknown,
                 "NeverListed",
                 "it has not listed everything yet".to_owned(),
             ),
-            (Some(_), Some((_, problem))) => (Truth::False, "Incomplete", described(problem)),
-            (Some(_), None) => (Truth::True, "Succeeded", "the last listing was whole".to_owned()),
+            (Some(_), Some((_, problem))) => (ConditionStatus::False, "Incomplete", described(problem)),
+            (Some(_), None) => (
+                ConditionStatus::True,
+                "Succeeded",
+                "the last listing was whole".to_owned(),
+            ),
         }
     };
-    Condition {
-        kind: "Ready",
-        truth,
-        reason,
-        message,
-        since: pass.map(|pass| pass.ended),
-    }
+    condition("Ready", truth, reason, message, pass.map(|pass| pass.ended))
 }

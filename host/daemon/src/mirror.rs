@@ -23,7 +23,7 @@ use k1s_sync_engine::lifecycle::State;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::condition::{Condition, conditions, guard};
+use crate::condition::{conditions, guard};
 use crate::config::{Activation, Period, SourceSettings};
 use crate::console::{described, why_held};
 use crate::output::key;
@@ -157,7 +157,7 @@ fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
     SourceStatus {
         observed_generation: None,
         phase: live.map(|live| live.phase.to_owned()),
-        conditions: conditions(facts).into_iter().map(Condition::served).collect(),
+        conditions: conditions(facts),
         objects: facts.objects,
         pending: facts.pending,
         failed: last_pass.map_or(0, |pass| pass.tally.failed),
