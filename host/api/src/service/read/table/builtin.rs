@@ -14,7 +14,7 @@ type Given = &'static [(&'static str, Width, Cell)];
 
 use Width::{Narrow, Wide};
 
-const SELECTOR: (&str, Width, Cell) = ("Selector", Wide, Cell::Pairs("/spec/selector/matchLabels"));
+const SELECTOR: (&str, Width, Cell) = ("Selector", Wide, Cell::Selector("/spec/selector"));
 const CONTAINERS: (&str, Width, Cell) = (
     "Containers",
     Wide,
@@ -196,7 +196,7 @@ const OF_KINDS: &[(&str, &str, Given)] = &[
     (
         "networking.k8s.io",
         "NetworkPolicy",
-        &[("Pod-Selector", Narrow, Cell::Pairs("/spec/podSelector/matchLabels"))],
+        &[("Pod-Selector", Narrow, Cell::Selector("/spec/podSelector"))],
     ),
     ("rbac.authorization.k8s.io", "Role", &[CREATED]),
     ("rbac.authorization.k8s.io", "ClusterRole", &[CREATED]),

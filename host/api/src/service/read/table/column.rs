@@ -7,6 +7,7 @@ use k1s_object::Timestamp;
 use serde_json::{Value, json};
 
 use super::path::JsonPath;
+use super::said::label_selector;
 use crate::age::age;
 use crate::service::read::collection::Item;
 
@@ -59,6 +60,8 @@ pub(super) enum Cell {
     },
     /// A map of texts: `a=b,c=d`.
     Pairs(&'static str),
+    /// A label selector: `a=b,c in (d,e)`.
+    Selector(&'static str),
     /// One field of each entry of a list: `a,b`.
     Each(&'static str, &'static str),
     /// What has to be made out.
@@ -133,6 +136,7 @@ impl Column {
             | Cell::Text(..)
             | Cell::Share { .. }
             | Cell::Pairs(_)
+            | Cell::Selector(_)
             | Cell::Each(..)
             | Cell::Said(_)
             | Cell::Source
@@ -177,6 +181,7 @@ impl Cell {
                 format!("{}/{}", number(of, 0), number(wanted, 1)).into()
             }
             Self::Pairs(at) => pairs(object.pointer(at)).into(),
+            Self::Selector(at) => label_selector(object.pointer(at)).into(),
             Self::Each(at, field) => each(object.pointer(at), field).into(),
             Self::Said(say) => say(object).into(),
             Self::Defined(path, kind) => {

@@ -16,6 +16,39 @@ fn texts(object: &Value, at: &str) -> Vec<String> {
     items(object, at).map(shown).collect()
 }
 
+/// A `LabelSelector`, in the words and the order of `metav1.FormatLabelSelector`: `a=b,c in (d,e),!f`.
+pub(super) fn label_selector(selector: Option<&Value>) -> String {
+    let Some(selector) = selector else {
+        return NONE.to_owned();
+    };
+    let labels = selector.get("matchLabels").and_then(Value::as_object);
+    let equal = labels
+        .into_iter()
+        .flatten()
+        .map(|(key, value)| (key.as_str(), format!("{key}={}", shown(value))));
+    let expressions = items(selector, "/matchExpressions").map(|expression| {
+        let key = text(expression, "/key").unwrap_or_default();
+        (key, requirement(key, expression))
+    });
+    let mut requirements: Vec<(&str, String)> = equal.chain(expressions).collect();
+    requirements.sort_by_key(|(key, _)| *key);
+    or_none(&requirements.into_iter().map(|(_, said)| said).collect::<Vec<_>>())
+}
+
+fn requirement(key: &str, expression: &Value) -> String {
+    let mut values = texts(expression, "/values");
+    values.sort();
+    let values = values.join(",");
+    match text(expression, "/operator") {
+        Some("In") => format!("{key} in ({values})"),
+        Some("NotIn") => format!("{key} notin ({values})"),
+        Some("Exists") => key.to_owned(),
+        Some("DoesNotExist") => format!("!{key}"),
+        // No server would have let it in; what it shows for one that it cannot read.
+        _ => "<error>".to_owned(),
+    }
+}
+
 /// Where a load balancer can be reached.
 fn ingress(object: &Value) -> Vec<String> {
     let points = items(object, "/status/loadBalancer/ingress");
@@ -148,6 +181,31 @@ mod tests {
         for (say, object, expected) in cases {
             assert_eq!(say(object), *expected, "{object}");
         }
+    }
+
+    #[test]
+    fn a_selector_shows_labels_and_expressions_in_the_order_of_their_keys() {
+        let cases = [
+            (json!({}), "<none>"),
+            (json!({"matchLabels": {"b": "2", "a": "1"}}), "a=1,b=2"),
+            (
+                json!({
+                    "matchLabels": {"m": "x"},
+                    "matchExpressions": [
+                        {"key": "z", "operator": "DoesNotExist"},
+                        {"key": "b", "operator": "In", "values": ["2", "1"]},
+                        {"key": "c", "operator": "NotIn", "values": ["3"]},
+                        {"key": "a", "operator": "Exists"},
+                    ],
+                }),
+                "a,b in (1,2),c notin (3),m=x,!z",
+            ),
+            (json!({"matchExpressions": [{"key": "a", "operator": "Gt"}]}), "<error>"),
+        ];
+        for (selector, expected) in cases {
+            assert_eq!(label_selector(Some(&selector)), expected, "{selector}");
+        }
+        assert_eq!(label_selector(None), "<none>");
     }
 
     #[test]
