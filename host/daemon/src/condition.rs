@@ -65,7 +65,26 @@ pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
         conditions.push(holds("PendingObjects", "Pending", message, None));
     }
     conditions.push(readiness(of_source));
-    conditions
+    one_of_each(conditions)
+}
+
+/// A type appears once, as tools expect that find a condition by its type: the most pressing one speaks, and tells of the others.
+fn one_of_each(conditions: Vec<Condition>) -> Vec<Condition> {
+    let mut merged: Vec<Condition> = Vec::with_capacity(conditions.len());
+    for next in conditions {
+        match merged.iter_mut().find(|earlier| earlier.kind == next.kind) {
+            Some(first) => {
+                first.message = format!("{}; {}", first.message, next.message);
+                // RFC 3339 in UTC: the order of texts is that of times.
+                first.last_transition_time = match (first.last_transition_time.take(), next.last_transition_time) {
+                    (Some(one), Some(other)) => Some(one.min(other)),
+                    (one, other) => one.or(other),
+                };
+            }
+            None => merged.push(next),
+        }
+    }
+    merged
 }
 
 fn held_conditions(of_source: &SourceFacts, held: &Prune) -> Vec<Condition> {
@@ -136,4 +155,33 @@ fn readiness(of_source: &SourceFacts) -> Condition {
         }
     };
     condition("Ready", truth, reason, message, pass.map(|pass| pass.ended))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_type_appears_once_and_tells_everything() {
+        let at = |millis| Some(Timestamp::from_millis(millis));
+        let merged = one_of_each(vec![
+            holds("Stale", "CircuitOpen", "it crashed".to_owned(), at(2_000)),
+            holds("PruneHeld", "Guard", "3 deletes held".to_owned(), at(5_000)),
+            holds("PruneHeld", "Empty", "9 deletes held".to_owned(), at(4_000)),
+            holds("Stale", "Incomplete", "x is unreadable".to_owned(), None),
+        ]);
+        let told: Vec<_> = merged
+            .iter()
+            .map(|one| (&*one.kind, &*one.reason, &*one.message))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                ("Stale", "CircuitOpen", "it crashed; x is unreadable"),
+                ("PruneHeld", "Guard", "3 deletes held; 9 deletes held"),
+            ]
+        );
+        let since: Vec<_> = merged.into_iter().map(|one| one.last_transition_time).collect();
+        assert_eq!(since, [at(2_000).map(rfc3339), at(4_000).map(rfc3339)]);
+    }
 }
