@@ -55,6 +55,11 @@ impl KindTable {
         }
     }
 
+    /// Whether two are clones that nothing has changed since.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        Arc::ptr_eq(&self.described, &other.described)
+    }
+
     /// Takes a description in place of an earlier one of the same origin.
     pub fn define(&mut self, names: KindNames, origin: KindOrigin) {
         let described = Arc::make_mut(&mut self.described);

@@ -19,7 +19,7 @@ use crate::meta;
 use crate::place;
 use crate::row::{self, CurrentRow, InventoryRow, Owner, TombstoneRow, Uid, VersionHead, VersionState};
 use crate::table::Table;
-use crate::writer::World;
+use crate::writer::Published;
 
 mod before;
 mod changes;
@@ -86,24 +86,24 @@ pub struct Version {
 #[derive(Clone, Debug)]
 pub struct Reader {
     engine: Arc<dyn Engine>,
-    published: watch::Receiver<Revision>,
+    published: Published,
 }
 
 impl Reader {
-    pub(crate) fn new(engine: Arc<dyn Engine>, published: watch::Receiver<Revision>) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>, published: Published) -> Self {
         Self { engine, published }
     }
 
     /// The last published revision.
     #[must_use]
     pub fn revision(&self) -> Revision {
-        *self.published.borrow()
+        *self.published.revision.borrow()
     }
 
     /// Told of each published revision.
     #[must_use]
     pub fn published(&self) -> watch::Receiver<Revision> {
-        self.published.clone()
+        self.published.revision.clone()
     }
 
     /// The identity of the store.
@@ -119,11 +119,9 @@ impl Reader {
     }
 
     /// The kinds known now.
-    ///
-    /// # Errors
-    /// When the engine fails.
-    pub fn kinds(&self) -> Result<KindTable, StoreError> {
-        Ok(World::load(&*self.engine.read()?, 0)?.into_kinds())
+    #[must_use]
+    pub fn kinds(&self) -> KindTable {
+        self.published.kinds()
     }
 
     /// One object, as it is now.

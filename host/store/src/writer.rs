@@ -9,10 +9,10 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
-use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName, Token};
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName, Token};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::command::{Command, CommandOutcome};
@@ -33,6 +33,7 @@ mod memory;
 mod objects;
 mod pending;
 mod prune;
+mod publisher;
 mod release;
 mod remove;
 mod reset;
@@ -50,10 +51,11 @@ mod world;
 pub use edit::{Edit, EditBody, Edited, Precondition};
 use job::Job;
 use memory::Memory;
+pub(crate) use publisher::Published;
+use publisher::Publisher;
 pub use release::Released;
 use release::Rest;
 use thread::WriterThread;
-pub(crate) use world::World;
 
 /// Jobs that may wait; more wait with their senders.
 const QUEUE: usize = 256;
@@ -85,7 +87,7 @@ pub struct Writer {
 pub(crate) struct Running {
     pub(crate) writer: Writer,
     pub(crate) thread: JoinHandle<()>,
-    pub(crate) published: watch::Receiver<Revision>,
+    pub(crate) published: Published,
 }
 
 impl Writer {
@@ -94,9 +96,9 @@ impl Writer {
             let tables = engine.read()?;
             (Memory::load(&*tables, seed)?, crate::meta::revision(&*tables)?)
         };
-        let (publish, published) = watch::channel(revision);
+        let (publisher, published) = Publisher::new(memory.world.kinds().clone(), revision);
         let (jobs, queue) = mpsc::channel(QUEUE);
-        let mut writer = WriterThread::new(engine, clock, memory, publish);
+        let mut writer = WriterThread::new(engine, clock, memory, publisher);
         let thread = std::thread::Builder::new()
             .name("k1s-writer".to_owned())
             .spawn(move || writer.run(queue))

@@ -10,7 +10,6 @@ use k1s_object::KindScope;
 use tracing::{debug, warn};
 
 use super::accept::Accept;
-use super::blocking::reading;
 use super::body::Sent;
 use super::failure::Failure;
 use super::kinds::Served;
@@ -68,19 +67,19 @@ where
             allowed: READING,
         });
     }
-    show(parts, &head.headers, &query, page).await
+    show(parts, &head.headers, &query, page)
 }
 
 /// Answers with a page that is about no object.
-async fn show(parts: &Arc<Parts>, headers: &HeaderMap, query: &Query, page: Page) -> Result<Response<Body>, Failure> {
+fn show(parts: &Arc<Parts>, headers: &HeaderMap, query: &Query, page: Page) -> Result<Response<Body>, Failure> {
     match page {
         Page::Health(probe) => Ok(health::health(&parts.vitals.checks(), &probe, query)),
         Page::Version => health::version(&parts.about),
         Page::Metrics => Ok(health::metrics(parts.vitals.metrics())),
-        Page::CoreVersions => discovery::core(&served(parts).await?, headers),
-        Page::Groups => discovery::groups(&served(parts).await?, headers),
-        Page::Group(group) => discovery::group(&served(parts).await?, &group, headers),
-        Page::Resources(of) => discovery::resources(&served(parts).await?, &of, headers),
+        Page::CoreVersions => discovery::core(&served(parts), headers),
+        Page::Groups => discovery::groups(&served(parts), headers),
+        Page::Group(group) => discovery::group(&served(parts), &group, headers),
+        Page::Resources(of) => discovery::resources(&served(parts), &of, headers),
         Page::Resource(_) => Err(Failure::NoPage),
     }
 }
@@ -96,7 +95,7 @@ where
     B: http_body::Body<Data = Bytes> + Send + 'static,
     B::Error: Into<Box<dyn std::error::Error + Send + Sync>>,
 {
-    let resource = served(parts).await?.find(&place.of, &place.resource);
+    let resource = served(parts).find(&place.of, &place.resource);
     let resource = resource
         .filter(|resource| fits(resource, &place))
         .ok_or(Failure::NoPage)?;
@@ -161,7 +160,6 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     (scheme.eq_ignore_ascii_case("bearer") && !token.is_empty()).then_some(token)
 }
 
-async fn served(parts: &Arc<Parts>) -> Result<Served, Failure> {
-    let reader = parts.reader.clone();
-    Ok(Served::new(reading(move || reader.kinds()).await?))
+fn served(parts: &Parts) -> Served {
+    Served::new(parts.reader.kinds())
 }

@@ -4,13 +4,14 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 
 use k1s_sync_engine::id::Revision;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::engine::{Engine, EngineError};
 use crate::error::StoreError;
 use crate::writer::job::{Completion, Job};
 use crate::writer::memory::Memory;
+use crate::writer::publisher::Publisher;
 use crate::writer::transaction::Transaction;
 
 /// Bytes of jobs that share a transaction; measured: larger ones gain nothing.
@@ -38,22 +39,17 @@ pub(crate) struct WriterThread {
     engine: Arc<dyn Engine>,
     clock: Arc<dyn Clock>,
     memory: Memory,
-    publish: watch::Sender<Revision>,
+    publisher: Publisher,
     doubt: Option<Doubt>,
 }
 
 impl WriterThread {
-    pub(crate) fn new(
-        engine: Arc<dyn Engine>,
-        clock: Arc<dyn Clock>,
-        memory: Memory,
-        publish: watch::Sender<Revision>,
-    ) -> Self {
+    pub(crate) fn new(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, memory: Memory, publisher: Publisher) -> Self {
         Self {
             engine,
             clock,
             memory,
-            publish,
+            publisher,
             doubt: None,
         }
     }
@@ -85,7 +81,7 @@ impl WriterThread {
 
     fn commit(&mut self, jobs: &mut VecDeque<Job>, completions: &mut Vec<Completion>) -> Result<(), EngineError> {
         let now = self.clock.now();
-        let mut reached = *self.publish.borrow();
+        let mut reached = self.publisher.reached();
         let memory = &mut self.memory;
         self.engine.write(&mut |tables| {
             let mut transaction = Transaction::begin(tables, now)?;
@@ -103,8 +99,7 @@ impl WriterThread {
     }
 
     fn published(&self, reached: Revision) {
-        self.publish
-            .send_if_modified(|published| std::mem::replace(published, reached) != reached);
+        self.publisher.publish(self.memory.world.kinds(), reached);
     }
 
     /// After a failure no session goes on, and nothing in memory can be trusted until it was loaded again. That is tried

@@ -52,8 +52,8 @@ impl World {
     }
 
     /// The kinds known now.
-    pub(crate) fn into_kinds(self) -> KindTable {
-        self.kinds
+    pub(crate) fn kinds(&self) -> &KindTable {
+        &self.kinds
     }
 
     /// The hash by which a scope's index knows an inventory row.

@@ -145,14 +145,7 @@ fn a_failed_transaction_leaves_no_trace() {
                 upsert(widget("w", "1")),
             ]);
             let (before, revision) = (rows(&*harness.engine), harness.revision());
-            let kinds = |harness: &Harness| {
-                harness
-                    .reader()
-                    .kinds()
-                    .expect("readable")
-                    .get(&wd("w").group_kind)
-                    .is_some()
-            };
+            let kinds = |harness: &Harness| harness.reader().kinds().get(&wd("w").group_kind).is_some();
             harness.engine.fail(Fault::Write(nth));
             let answer = session.submit(session.batch(WHOLE, events(), None));
             if !harness.engine.has_failed() {

@@ -100,14 +100,7 @@ fn kinds_that_a_source_describes_are_remembered() {
     session.do_work(Work::Kind(widget_names()));
     assert_eq!(harness.engine.commits(), commits, "nothing new");
     harness.reopen();
-    assert!(
-        harness
-            .reader()
-            .kinds()
-            .expect("readable")
-            .get(&wd("w").group_kind)
-            .is_some()
-    );
+    assert!(harness.reader().kinds().get(&wd("w").group_kind).is_some());
     let session = harness.session("cluster");
     session.apply(vec![upsert(widget("v", "1"))]);
     assert!(harness.get(&wd("default/v")).is_some());
