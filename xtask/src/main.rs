@@ -26,7 +26,7 @@ struct Arguments {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Builds the host and the filesystem source, syncs `examples/manifests` once and shows what was stored.
+    /// Builds the host and the filesystem source, syncs `examples/manifests` and shows the store; on a terminal, then follows edits.
     Demo,
     /// Builds everything once and runs all tests.
     Test {

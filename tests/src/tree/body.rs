@@ -99,11 +99,7 @@ fn content(object: &Object, random: &mut Random) -> Map<String, Value> {
                 "backend": {"service": {"name": name, "port": {"number": 80}}},
             }]},
         }]}}),
-        Kind::HorizontalPodAutoscaler => json!({"spec": {
-            "minReplicas": 1, "maxReplicas": 2 + random.below(9),
-            "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
-            "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
-        }}),
+        Kind::HorizontalPodAutoscaler => autoscaler(name, random),
         Kind::NetworkPolicy => json!({"spec": {
             "podSelector": {"matchLabels": labels(object)},
             "policyTypes": ["Ingress"],
@@ -124,6 +120,14 @@ fn content(object: &Object, random: &mut Random) -> Map<String, Value> {
     } else {
         Map::new()
     }
+}
+
+fn autoscaler(name: &str, random: &mut Random) -> Value {
+    json!({"spec": {
+        "minReplicas": 1, "maxReplicas": 2 + random.below(9),
+        "scaleTargetRef": {"apiVersion": "apps/v1", "kind": "Deployment", "name": name},
+        "metrics": [{"type": "Resource", "resource": {"name": "cpu", "target": {"type": "Utilization", "averageUtilization": 70}}}],
+    }})
 }
 
 fn pods(object: &Object, random: &mut Random) -> Value {

@@ -30,10 +30,8 @@ fn program(source: &SourceSettings) -> &Path {
     }
 }
 
-#[test]
-fn every_field_has_its_effect() {
-    let place = Place::new();
-    let text = format!(
+fn every_field(place: &Place) -> String {
+    format!(
         "{HEAD}
 instanceId: host-1
 options:
@@ -77,8 +75,13 @@ sources:
   enabled: false
 ",
         place.path("fs").display()
-    );
-    place.write("conf/c.yaml", &text);
+    )
+}
+
+#[test]
+fn every_field_has_its_effect() {
+    let place = Place::new();
+    place.write("conf/c.yaml", &every_field(&place));
     let read = place.load(&["conf"], "").unwrap();
     assert_eq!(
         read.instance_id.as_ref().map(ToString::to_string).as_deref(),
@@ -88,7 +91,18 @@ sources:
     let names: Vec<&str> = read.sources.iter().map(|source| source.name.as_str()).collect();
     assert_eq!(names, ["plain", "own", "off"]);
 
-    let plain = source(&read, "plain");
+    takes_what_all_have(source(&read, "plain"), &place);
+    let own = source(&read, "own");
+    has_its_own(own, &place);
+    assert_eq!(source(&read, "off").activation, Activation::Disabled);
+    assert_eq!(
+        own.origin.place("/config/depth").unwrap().to_string(),
+        format!("{}:21:30", place.path("conf/c.yaml").display())
+    );
+    assert_eq!(own.origin.place("/config/absent").unwrap().line, 21);
+}
+
+fn takes_what_all_have(plain: &SourceSettings, place: &Place) {
     assert_eq!(program(plain), place.path("conf/../fs"));
     assert_eq!(plain.base_dir, place.path("conf"));
     assert_eq!(plain.log_level, LogLevel::Warn);
@@ -99,8 +113,9 @@ sources:
     assert_eq!(plain.timing.hung_after, Duration::from_secs(120));
     assert_eq!(plain.policy.guard, GuardLimit { min: 5, percent: 10 });
     assert_eq!(&*plain.policy.default_namespace, "default");
+}
 
-    let own = source(&read, "own");
+fn has_its_own(own: &SourceSettings, place: &Place) {
     assert_eq!(program(own), place.path("fs"));
     assert_eq!(
         own.config,
@@ -124,13 +139,6 @@ sources:
     };
     assert_eq!(plugin.env.get("TOKEN").map(String::as_str), Some("t"));
     assert_eq!(plugin.origin, PluginOrigin::Path);
-
-    assert_eq!(source(&read, "off").activation, Activation::Disabled);
-    assert_eq!(
-        own.origin.place("/config/depth").unwrap().to_string(),
-        format!("{}:21:30", place.path("conf/c.yaml").display())
-    );
-    assert_eq!(own.origin.place("/config/absent").unwrap().line, 21);
 }
 
 #[test]
