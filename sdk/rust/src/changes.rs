@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, HashSet};
 
+use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1::{self, Key, source_message::Message};
 use prost::bytes::Bytes;
 use serde::Serialize;
@@ -274,6 +275,7 @@ impl Window<'_> {
         let count = documents.entries.len();
         let mut declared: BTreeMap<Key, At> = BTreeMap::new();
         for (index, entry) in documents.entries.into_iter().enumerate() {
+            pass_by(|| (index > 0).then_some(Point::K5));
             let Entry {
                 verdict,
                 document,

@@ -7,6 +7,7 @@ mod caught;
 mod changes;
 mod conductor;
 mod config;
+mod connection;
 mod declared;
 mod describe;
 mod diagnostic;

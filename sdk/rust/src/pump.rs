@@ -4,7 +4,8 @@
 
 use std::time::Instant;
 
-use k1s_source_proto::v1::{SourceMessage, source_message::Message};
+use k1s_crash::{Point, pass_by};
+use k1s_source_proto::v1::{Event, SourceMessage, event::Change, source_message::Message};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::time::sleep_until;
 use tonic::Status;
@@ -74,11 +75,36 @@ impl Pump {
     }
 
     async fn send(&self, message: Message) -> Result<(), Cut> {
+        pass_by(|| point(&message));
         self.outbound
             .send(Ok(SourceMessage { message: Some(message) }))
             .await
             .map_err(|_| Cut)
     }
+}
+
+/// The crash point of a message that is about to be sent.
+fn point(message: &Message) -> Option<Point> {
+    match message {
+        Message::Batch(batch) if batch.events.iter().any(is_delete) => Some(Point::K9),
+        Message::Batch(_) => Some(Point::K3),
+        Message::SnapshotEnd(_) => Some(Point::K8),
+        Message::Drained(_) => Some(Point::K10),
+        Message::KindInfo(_)
+        | Message::SnapshotBegin(_)
+        | Message::ScopeGone(_)
+        | Message::Live(_)
+        | Message::Progress(_)
+        | Message::Heartbeat(_)
+        | Message::Redact(_)
+        | Message::Log(_)
+        | Message::Metric(_)
+        | Message::Problem(_) => None,
+    }
+}
+
+fn is_delete(event: &Event) -> bool {
+    matches!(event.change, Some(Change::Delete(_)))
 }
 
 async fn until(due: Option<Instant>) {

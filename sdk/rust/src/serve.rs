@@ -13,9 +13,9 @@ use tokio::net::UnixListener;
 use tokio::runtime;
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::timeout;
-use tokio_stream::wrappers::UnixListenerStream;
 use tonic::transport;
 
+use crate::connection::incoming;
 use crate::server::{Nonce, Server, Work};
 use crate::session::Ended;
 use crate::usage::{Asked, asked};
@@ -124,7 +124,7 @@ pub async fn serve_on<S: Source>(listener: UnixListener, nonce: [u8; limits::NON
         .max_frame_size(limits::FRAME_BYTES)
         .add_service(health_service)
         .add_service(source_service)
-        .serve_with_incoming_shutdown(UnixListenerStream::new(listener), async {
+        .serve_with_incoming_shutdown(incoming(listener), async {
             // Stop is the end of the sender, whatever ended it.
             stopped.await.unwrap_or_default();
         });

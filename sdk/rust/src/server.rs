@@ -6,6 +6,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
+use k1s_crash::{Point, pass};
 use k1s_source_proto::v1::source_server::Source as SourceService;
 use k1s_source_proto::{PROTOCOL_MAJORS, features, v1};
 use prost::bytes::Bytes;
@@ -68,6 +69,7 @@ impl<S: Source> SourceService for Server<S> {
         &self,
         request: Request<v1::HandshakeRequest>,
     ) -> Result<Response<v1::HandshakeResponse>, Status> {
+        pass(Point::K1);
         let request = request.into_inner();
         let common = PROTOCOL_MAJORS
             .iter()

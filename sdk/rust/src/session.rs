@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k1s_crash::{Point, pass};
 use k1s_source_proto::v1::{self, source_message};
 use tokio::sync::{mpsc, oneshot, watch};
 use tokio::task::JoinSet;
@@ -74,6 +75,7 @@ impl<S: Source> Session<S> {
                 return Ended::Cut;
             }
         };
+        pass(Point::K2);
         let Self {
             initialized,
             inbound,

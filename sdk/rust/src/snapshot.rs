@@ -2,6 +2,7 @@
 
 use std::time::Instant;
 
+use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1::{self, Key, source_message::Message};
 use prost::bytes::Bytes;
 use serde::Serialize;
@@ -156,6 +157,7 @@ impl<'c> SnapshotWriter<'c> {
         let call = self.declared.next_call();
         let count = documents.entries.len();
         for (index, entry) in documents.entries.into_iter().enumerate() {
+            pass_by(|| (index > 0).then_some(Point::K5));
             let Entry {
                 verdict,
                 document,

@@ -8,13 +8,15 @@ use crate::workspace::{Metadata, Package, metadata, no};
 const ARROWS: &[(&str, &[&str])] = &[
     ("k1s-object", &[]),
     ("k1s-sync-engine", &["k1s-object"]),
-    ("k1s-store", &["k1s-object", "k1s-sync-engine"]),
+    ("k1s-crash", &[]),
+    ("k1s-store", &["k1s-crash", "k1s-object", "k1s-sync-engine"]),
     ("k1s-api", &["k1s-object", "k1s-sync-engine", "k1s-store"]),
     ("k1s-process", &[]),
     (
         "k1s-sync-host",
         &[
             "k1s-api",
+            "k1s-crash",
             "k1s-object",
             "k1s-process",
             "k1s-source-proto",
@@ -25,7 +27,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ),
     ("k1s-source-proto", &[]),
     ("k1s-yaml", &[]),
-    ("k1s-source", &["k1s-source-proto", "k1s-yaml"]),
+    ("k1s-source", &["k1s-crash", "k1s-source-proto", "k1s-yaml"]),
 ];
 /// What every crate in `plugins/` may depend on.
 const PLUGIN: &[&str] = &["k1s-source", "k1s-source-proto", "k1s-yaml"];

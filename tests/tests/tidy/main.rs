@@ -5,6 +5,7 @@
 #![forbid(unsafe_code)]
 
 mod arrows;
+mod crashes;
 mod dependencies;
 mod examples;
 mod licences;

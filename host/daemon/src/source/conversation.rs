@@ -5,12 +5,13 @@ use std::pin::Pin;
 
 use futures_util::StreamExt as _;
 use futures_util::stream::FuturesUnordered;
+use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_store::StoreError;
 use k1s_store::writer::Ticket;
 use k1s_sync_engine::id::{Generation, ScopeId};
-use k1s_sync_engine::message::{Mode, SyncReason};
+use k1s_sync_engine::message::{Mode, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::session::{Command, Demand, EndCause, Report, Session};
 use k1s_sync_engine::work::{Receipt, Work};
@@ -173,7 +174,10 @@ impl<'a> Conversation<'a> {
 
     fn understood(&mut self, message: Inbound) {
         match message {
-            Inbound::Session(message) => self.session.handle_message(message, self.run.host.clock.moment()),
+            Inbound::Session(message) => {
+                pass_by(|| point(&message));
+                self.session.handle_message(message, self.run.host.clock.moment());
+            }
             Inbound::Log(log) => self.echo.record(&log),
             Inbound::Redact(redact) => self.echo.redaction.add(redact.values.iter().map(|value| &**value)),
             Inbound::Metric => {}
@@ -262,6 +266,22 @@ impl<'a> Conversation<'a> {
             what,
         };
         drop(self.run.notices.send(notice).await);
+    }
+}
+
+/// The crash point of a message that has arrived.
+fn point(message: &SourceMessage) -> Option<Point> {
+    match message {
+        SourceMessage::SnapshotBegin { .. } => Some(Point::H2),
+        SourceMessage::Batch(_) => Some(Point::H3),
+        SourceMessage::SnapshotEnd(_) => Some(Point::H8),
+        SourceMessage::Drained { .. } => Some(Point::H10),
+        SourceMessage::KindInfo(_)
+        | SourceMessage::ScopeGone { .. }
+        | SourceMessage::Live { .. }
+        | SourceMessage::Progress(_)
+        | SourceMessage::Heartbeat { .. }
+        | SourceMessage::Problem(_) => None,
     }
 }
 

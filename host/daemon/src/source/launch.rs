@@ -4,6 +4,7 @@ use std::collections::BTreeSet;
 use std::ffi::OsString;
 use std::time::Duration;
 
+use k1s_crash::{Point, pass};
 use k1s_process::{Child, Environment, LaunchSpec, Limits, SpawnError};
 use k1s_source_proto::{PROTOCOL_MAJORS, features, limits, v1};
 use k1s_sync_engine::id::Epoch;
@@ -96,6 +97,7 @@ async fn agree(
         .during(dial(child, deadline))
         .await
         .map_err(|error| dial_problem(error, settings))?;
+    pass(Point::H1);
     let (limits, description) = echo.during(introduce(host, &mut connections, &nonce, epoch)).await?;
     let variable = |name: &str| std::env::var(name).ok();
     let prepared = configuration::prepare(

@@ -13,6 +13,7 @@ use std::cell::OnceCell;
 use std::path::{Path, PathBuf};
 use std::sync::{PoisonError, RwLock};
 
+use k1s_crash::{Point, pass};
 use redb::{
     Database, ReadOnlyTable, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction,
 };
@@ -129,7 +130,12 @@ impl Engine for RedbEngine {
             Ok::<_, redb::Error>(())
         });
         match finish.and_then(|finish| closed.map(|()| finish)) {
-            Ok(Finish::Commit) => guarded(&self.path, || transaction.commit()),
+            Ok(Finish::Commit) => {
+                pass(Point::H6);
+                guarded(&self.path, || transaction.commit())?;
+                pass(Point::H7);
+                Ok(())
+            }
             Ok(Finish::Abort) => guarded(&self.path, || transaction.abort()),
             // What went wrong first is what counts; what keeps the abort from ending stops the next call too.
             Err(error) => match guarded(&self.path, || transaction.abort()) {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use bytes::Bytes;
+use k1s_crash::{Point, pass};
 use k1s_object::{ContentHash, DeclaredKey, Key};
 use k1s_sync_engine::event::{Change, Event, Provenance, Verdict};
 use k1s_sync_engine::message::{Batch, Refusal};
@@ -43,6 +44,7 @@ pub(crate) fn apply(
     let mut deletes = Deletes::new();
     for (index, event) in in_order(batch.events, application.world) {
         application.event(index, event, &mut deletes)?;
+        pass(Point::H5);
     }
     application.delete(deletes)?;
     if let Some(token) = batch.token {

@@ -3,6 +3,7 @@
 //! Why a row may have to stay is in `hold.rs`, what is remembered of that in `held.rs`, what becomes of one that goes in
 //! `remove.rs`.
 
+use k1s_crash::{Point, pass_by};
 use k1s_object::{GroupKind, Key};
 use k1s_sync_engine::order::ApplyOrder;
 use k1s_sync_engine::policy::{EmptyRule, PruneMode};
@@ -82,6 +83,7 @@ impl Application<'_, '_> {
         for candidate in going {
             removed += self.remove(candidate, prune)?;
         }
+        pass_by(|| (removed > 0).then_some(Point::H9));
         Ok(removed)
     }
 

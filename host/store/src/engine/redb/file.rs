@@ -10,6 +10,7 @@ use std::io;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
+use k1s_crash::{Point, pass};
 use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, TableHandle};
 
@@ -39,7 +40,9 @@ pub(super) fn open_existing(path: &Path, options: RedbOptions) -> Result<Databas
         return Err(failure::corrupt(path, "it is empty"));
     }
     restrict(path, &file)?;
+    pass(Point::H11);
     let database = start(path, file, options)?;
+    pass(Point::H12);
     add_tables(path, &database)?;
     Ok(database)
 }
