@@ -115,7 +115,8 @@ fn hashed(message: v1::SourceMessage) -> anyhow::Result<u64> {
     Ok(count)
 }
 
-async fn connect(socket: &Path) -> anyhow::Result<SourceClient<Channel>> {
+/// Connects with the product's windows and frames.
+pub(crate) async fn connect(socket: &Path) -> anyhow::Result<SourceClient<Channel>> {
     let stream = UnixStream::connect(socket).await?;
     let mut once = Some(TokioIo::new(stream));
     let connector = service_fn(move |_| {

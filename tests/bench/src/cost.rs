@@ -89,9 +89,27 @@ pub fn now() -> Duration {
 /// The most memory a process has had so far, in bytes; none if it has ended.
 #[must_use]
 pub fn peak_memory(process: u32) -> Option<u64> {
+    memory(process, "VmHWM:")
+}
+
+/// The memory a process has now, in bytes; none if it has ended.
+#[must_use]
+pub fn resident_memory(process: u32) -> Option<u64> {
+    memory(process, "VmRSS:")
+}
+
+fn memory(process: u32, name: &str) -> Option<u64> {
     let status = fs::read_to_string(format!("/proc/{process}/status")).ok()?;
-    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let line = status.lines().find_map(|line| line.strip_prefix(name))?;
     Some(line.trim().strip_suffix(" kB")?.parse::<u64>().ok()? << 10)
+}
+
+/// Processor time of a process and its threads so far; its children's is not in it.
+///
+/// # Errors
+/// When it has ended.
+pub fn spent(process: u32) -> anyhow::Result<Duration> {
+    stat_time(&process.to_string(), &OWN_FIELDS)
 }
 
 /// What a process has caused to be written to disks so far, in bytes; none if it has ended or is somebody else's.
@@ -103,15 +121,22 @@ pub fn written(process: u32) -> Option<u64> {
 }
 
 fn cpu(whose: Whose) -> anyhow::Result<Duration> {
-    let stat = fs::read_to_string("/proc/self/stat").context("reading /proc/self/stat")?;
-    // The name of the program is in brackets and may hold anything.
-    let (_, rest) = stat.rsplit_once(')').context("/proc/self/stat names no program")?;
     let fields = match whose {
         Whose::Own => OWN_FIELDS,
         Whose::Children => CHILDREN_FIELDS,
     };
-    let ticks: Vec<u64> = numbers(rest.split_whitespace(), &fields);
-    Ok(of_ticks(ticks.iter().sum()))
+    stat_time("self", &fields)
+}
+
+/// Adds up fields of `/proc/PROCESS/stat` that are times.
+fn stat_time(process: &str, fields: &[usize]) -> anyhow::Result<Duration> {
+    let path = format!("/proc/{process}/stat");
+    let stat = fs::read_to_string(&path).with_context(|| format!("reading {path}"))?;
+    // The name of the program is in brackets and may hold anything.
+    let (_, rest) = stat
+        .rsplit_once(')')
+        .context("the state of a process names no program")?;
+    Ok(of_ticks(numbers(rest.split_whitespace(), fields).iter().sum()))
 }
 
 /// Time in which processors of this machine were at work, added up.
@@ -168,6 +193,10 @@ mod tests {
     fn memory_is_told_of_what_runs() {
         assert!(peak_memory(std::process::id()).unwrap() > 1 << 20);
         assert_eq!(peak_memory(u32::MAX), None);
+        let resident = resident_memory(std::process::id()).unwrap();
+        assert!(resident > 1 << 20 && resident <= peak_memory(std::process::id()).unwrap());
+        assert_eq!(resident_memory(u32::MAX), None);
+        assert!(spent(std::process::id()).is_ok() && spent(u32::MAX).is_err());
         assert!(written(std::process::id()).is_some());
         assert_eq!(written(u32::MAX), None);
     }

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
-use k1s_bench::{bare, insert, measure, walk};
+use k1s_bench::{bare, insert, measure, scan, sink, walk};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
@@ -33,6 +33,18 @@ enum Verb {
     /// The yardstick of an unchanged resync.
     Walk {
         /// The tree.
+        tree: PathBuf,
+    },
+    /// The yardstick of a list.
+    Scan {
+        /// The file.
+        file: PathBuf,
+    },
+    /// The host of the row about what is dropped.
+    Discard {
+        /// The plugin's program.
+        plugin: PathBuf,
+        /// What it lists.
         tree: PathBuf,
     },
     /// The yardstick of a stream.
@@ -64,6 +76,8 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Measure(plan) => measure::run(&plan),
         Verb::Insert { tree, filled, into } => answer(&insert::insert(&tree, &filled, &into)?),
         Verb::Walk { tree } => answer(&walk::stat(&tree)?),
+        Verb::Scan { file } => answer(&scan::scan(&file)?),
+        Verb::Discard { plugin, tree } => answer(&runtime()?.block_on(sink::discard(&plugin, &tree))?),
         Verb::Stream { objects } => stream(objects),
         Verb::Serve { socket, objects } => runtime()?.block_on(bare::serve(&socket, objects)),
     }

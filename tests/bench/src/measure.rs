@@ -1,12 +1,33 @@
 //! Runs rows: the product and its yardstick in turn, as often as asked, with their results checked.
 
-mod figures;
+mod client;
+mod daemon;
+mod discard;
+mod edit;
+mod fan_out;
+mod figure;
 mod first_sync;
+mod folder;
 mod ground;
+mod growth;
 mod host;
+mod idle;
+mod list;
 mod machine;
+mod many;
+mod measured;
+mod memory;
+mod million;
+mod peer;
+mod percentile;
 mod report;
 mod row;
+mod scale;
+mod side;
+mod spawn;
+mod spread;
+mod start;
+mod store;
 mod stream;
 mod unchanged;
 mod yardstick;
@@ -14,11 +35,14 @@ mod yardstick;
 use std::num::NonZeroU32;
 use std::path::PathBuf;
 
-use anyhow::Context as _;
+use anyhow::{Context as _, ensure};
+use k1s_tests::program;
 
 use ground::Ground;
+use measured::Measured;
 use report::Report;
-use row::{Pair, Row};
+use row::Row;
+use scale::Scale;
 
 /// What to measure.
 #[derive(Debug, clap::Args)]
@@ -26,6 +50,9 @@ pub struct Plan {
     /// Objects, and in the rows of files as many files.
     #[arg(long, default_value_t = 100_000)]
     objects: u64,
+    /// Objects of the rows that are about many more [default: ten times as many].
+    #[arg(long)]
+    many: Option<u64>,
     /// How often each row and its yardstick run.
     #[arg(long, default_value = "5")]
     runs: NonZeroU32,
@@ -60,24 +87,29 @@ enum Judge {
 /// # Errors
 /// When a program is missing or fails, or a result is wrong. A target that is not met is none.
 pub fn run(plan: &Plan) -> anyhow::Result<()> {
-    let programs = host::programs()?;
-    let stores = plan.stores.clone().unwrap_or_else(|| programs.clone());
-    let ground = Ground::new(programs, &plan.trees, &stores, plan.objects)?;
+    let programs = programs()?;
+    let stores = plan.stores.as_ref().unwrap_or(&programs).clone();
+    let (objects, runs) = (plan.objects, plan.runs.get());
+    let scale = match plan.judge {
+        Judge::Times => Scale::of_figures(objects, plan.many, runs),
+        Judge::Results => Scale::of_results(objects, plan.many, runs),
+    };
+    let ground = Ground::new(programs, &plan.trees, &stores, scale)?;
     match plan.judge {
         Judge::Times => ground.check_places()?,
         Judge::Results => {}
     }
-    let mut report = Report::new(&ground, plan.runs.get())?;
+    let mut report = Report::new(&ground)?;
     for row in Row::ALL {
-        if !plan.rows.is_empty() && !plan.rows.contains(&row) {
-            continue;
-        }
-        let measured = match row {
-            Row::FirstSync => first_sync::measure(&ground, plan.runs.get()),
-            Row::Unchanged => unchanged::measure(&ground, plan.runs.get()),
-            Row::Stream => stream::measure(&ground, plan.runs.get()),
+        let is_asked = if plan.rows.is_empty() {
+            row.is_default()
+        } else {
+            plan.rows.contains(&row)
         };
-        report.add(row, measured.with_context(|| format!("{row}"))?);
+        if is_asked {
+            let measured = measure(row, &ground).with_context(|| row.to_string())?;
+            report.add(row, measured);
+        }
     }
     match plan.judge {
         Judge::Times => print!("{report}"),
@@ -90,9 +122,41 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
     Ok(())
 }
 
-/// Says on standard error how far a row is.
-fn note(row: Row, run: u32, runs: u32, pair: &Pair) {
-    let (product, yardstick) = (pair.product.cost.seconds, pair.yardstick.cost.seconds);
-    let ratio = pair.ratio(row);
-    eprintln!("{row} {run}/{runs}: {product:.3} s, yardstick {yardstick:.3} s, {ratio:.2} ×");
+fn measure(row: Row, ground: &Ground) -> anyhow::Result<Measured> {
+    match row {
+        Row::FirstSync => first_sync::measure(ground),
+        Row::Unchanged => unchanged::measure(ground),
+        Row::Stream => stream::measure(ground),
+        Row::Discard => discard::measure(ground),
+        Row::Edit => edit::measure(ground),
+        Row::FanOut => fan_out::measure(ground),
+        Row::Spawn => spawn::measure(ground),
+        Row::Memory => memory::measure(ground),
+        Row::Idle => idle::measure(ground),
+        Row::List => list::measure(ground),
+        Row::Growth => growth::measure(ground),
+        Row::Million => million::measure(ground),
+        Row::Start => start::measure(ground),
+        Row::Peer => peer::measure(ground),
+    }
+}
+
+/// The directory of the programs, which is that of this one.
+fn programs() -> anyhow::Result<PathBuf> {
+    let this = std::env::current_exe().context("finding this program")?;
+    let programs = this.parent().context("this program is in no directory")?.to_owned();
+    for name in [
+        program::HOST,
+        program::FILESYSTEM_SOURCE,
+        stream::SOURCE,
+        spawn::LAUNCHER,
+    ] {
+        let path = programs.join(name);
+        ensure!(
+            path.is_file(),
+            "{} is missing; `cargo xtask bench` builds it",
+            path.display()
+        );
+    }
+    Ok(programs)
 }

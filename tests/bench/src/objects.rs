@@ -13,11 +13,14 @@ const OBJECTS_PER_NAMESPACE: u64 = 200;
 const LETTERS: &[u8; 64] = b"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789-_";
 
 /// The name of an object.
-fn name(number: u64) -> String {
+#[must_use]
+pub fn name(number: u64) -> String {
     format!("replayed-{number:08}")
 }
 
-fn namespace(number: u64) -> String {
+/// The namespace of an object.
+#[must_use]
+pub fn namespace(number: u64) -> String {
     format!("team-{:05}", number / OBJECTS_PER_NAMESPACE)
 }
 
@@ -37,16 +40,18 @@ pub fn json(number: u64) -> String {
         namespace(number)
     );
     text.push_str(r#"{"apiVersion":"v1","data":{"settings":""#);
-    let mut state = number;
-    while text.len() + end.len() < OBJECT_BYTES {
-        state = next(state);
-        let rest = OBJECT_BYTES - end.len() - text.len();
-        // Ten letters of six bits each.
-        let letters = (0..10).map(|place| LETTERS[(state >> (6 * place)) as usize % LETTERS.len()]);
-        text.extend(letters.take(rest).map(char::from));
-    }
+    text.extend(letters(number).take(OBJECT_BYTES - end.len() - text.len()));
     text.push_str(&end);
     text
+}
+
+/// Letters without end, always the same for a number.
+pub(crate) fn letters(number: u64) -> impl Iterator<Item = char> {
+    let states = std::iter::successors(Some(next(number)), |state| Some(next(*state)));
+    // Ten letters of six bits each.
+    states.flat_map(|state| {
+        (0..10).map(move |place| char::from(LETTERS[(state >> (6 * place)) as usize % LETTERS.len()]))
+    })
 }
 
 /// The step of SplitMix64 (Steele, Lea, Flood 2014).

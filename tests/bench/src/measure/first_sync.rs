@@ -5,21 +5,26 @@ use std::fs;
 use anyhow::ensure;
 use k1s_tests::program::FILESYSTEM_SOURCE;
 
-use super::ground::{self, Ground};
-use super::row::{Measured, Pair, Row, Side};
-use super::{note, yardstick};
+use super::figure::{Figure, Target, Unit};
+use super::ground::Ground;
+use super::measured::Measured;
+use super::row::Row;
+use super::side::Side;
+use super::{host, store, yardstick};
 use crate::dump::{Dump, STORE_FILE};
 use crate::insert::Inserted;
 
-pub(super) fn measure(ground: &Ground, runs: u32) -> anyhow::Result<Measured> {
+const TIME: Figure = Figure::aimed("time", Unit::Seconds, Target::Times(1.25));
+
+pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
     let tree = ground.tree()?;
+    let objects = ground.scale.objects;
     let settings = [format!("path={}", tree.display())];
     let (data, other) = (ground.beside_stores("first-sync"), ground.beside_stores("inserted"));
-    let mut pairs = Vec::new();
-    let mut size = None;
-    for run in 1..=runs {
-        let expected = format!("{}{} created in ", super::host::SUMMARY, ground.objects);
-        let product = ground.host(FILESYSTEM_SOURCE, &settings, &data, expected)?.side;
+    let expected = format!("{}{objects} created in ", host::SUMMARY);
+    let mut measured = Measured::default();
+    for _ in ground.runs() {
+        let product = host::once(ground, FILESYSTEM_SOURCE, &settings, &data, &expected)?.side;
         let into = other.join(STORE_FILE);
         let inserted: Inserted = yardstick::run(&[
             "insert".as_ref(),
@@ -27,9 +32,8 @@ pub(super) fn measure(ground: &Ground, runs: u32) -> anyhow::Result<Measured> {
             data.join(STORE_FILE).as_ref(),
             into.as_ref(),
         ])?;
-        ensure!(inserted.objects == ground.objects, "{} inserted", inserted.objects);
-        let (filled, store) = ground::store(&data)?;
-        let differences = filled.differences(&Dump::of(&into)?, &[]);
+        ensure!(inserted.objects == objects, "{} inserted", inserted.objects);
+        let differences = store::dump(&data)?.differences(&Dump::of(&into)?, &[]);
         let said: Vec<String> = differences.iter().map(ToString::to_string).collect();
         ensure!(
             said.is_empty(),
@@ -37,19 +41,15 @@ pub(super) fn measure(ground: &Ground, runs: u32) -> anyhow::Result<Measured> {
             said.join(", ")
         );
 
-        let pair = Pair {
-            product,
-            yardstick: Side {
-                peak: inserted.peak,
-                written: inserted.written,
-                ..Side::of(inserted.cost)
-            },
+        let yardstick = Side {
+            peak: inserted.peak,
+            written: inserted.written,
+            ..Side::of(inserted.cost)
         };
-        note(Row::FirstSync, run, runs, &pair);
-        pairs.push(pair);
-        size = Some(store);
+        measured.sides(TIME, &product, &yardstick);
+        measured.note(Row::FirstSync);
         fs::remove_dir_all(&data)?;
         fs::remove_dir_all(&other)?;
     }
-    Measured::new(pairs, size)
+    Ok(measured)
 }

@@ -2,20 +2,18 @@
 //! durable is part of the job.
 
 use std::cell::OnceCell;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use anyhow::{Context as _, ensure};
-use k1s_store::Table;
 use k1s_tests::eventually;
 use k1s_tests::tree::{Layout, Tree};
 use rustix::fs::statfs;
 use tempfile::TempDir;
 
-use super::host::{self, Finished, Job};
-use super::row::StoreSize;
-use crate::dump::{Dump, STORE_FILE};
+use super::folder::Folder;
+use super::many::Many;
+use super::scale::Scale;
 use crate::walk;
 
 /// The seed of the tree: every measurement has the same one.
@@ -24,8 +22,6 @@ const SEED: u64 = 1;
 const SETTLED: Duration = Duration::from_secs(2);
 /// Longest wait for a tree to settle.
 const SETTLING: Duration = Duration::from_secs(30);
-/// The rows that an unchanged run may change: the epoch of its launch.
-const LAUNCHES: &[Table] = &[Table::Sources];
 /// File systems by their magic number (statfs(2)).
 const FILE_SYSTEMS: [(u64, &str); 5] = [
     (0x0102_1994, TMPFS),
@@ -36,29 +32,34 @@ const FILE_SYSTEMS: [(u64, &str); 5] = [
 ];
 const TMPFS: &str = "tmpfs";
 
-/// Directories, programs, and the tree.
+/// Directories, programs, and what several rows are measured on.
 pub(super) struct Ground {
-    pub(super) objects: u64,
+    pub(super) scale: Scale,
     programs: PathBuf,
     trees: TempDir,
     stores: TempDir,
+    /// A short private directory, because the path of a socket is short.
     runtime: TempDir,
     tree: OnceCell<PathBuf>,
+    folder: OnceCell<Folder>,
+    many: OnceCell<Many>,
 }
 
 impl Ground {
-    pub(super) fn new(programs: PathBuf, trees: &Path, stores: &Path, objects: u64) -> anyhow::Result<Self> {
+    pub(super) fn new(programs: PathBuf, trees: &Path, stores: &Path, scale: Scale) -> anyhow::Result<Self> {
         let inside = |directory: &Path| {
             let made = tempfile::Builder::new().prefix("k1s-bench-").tempdir_in(directory);
             made.with_context(|| format!("making a directory in {}", directory.display()))
         };
         Ok(Self {
-            objects,
+            scale,
             programs,
             trees: inside(trees)?,
             stores: inside(stores)?,
             runtime: tempfile::tempdir()?,
             tree: OnceCell::new(),
+            folder: OnceCell::new(),
+            many: OnceCell::new(),
         })
     }
 
@@ -75,31 +76,19 @@ impl Ground {
         Ok((file_system(self.trees.path())?, file_system(self.stores.path())?))
     }
 
-    /// The tree with one file for each object, made when it is first asked for.
-    pub(super) fn tree(&self) -> anyhow::Result<&Path> {
-        if let Some(tree) = self.tree.get() {
-            return Ok(tree);
-        }
-        let root = self.trees.path().join("tree");
-        let tree = Tree::shaped(
-            SEED,
-            usize::try_from(self.objects)?,
-            Tree::DEFAULT_OBJECT_BYTES,
-            Layout::OnePerFile,
-        );
-        tree.write(&root)?;
-        let walked = walk::stat(&root)?;
-        ensure!(
-            walked.files == self.objects,
-            "{} files, not {}",
-            walked.files,
-            self.objects
-        );
-        let newest = UNIX_EPOCH + Duration::from_nanos(u64::try_from(walked.newest)?);
-        eventually(SETTLING, "the tree is old enough to be remembered", || {
-            Ok((SystemTime::now() > newest + SETTLED).then_some(()))
-        })?;
-        Ok(self.tree.get_or_init(|| root))
+    /// The numbers of the runs of a row, from 1.
+    pub(super) fn runs(&self) -> impl Iterator<Item = u32> + use<> {
+        1..=self.scale.runs
+    }
+
+    /// The path of a program that the workspace builds.
+    pub(super) fn program(&self, name: &str) -> PathBuf {
+        self.programs.join(name)
+    }
+
+    /// A path for a new tree.
+    pub(super) fn beside_trees(&self, name: &str) -> PathBuf {
+        self.trees.path().join(name)
     }
 
     /// A path for a new store or another file beside stores.
@@ -107,45 +96,54 @@ impl Ground {
         self.stores.path().join(name)
     }
 
-    /// Runs the host with a plugin over a data directory.
-    pub(super) fn host(
-        &self,
-        plugin: &str,
-        settings: &[String],
-        data: &Path,
-        expected: String,
-    ) -> anyhow::Result<Finished> {
-        host::once(&Job {
-            programs: &self.programs,
-            plugin,
-            settings,
-            data,
-            runtime: self.runtime.path(),
-            expected,
-        })
+    /// Where hosts keep their sockets.
+    pub(super) fn runtime(&self) -> &Path {
+        self.runtime.path()
+    }
+
+    /// The tree with one file for each object, made when it is first asked for.
+    pub(super) fn tree(&self) -> anyhow::Result<&Path> {
+        let made = made_once(&self.tree, || self.planted("tree", self.scale.objects))?;
+        Ok(made)
+    }
+
+    /// The folder of ConfigMaps, made and synced when it is first asked for.
+    pub(super) fn folder(&self) -> anyhow::Result<&Folder> {
+        made_once(&self.folder, || Folder::make(self))
+    }
+
+    /// The tree of many more objects, made and synced when it is first asked for.
+    pub(super) fn many(&self) -> anyhow::Result<&Many> {
+        made_once(&self.many, || Many::make(self))
+    }
+
+    /// Makes a tree with one file for each of so many objects, and waits until it is old enough.
+    pub(super) fn planted(&self, name: &str, objects: u64) -> anyhow::Result<PathBuf> {
+        let root = self.beside_trees(name);
+        let count = usize::try_from(objects)?;
+        Tree::shaped(SEED, count, Tree::DEFAULT_OBJECT_BYTES, Layout::OnePerFile).write(&root)?;
+        settle(&root, objects)?;
+        Ok(root)
     }
 }
 
-/// Takes what a store holds and the size of its file.
-pub(super) fn store(data: &Path) -> anyhow::Result<(Dump, StoreSize)> {
-    let file = data.join(STORE_FILE);
-    let file_bytes = fs::metadata(&file)
-        .with_context(|| format!("reading {}", file.display()))?
-        .len();
-    let dump = Dump::of(&file)?;
-    let size = StoreSize {
-        row_bytes: dump.bytes(),
-        file_bytes,
-    };
-    Ok((dump, size))
+/// Waits until the files of a tree, of which there are to be so many, are old enough to be known again by their state.
+pub(super) fn settle(root: &Path, files: u64) -> anyhow::Result<()> {
+    let walked = walk::stat(root)?;
+    ensure!(walked.files == files, "{} files, not {files}", walked.files);
+    let newest = UNIX_EPOCH + Duration::from_nanos(u64::try_from(walked.newest)?);
+    eventually(SETTLING, "the tree is old enough to be remembered", || {
+        Ok((SystemTime::now() > newest + SETTLED).then_some(()))
+    })
 }
 
-/// Fails if a run that should have written nothing has changed more than what it notes of its launch.
-pub(super) fn ensure_unwritten(before: &Dump, after: &Dump) -> anyhow::Result<()> {
-    let differences = before.differences(after, LAUNCHES);
-    let said: Vec<String> = differences.iter().map(ToString::to_string).collect();
-    ensure!(said.is_empty(), "an unchanged run wrote: {}", said.join(", "));
-    Ok(())
+/// What a cell holds, made if it is empty.
+fn made_once<T>(cell: &OnceCell<T>, make: impl FnOnce() -> anyhow::Result<T>) -> anyhow::Result<&T> {
+    if let Some(made) = cell.get() {
+        return Ok(made);
+    }
+    let made = make()?;
+    Ok(cell.get_or_init(|| made))
 }
 
 fn file_system(directory: &Path) -> anyhow::Result<String> {

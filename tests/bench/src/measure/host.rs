@@ -1,19 +1,21 @@
 //! Runs the real host once with a plugin, and measures it from outside.
 
+use std::ffi::OsStr;
 use std::fs::File;
 use std::io::{BufRead as _, BufReader, Read as _, Seek as _};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::{ChildStdout, Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, sync_channel};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use anyhow::{Context as _, bail, ensure};
+use anyhow::{Context as _, bail};
 use k1s_tests::processes::children;
 use k1s_tests::program;
 use rustix::process::{Pid, Signal, kill_process};
 
-use super::row::Side;
+use super::ground::Ground;
+use super::side::Side;
 use crate::cost::{self, Stopwatch, Whose, peak_memory, written};
 
 /// Longest time a run may take; a host that hangs must not hang the measurement.
@@ -22,36 +24,6 @@ const DEADLINE: Duration = Duration::from_secs(30 * 60);
 const GLANCE: Duration = Duration::from_millis(50);
 /// How the line begins that tells what a listing led to, after the name of the source.
 pub(super) const SUMMARY: &str = "live: ";
-
-/// The directory of the programs, which is that of this one.
-pub(super) fn programs() -> anyhow::Result<PathBuf> {
-    let this = std::env::current_exe().context("finding this program")?;
-    let programs = this.parent().context("this program is in no directory")?.to_owned();
-    for name in [program::HOST, program::FILESYSTEM_SOURCE, super::stream::SOURCE] {
-        let path = programs.join(name);
-        ensure!(
-            path.is_file(),
-            "{} is missing; `cargo xtask bench` builds it",
-            path.display()
-        );
-    }
-    Ok(programs)
-}
-
-/// What a run of the host is given.
-pub(super) struct Job<'j> {
-    pub(super) programs: &'j Path,
-    /// The plugin's program.
-    pub(super) plugin: &'j str,
-    /// Its configuration, as `key=value`.
-    pub(super) settings: &'j [String],
-    /// The data directory.
-    pub(super) data: &'j Path,
-    /// A short private directory, because the path of a socket is short.
-    pub(super) runtime: &'j Path,
-    /// What the summary has to say, with no commas in its numbers.
-    pub(super) expected: String,
-}
 
 /// A run that did what was expected.
 #[derive(Clone, Copy, Debug)]
@@ -62,18 +34,39 @@ pub(super) struct Finished {
     pub(super) told: Duration,
 }
 
-/// Runs a job to its end.
+/// The command of a host with a plugin, which is a program or the name that a registry file gives it, over a data directory.
+pub(super) fn command(ground: &Ground, plugin: impl AsRef<OsStr>, settings: &[String], data: &Path) -> Command {
+    let mut command = Command::new(ground.program(program::HOST));
+    command.arg("--plugin").arg(plugin);
+    for setting in settings {
+        command.args(["--set", setting]);
+    }
+    command.arg("--data-dir").arg(data);
+    command.env("XDG_RUNTIME_DIR", ground.runtime()).stdin(Stdio::null());
+    command
+}
+
+/// Runs the host with a plugin over a data directory until everything was listed once. `expected` is what its summary has
+/// to say, with no commas in its numbers.
 ///
 /// # Errors
 /// When the host cannot be started, does not exit with 0 in time, or says something else than expected.
-pub(super) fn once(job: &Job<'_>) -> anyhow::Result<Finished> {
-    let mut command = Command::new(job.programs.join(program::HOST));
-    command.arg("--plugin").arg(job.programs.join(job.plugin));
-    for setting in job.settings {
-        command.args(["--set", setting]);
-    }
-    command.arg("--once").arg("--data-dir").arg(job.data);
-    command.env("XDG_RUNTIME_DIR", job.runtime).stdin(Stdio::null());
+pub(super) fn once(
+    ground: &Ground,
+    plugin: &str,
+    settings: &[String],
+    data: &Path,
+    expected: &str,
+) -> anyhow::Result<Finished> {
+    run(command(ground, ground.program(plugin), settings, data), expected)
+}
+
+/// Runs a command of [`command`] until everything was listed once.
+///
+/// # Errors
+/// As [`once`].
+pub(super) fn run(mut command: Command, expected: &str) -> anyhow::Result<Finished> {
+    command.arg("--once");
     let mut log = tempfile::tempfile()?;
     command.stdout(Stdio::piped()).stderr(log.try_clone()?);
 
@@ -90,13 +83,9 @@ pub(super) fn once(job: &Job<'_>) -> anyhow::Result<Finished> {
         (heard, status, guard.join().ok().flatten())
     });
     let (cost, heard, status) = (watch.stop()?, heard?, status?);
-    if !status.success() || !heard.text.replace(',', "").contains(&job.expected) {
+    if !status.success() || !heard.text.replace(',', "").contains(expected) {
         let said = contents(&mut log)?;
-        bail!(
-            "{command:?}: {status}, expected {:?}\n{}{said}",
-            job.expected,
-            heard.text
-        );
+        bail!("{command:?}: {status}, expected {expected:?}\n{}{said}", heard.text);
     }
     let Summary { told, peak, written } = heard.summary.context("the host told of no listing")?;
     let side = Side {

@@ -4,21 +4,24 @@ use std::fmt;
 
 use serde::Serialize;
 
-use super::figures::Spread;
+use super::figure::{Series, Unit};
 use super::ground::Ground;
 use super::machine::Machine;
-use super::row::{Measured, Pair, Row, StoreSize};
+use super::measured::Measured;
+use super::row::Row;
+use super::scale::Scale;
+use super::spread::Spread;
 
 /// The part of the machine that others may take before a figure is said to be noisy.
 const NOISE: f64 = 0.05;
-const MEBIBYTE: f64 = (1_u64 << 20) as f64;
+/// The columns of the table, in characters.
+const WIDTHS: [usize; 6] = [24, 14, 29, 33, 33, 8];
 
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
 pub(super) struct Report {
     machine: Machine,
-    objects: u64,
-    runs: u32,
+    scale: Scale,
     trees_on: String,
     stores_on: String,
     rows: Vec<RowReport>,
@@ -27,64 +30,72 @@ pub(super) struct Report {
 #[derive(Debug, Serialize)]
 struct RowReport {
     row: Row,
-    target: String,
-    is_met: bool,
-    ratio: Spread,
-    product_seconds: Spread,
-    yardstick_seconds: Spread,
-    /// Processor seconds of host and plugin, from their start to their end.
-    cpu_seconds: Spread,
+    figures: Vec<Summary>,
     /// The part of the machine that others took while the product ran.
-    others: Spread,
-    host_peak_bytes: Option<Spread>,
-    plugin_peak_bytes: Option<Spread>,
-    written_bytes: Option<Spread>,
-    yardstick_written_bytes: Option<Spread>,
-    store: StoreSize,
-    pairs: Vec<Pair>,
+    others: Option<Spread>,
+}
+
+/// A figure and what its runs say together.
+#[derive(Debug, Serialize)]
+struct Summary {
+    #[serde(flatten)]
+    series: Series,
+    judged: Option<Spread>,
+    product: Spread,
+    yardstick: Option<Spread>,
+    is_met: Option<bool>,
 }
 
 impl Report {
-    pub(super) fn new(ground: &Ground, runs: u32) -> anyhow::Result<Self> {
+    pub(super) fn new(ground: &Ground) -> anyhow::Result<Self> {
         let (trees_on, stores_on) = ground.file_systems()?;
         Ok(Self {
             machine: Machine::of_this(),
-            objects: ground.objects,
-            runs,
+            scale: ground.scale,
             trees_on,
             stores_on,
             rows: Vec::new(),
         })
     }
 
-    /// Adds a row; one without a run is left out.
+    /// Adds what a row came to.
     pub(super) fn add(&mut self, row: Row, measured: Measured) {
-        self.rows.extend(RowReport::of(row, measured));
+        let Measured { series, others } = measured;
+        self.rows.push(RowReport {
+            row,
+            figures: series.into_iter().filter_map(Summary::of).collect(),
+            others: Spread::of(others),
+        });
     }
 }
 
-impl RowReport {
-    fn of(row: Row, Measured { pairs, store }: Measured) -> Option<Self> {
-        let of = |figure: fn(&Pair) -> f64| Spread::of(pairs.iter().map(figure));
-        let bytes =
-            |figure: fn(&Pair) -> Option<u64>| Spread::of(pairs.iter().filter_map(figure).map(|bytes| bytes as f64));
-        let ratio = Spread::of(pairs.iter().map(|pair| pair.ratio(row)))?;
+impl Summary {
+    fn of(series: Series) -> Option<Self> {
         Some(Self {
-            row,
-            target: row.target().to_string(),
-            is_met: row.target().is_met(ratio.median),
-            ratio,
-            product_seconds: of(|pair| pair.product.cost.seconds)?,
-            yardstick_seconds: of(|pair| pair.yardstick.cost.seconds)?,
-            cpu_seconds: of(|pair| pair.product.cost.cpu_seconds)?,
-            others: of(|pair| pair.product.cost.others)?,
-            host_peak_bytes: bytes(|pair| pair.product.peak),
-            plugin_peak_bytes: bytes(|pair| pair.product.plugin_peak),
-            written_bytes: bytes(|pair| pair.product.written),
-            yardstick_written_bytes: bytes(|pair| pair.yardstick.written),
-            store,
-            pairs,
+            judged: series.judged(),
+            product: series.product()?,
+            yardstick: series.yardstick(),
+            is_met: series.is_met(),
+            series,
         })
+    }
+
+    /// The cells after the one with the name.
+    fn cells(&self) -> [String; 5] {
+        let unit = self.series.figure.unit;
+        let show = |spread: Spread| spread.show(|figure| unit.show(figure));
+        let verdict = match self.is_met {
+            Some(true) => "met",
+            Some(false) => "not met",
+            None => "",
+        };
+        [
+            self.series.figure.aim(),
+            self.series.shown().unwrap_or_default(),
+            show(self.product),
+            self.yardstick.map(show).unwrap_or_default(),
+            verdict.to_owned(),
+        ]
     }
 }
 
@@ -92,8 +103,7 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
             machine,
-            objects,
-            runs,
+            scale,
             trees_on,
             stores_on,
             rows,
@@ -101,75 +111,35 @@ impl fmt::Display for Report {
         writeln!(f, "{}", machine.describe())?;
         writeln!(
             f,
-            "{objects} objects, median of {runs} (least–most), trees on {trees_on}, stores on {stores_on}\n"
+            "{} objects, median of {} (least–most), trees on {trees_on}, stores on {stores_on}\n",
+            scale.objects, scale.runs
         )?;
-        line(f, ["row", "target", "ratio", "product", "yardstick", "verdict"])?;
-        rows.iter().try_for_each(|row| row.times(f))?;
-        writeln!(f)?;
-        line(f, ["row", "objects/s", "CPU", "host RSS", "plugin RSS", "others"])?;
-        rows.iter().try_for_each(|row| row.costs(f, *objects))?;
-        writeln!(f)?;
-        rows.iter().try_for_each(|row| row.sizes(f, *objects))
+        line(f, ["", "target", "reached", "product", "yardstick", "verdict"])?;
+        rows.iter().try_for_each(|row| write!(f, "{row}"))
     }
 }
 
-impl RowReport {
-    fn times(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let verdict = if self.is_met { "met" } else { "not met" };
-        let noise = if self.others.median > NOISE { ", noisy" } else { "" };
-        let cells = [
-            self.row.to_string(),
-            self.target.clone(),
-            self.ratio.show(|ratio| format!("{ratio:.2}")),
-            self.product_seconds.show(seconds),
-            self.yardstick_seconds.show(seconds),
-            format!("{verdict}{noise}"),
-        ];
-        line(f, cells.each_ref().map(String::as_str))
+impl fmt::Display for RowReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let others = self.others.map_or_else(String::new, |others| {
+            let noise = if others.median > NOISE { ": noisy" } else { "" };
+            let shown = others.show(|part| Unit::Part.show(part));
+            format!(" (others took {shown} of the machine{noise})")
+        });
+        writeln!(f, "{}{others}", self.row)?;
+        for summary in &self.figures {
+            let [aim, judged, product, yardstick, verdict] = summary.cells();
+            let name = format!("  {}", summary.series.figure.name);
+            line(f, [&name, &aim, &judged, &product, &yardstick, &verdict])?;
+        }
+        Ok(())
     }
-
-    fn costs(&self, f: &mut fmt::Formatter<'_>, objects: u64) -> fmt::Result {
-        let most = |bytes: &Spread| format!("{:.0} MiB", bytes.most / MEBIBYTE);
-        let cells = [
-            self.row.to_string(),
-            format!("{:.0}", objects as f64 / self.product_seconds.median),
-            self.cpu_seconds.show(seconds),
-            known(self.host_peak_bytes.as_ref(), most),
-            known(self.plugin_peak_bytes.as_ref(), most),
-            self.others.show(|part| format!("{:.0} %", 100.0 * part)),
-        ];
-        line(f, cells.each_ref().map(String::as_str))
-    }
-
-    fn sizes(&self, f: &mut fmt::Formatter<'_>, objects: u64) -> fmt::Result {
-        let StoreSize { row_bytes, file_bytes } = self.store;
-        let each = |bytes: f64| format!("{:.0}", bytes / objects as f64);
-        let written = |bytes: &Option<Spread>| known(bytes.as_ref(), |bytes| each(bytes.median));
-        writeln!(
-            f,
-            "{}: bytes an object: {} of rows, {} of file, {} written (yardstick {})",
-            self.row,
-            each(row_bytes as f64),
-            each(file_bytes as f64),
-            written(&self.written_bytes),
-            written(&self.yardstick_written_bytes),
-        )
-    }
-}
-
-/// What is not known is shown as such.
-fn known(spread: Option<&Spread>, shown: impl Fn(&Spread) -> String) -> String {
-    spread.map_or_else(|| "–".to_owned(), shown)
-}
-
-fn seconds(seconds: f64) -> String {
-    format!("{seconds:.3} s")
 }
 
 fn line(f: &mut fmt::Formatter<'_>, cells: [&str; 6]) -> fmt::Result {
-    let [row, target, ratio, product, yardstick, verdict] = cells;
-    writeln!(
-        f,
-        "{row:<11} {target:>10}  {ratio:>22}  {product:>27}  {yardstick:>27}  {verdict:>16}"
-    )
+    let mut text = String::new();
+    for (cell, width) in cells.into_iter().zip(WIDTHS) {
+        text.push_str(&format!("{cell:<width$} "));
+    }
+    writeln!(f, "{}", text.trim_end())
 }

@@ -1,0 +1,37 @@
+//! Discard: a plugin lists, reads, parses, hashes and sends a tree, and what arrives is dropped.
+
+use anyhow::ensure;
+use k1s_tests::program::FILESYSTEM_SOURCE;
+
+use super::figure::{Figure, Target, Unit};
+use super::ground::Ground;
+use super::measured::Measured;
+use super::row::Row;
+use super::yardstick;
+use crate::sink::Discarded;
+
+const RATE: Figure = Figure::aimed("rate", Unit::ObjectsPerSecond, Target::Least(120_000.0));
+const TIME: Figure = Figure::told("time", Unit::Seconds);
+const MEMORY: Figure = Figure::told("plugin memory", Unit::Bytes);
+
+pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
+    let (plugin, tree) = (ground.program(FILESYSTEM_SOURCE), ground.tree()?);
+    let mut measured = Measured::default();
+    for _ in ground.runs() {
+        let discarded: Discarded = yardstick::run(&["discard".as_ref(), plugin.as_ref(), tree.as_ref()])?;
+        ensure!(
+            discarded.objects == ground.scale.objects,
+            "{} objects",
+            discarded.objects
+        );
+        let seconds = discarded.cost.seconds;
+        measured.take(RATE, discarded.objects as f64 / seconds);
+        measured.take(TIME, seconds);
+        discarded
+            .plugin_peak
+            .iter()
+            .for_each(|bytes| measured.take(MEMORY, *bytes as f64));
+        measured.note(Row::Discard);
+    }
+    Ok(measured)
+}
