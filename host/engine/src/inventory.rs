@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeSet, HashMap};
 
-use k1s_object::Key;
+use k1s_object::{DeclaredKey, GroupKind, Key};
 
 use crate::id::Generation;
 use crate::problem::Problem;
@@ -18,9 +18,19 @@ impl KeyHash {
     /// Hashes a key; `seed` is drawn once for each start of a host.
     #[must_use]
     pub fn of(key: &Key, seed: u64) -> Self {
+        Self::of_parts(&key.group_kind, &key.namespace, &key.name, seed)
+    }
+
+    /// Hashes a key as declared: the hash of the key that takes it at its word.
+    #[must_use]
+    pub fn of_declared(key: &DeclaredKey, seed: u64) -> Self {
+        Self::of_parts(&key.group_kind, &key.namespace, &key.name, seed)
+    }
+
+    fn of_parts(group_kind: &GroupKind, namespace: &str, name: &str, seed: u64) -> Self {
         // FNV-1a over the encoded key, finished by the mixer of SplitMix64: spread matters here, secrecy does not.
         let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
-        for part in [&key.group_kind.group, &key.group_kind.kind, &key.namespace, &key.name] {
+        for part in [&*group_kind.group, &*group_kind.kind, namespace, name] {
             for byte in part.bytes().chain([0]) {
                 hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
             }

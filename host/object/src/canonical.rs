@@ -1,10 +1,15 @@
 //! The bytes that stand for an object's content.
 
+use std::borrow::Cow;
+use std::ops::Range;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use serde_json::{Map, Value};
+use bytes::Bytes;
+use serde_json::Value;
 
-use crate::{ContentHash, Document, Key, is_bookkeeping};
+use crate::node::{Fields, Members, Node, write_text};
+use crate::{ContentHash, GroupKind, Key, is_bookkeeping};
 
 /// Metadata a server owns; no declaration can set it.
 const SERVER_METADATA: [&str; 8] = [
@@ -28,41 +33,25 @@ pub enum StatusRule {
 }
 
 /// The canonical form of an object: compact JSON with sorted keys, without server-owned metadata, bookkeeping annotations,
-/// nulls in maps and (as a rule) status; `stringData` of a Secret folded into `data`; the namespace the store's.
+/// nulls in maps and (as a rule) status; `stringData` of a Secret folded into `data`; the namespace the store's. Cheap to
+/// clone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Canonical {
-    bytes: Vec<u8>,
+    bytes: Bytes,
     hash: ContentHash,
 }
 
 impl Canonical {
-    /// Brings a declaration into canonical form under its resolved key.
-    #[must_use]
-    pub fn of(document: Document, key: &Key, status: StatusRule) -> Self {
-        Self::of_body(document.into_body(), key, status)
-    }
-
     /// Brings an object's body into canonical form under its key.
     #[must_use]
-    pub fn of_body(mut body: Value, key: &Key, status: StatusRule) -> Self {
-        drop_nulls(&mut body);
-        if let Some(object) = body.as_object_mut() {
-            if status == StatusRule::Drop {
-                object.remove("status");
-            }
-            if let Some(metadata) = object.get_mut("metadata").and_then(Value::as_object_mut) {
-                strip_metadata(metadata, key);
-            }
-            if &*key.group_kind.kind == "Secret" && key.group_kind.group.is_empty() {
-                fold_string_data(object);
-            }
-        }
-        Self::from_sorted(body.to_string().into_bytes())
+    pub fn of_body(body: &Value, key: &Key, status: StatusRule) -> Self {
+        Self::from_sorted(text(body.into(), &key.group_kind, &key.namespace, status).text)
     }
 
     /// Takes bytes that already are in canonical form, as the store holds them.
     #[must_use]
-    pub fn from_sorted(bytes: Vec<u8>) -> Self {
+    pub fn from_sorted(bytes: impl Into<Bytes>) -> Self {
+        let bytes = bytes.into();
         let hash = ContentHash::of(&bytes);
         Self { bytes, hash }
     }
@@ -73,12 +62,6 @@ impl Canonical {
         &self.bytes
     }
 
-    /// Gives up the bytes.
-    #[must_use]
-    pub fn into_bytes(self) -> Vec<u8> {
-        self.bytes
-    }
-
     /// SHA-256 of the bytes.
     #[must_use]
     pub fn hash(&self) -> ContentHash {
@@ -86,54 +69,103 @@ impl Canonical {
     }
 }
 
-fn drop_nulls(value: &mut Value) {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => {}
-        Value::Array(items) => items.iter_mut().for_each(drop_nulls),
-        Value::Object(map) => {
-            map.retain(|_, value| !value.is_null());
-            map.values_mut().for_each(drop_nulls);
-        }
-    }
+/// A text in canonical form.
+pub(crate) struct Text {
+    pub(crate) text: String,
+    /// Where the namespace is with the comma before it, or where it would be.
+    pub(crate) namespace_at: Range<usize>,
 }
 
-fn strip_metadata(metadata: &mut Map<String, Value>, key: &Key) {
-    for field in SERVER_METADATA {
-        metadata.remove(field);
+/// Brings an object into canonical form, in a namespace or, where that is empty, in none.
+pub(crate) fn text(mut object: Node<'_>, group_kind: &GroupKind, namespace: &str, status: StatusRule) -> Text {
+    if let Node::Map(fields) = &mut object
+        && &*group_kind.kind == "Secret"
+        && group_kind.group.is_empty()
+    {
+        fold_string_data(fields);
     }
-    if key.namespace.is_empty() {
-        metadata.remove("namespace");
-    } else {
-        metadata.insert("namespace".to_owned(), Value::from(&*key.namespace));
-    }
-    if let Some(annotations) = metadata.get_mut("annotations").and_then(Value::as_object_mut) {
-        annotations.retain(|key, _| !is_bookkeeping(key));
-    }
-    for field in ["annotations", "labels"] {
-        if metadata
-            .get(field)
-            .and_then(Value::as_object)
-            .is_some_and(Map::is_empty)
-        {
-            metadata.remove(field);
+    let mut text = String::with_capacity(USUAL_BYTES);
+    let mut namespace_at = 0..0;
+    match &object {
+        Node::Map(fields) => {
+            let mut map = Members::begin('{', &mut text);
+            for (name, value) in fields.iter() {
+                match (name, value) {
+                    ("status", _) if status == StatusRule::Drop => {}
+                    ("metadata", Node::Map(metadata)) => {
+                        namespace_at = write_metadata(metadata, namespace, map.named(name));
+                    }
+                    _ => map.field(name, value),
+                }
+            }
+            map.end('}');
         }
+        Node::Null | Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_) => object.write(&mut text),
+    }
+    Text { text, namespace_at }
+}
+
+/// Room for most objects, in bytes; a longer text takes more.
+const USUAL_BYTES: usize = 2048;
+/// The name of the field that is the store's to say.
+const NAMESPACE: &str = "namespace";
+
+fn write_metadata(metadata: &Fields<'_>, namespace: &str, out: &mut String) -> Range<usize> {
+    let mut map = Members::begin('{', out);
+    let own = |(name, _): &(&str, &Node<'_>)| *name != NAMESPACE && !SERVER_METADATA.contains(name);
+    let mut fields = metadata.iter().filter(own).peekable();
+    while let Some((name, value)) = fields.next_if(|(name, _)| *name < NAMESPACE) {
+        write_metadatum(name, value, &mut map);
+    }
+    let start = map.len();
+    if !namespace.is_empty() {
+        write_text(namespace, map.named(NAMESPACE));
+    }
+    let end = map.len();
+    for (name, value) in fields {
+        write_metadatum(name, value, &mut map);
+    }
+    map.end('}');
+    start..end
+}
+
+fn write_metadatum(name: &str, value: &Node<'_>, metadata: &mut Members<'_>) {
+    match (name, value) {
+        ("annotations" | "labels", Node::Map(entries)) => {
+            let is_content = |(key, value): &(&str, &Node<'_>)| {
+                **value != Node::Null && !(name == "annotations" && is_bookkeeping(key))
+            };
+            let mut content = entries.iter().filter(is_content).peekable();
+            if content.peek().is_some() {
+                let mut map = Members::begin('{', metadata.named(name));
+                content.for_each(|(key, value)| map.field(key, value));
+                map.end('}');
+            }
+        }
+        _ => metadata.field(name, value),
     }
 }
 
 /// As the API server does on write: `stringData` wins over `data`, and is never stored.
-fn fold_string_data(object: &mut Map<String, Value>) {
-    let Some(Value::Object(plain)) = object.remove("stringData") else {
+fn fold_string_data(object: &mut Fields<'_>) {
+    let Some(Node::Map(plain)) = object.remove("stringData") else {
         return;
     };
-    let target = object.entry("data").or_insert_with(|| Value::Object(Map::new()));
-    if let Some(data) = target.as_object_mut() {
-        for (name, value) in plain {
-            let encoded = value
-                .as_str()
-                .map_or(value.clone(), |text| Value::from(STANDARD.encode(text)));
-            data.insert(name, encoded);
+    let mut data = match object.remove("data") {
+        None | Some(Node::Null) => Fields::default(),
+        Some(Node::Map(data)) => data,
+        Some(other @ (Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_))) => {
+            return object.insert(Cow::Borrowed("data"), other);
         }
+    };
+    for (name, value) in plain.into_present() {
+        let encoded = match value {
+            Node::Text(text) => Node::Text(STANDARD.encode(&*text).into()),
+            other @ (Node::Null | Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Map(_)) => other,
+        };
+        data.insert(name, encoded);
     }
+    object.insert(Cow::Borrowed("data"), Node::Map(data));
 }
 
 #[cfg(test)]
@@ -143,8 +175,8 @@ mod tests {
 
     use super::*;
 
-    fn canonical(body: Value, key: &Key) -> String {
-        String::from_utf8(Canonical::of_body(body, key, StatusRule::Drop).into_bytes()).expect("UTF-8")
+    fn canonical(body: &Value, key: &Key) -> String {
+        String::from_utf8(Canonical::of_body(body, key, StatusRule::Drop).bytes().to_vec()).expect("UTF-8")
     }
 
     #[test]
@@ -157,30 +189,58 @@ mod tests {
                 "annotations": {"sync.k1s.io/dev/content-hash": "x", "dev.sync.k1s.io/source": "y", "sync.k1s.io/prune": "confirm"}},
         });
         assert_eq!(
-            canonical(body, &key),
+            canonical(&body, &key),
             r#"{"apiVersion":"v1","data":{"b":"1"},"kind":"ConfigMap","metadata":{"annotations":{"sync.k1s.io/prune":"confirm"},"name":"a","namespace":"shop"}}"#
         );
+    }
+
+    #[test]
+    fn maps_of_which_nothing_is_content_are_left_out() {
+        let key = Key::new("", "ConfigMap", "shop", "a");
+        let body = json!({"metadata": {"labels": {"x": null}, "annotations": {"sync.k1s.io/source": "x"}, "zone": {}}});
+        assert_eq!(canonical(&body, &key), r#"{"metadata":{"namespace":"shop","zone":{}}}"#);
+    }
+
+    #[test]
+    fn what_is_no_object_stays_as_it_is() {
+        let key = Key::new("", "ConfigMap", "shop", "a");
+        assert_eq!(canonical(&json!([{"a": null}, null]), &key), "[{},null]");
+        assert_eq!(canonical(&json!({"metadata": 3}), &key), r#"{"metadata":3}"#);
     }
 
     #[test]
     fn status_is_kept_only_when_asked_for() {
         let key = Key::new("", "Node", "", "a");
         let body = json!({"metadata": {"name": "a", "namespace": "ignored"}, "status": {"x": 1}});
-        let kept = Canonical::of_body(body.clone(), &key, StatusRule::Keep);
+        let kept = Canonical::of_body(&body, &key, StatusRule::Keep);
         assert_eq!(kept.bytes(), br#"{"metadata":{"name":"a"},"status":{"x":1}}"#);
-        assert_eq!(canonical(body, &key), r#"{"metadata":{"name":"a"}}"#);
+        assert_eq!(canonical(&body, &key), r#"{"metadata":{"name":"a"}}"#);
     }
 
     #[test]
     fn secrets_fold_their_plain_values() {
         let key = Key::new("", "Secret", "shop", "a");
-        let body = json!({"metadata": {"name": "a"}, "data": {"x": "eA==", "y": "eQ=="}, "stringData": {"x": "new"}});
-        assert_eq!(
-            canonical(body.clone(), &key),
-            r#"{"data":{"x":"bmV3","y":"eQ=="},"metadata":{"name":"a","namespace":"shop"}}"#
-        );
-        let other = Key::new("example.com", "Secret", "shop", "a");
-        assert!(canonical(body, &other).contains("stringData"));
+        let metadata = r#""metadata":{"name":"a","namespace":"shop"}"#;
+        for (data, plain, expected) in [
+            (
+                json!({"x": "eA==", "y": "eQ=="}),
+                json!({"x": "new"}),
+                r#""data":{"x":"bmV3","y":"eQ=="},"#,
+            ),
+            (
+                json!({"x": "eA=="}),
+                json!({"x": null, "n": 3}),
+                r#""data":{"n":3,"x":"eA=="},"#,
+            ),
+            (json!(null), json!({}), r#""data":{},"#),
+            (json!(null), json!("none"), ""),
+            (json!("none"), json!({"x": "new"}), r#""data":"none","#),
+        ] {
+            let body = json!({"metadata": {"name": "a"}, "data": data, "stringData": plain});
+            assert_eq!(canonical(&body, &key), format!("{{{expected}{metadata}}}"));
+            let other = Key::new("example.com", "Secret", "shop", "a");
+            assert!(canonical(&body, &other).contains("stringData"));
+        }
     }
 
     proptest! {
@@ -188,8 +248,8 @@ mod tests {
         fn canonical_form_is_a_fixed_point(labels in prop::collection::btree_map("[a-z]{1,3}", "[a-z]{0,3}", 0..4), number: f64, big: u64) {
             let key = Key::new("", "ConfigMap", "shop", "a");
             let body = json!({"metadata": {"name": "a", "labels": labels}, "spec": {"n": number, "big": big, "none": null, "list": [null, {"x": null}]}});
-            let once = canonical(body, &key);
-            let again = canonical(serde_json::from_str(&once).expect("JSON"), &key);
+            let once = canonical(&body, &key);
+            let again = canonical(&serde_json::from_str(&once).expect("JSON"), &key);
             prop_assert_eq!(once, again);
         }
     }

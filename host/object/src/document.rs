@@ -1,22 +1,30 @@
 //! A declaration that passed the checks which hold for every kind.
 
-use serde_json::{Map, Value};
+use std::ops::Range;
+
+use bytes::Bytes;
 use thiserror::Error;
 
+use crate::canonical::{self, Text};
 use crate::name::{validate_label_name, validate_path_segment};
-use crate::{ApiVersion, DeclaredKey, GroupKind, NameError};
+use crate::node::{Fields, Node, write_text};
+use crate::{ApiVersion, Canonical, DeclaredKey, GroupKind, NameError, StatusRule};
 
 /// Deepest nesting of maps and lists in an object.
 pub const MAX_DEPTH: usize = 64;
 /// Largest object in bytes of JSON: 8 MiB.
 pub const MAX_OBJECT_BYTES: usize = 8 * 1024 * 1024;
 
-/// One Kubernetes-shaped object as declared.
-#[derive(Clone, Debug, PartialEq)]
+/// One Kubernetes-shaped object as declared: in canonical form, but for its namespace, which is the store's to say.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Document {
     api_version: ApiVersion,
     key: DeclaredKey,
-    body: Value,
+    status: StatusRule,
+    /// The canonical form in the namespace as declared.
+    declared: Canonical,
+    /// Where that says its namespace, with the comma before it, or would: a name always comes before.
+    namespace_at: Range<usize>,
 }
 
 /// Why bytes are not an object; the message says which field.
@@ -70,38 +78,31 @@ impl Document {
     ///
     /// # Errors
     /// The first check that fails, naming the field.
-    pub fn from_json(bytes: &[u8]) -> Result<Self, DocumentError> {
-        if bytes.len() > MAX_OBJECT_BYTES {
-            return Err(DocumentError::TooLarge { size: bytes.len() });
+    pub fn read(json: &Bytes, status: StatusRule) -> Result<Self, DocumentError> {
+        if json.len() > MAX_OBJECT_BYTES {
+            return Err(DocumentError::TooLarge { size: json.len() });
         }
-        Self::from_value(serde_json::from_slice(bytes).map_err(DocumentError::NotJson)?)
-    }
-
-    /// Takes a parsed object.
-    ///
-    /// # Errors
-    /// The first check that fails, naming the field.
-    pub fn from_value(body: Value) -> Result<Self, DocumentError> {
-        if depth_exceeds(&body, MAX_DEPTH) {
-            return Err(DocumentError::TooDeep);
+        let body: Node<'_> = match std::str::from_utf8(json) {
+            Ok(text) => serde_json::from_str(text),
+            // Says where.
+            Err(_) => serde_json::from_slice(json),
         }
-        let object = body.as_object().ok_or_else(|| wrong_type("the object", "a map"))?;
-        let version_text = text(object, "apiVersion", "apiVersion")?;
-        let api_version =
-            ApiVersion::parse(version_text).ok_or_else(|| DocumentError::ApiVersion(version_text.to_owned()))?;
-        let kind = text(object, "kind", "kind")?;
-        let metadata = object
-            .get("metadata")
-            .ok_or(DocumentError::Missing { field: "metadata" })?;
-        let metadata = metadata.as_object().ok_or_else(|| wrong_type("metadata", "a map"))?;
-        let key = DeclaredKey {
-            group_kind: GroupKind::new(&api_version.group, kind),
-            namespace: namespace(metadata)?.into(),
-            name: name(metadata)?.into(),
+        .map_err(DocumentError::NotJson)?;
+        let (api_version, key) = check(&body)?;
+        let Text { text, namespace_at } = canonical::text(body, &key.group_kind, &key.namespace, status);
+        // Of what came in canonical form already, one copy is enough.
+        let bytes = if text.as_bytes() == json {
+            json.clone()
+        } else {
+            text.into()
         };
-        string_map(metadata, "labels")?;
-        string_map(metadata, "annotations")?;
-        Ok(Self { api_version, key, body })
+        Ok(Self {
+            api_version,
+            key,
+            status,
+            declared: Canonical::from_sorted(bytes),
+            namespace_at,
+        })
     }
 
     /// Group and version.
@@ -116,17 +117,51 @@ impl Document {
         &self.key
     }
 
-    /// The whole object.
+    /// Whether its status was taken for content.
     #[must_use]
-    pub fn body(&self) -> &Value {
-        &self.body
+    pub fn status(&self) -> StatusRule {
+        self.status
     }
 
-    /// Gives up the whole object.
+    /// Its canonical form in a namespace of the store; in none where that is empty.
     #[must_use]
-    pub fn into_body(self) -> Value {
-        self.body
+    pub fn canonical_in(&self, namespace: &str) -> Canonical {
+        if *self.key.namespace == *namespace {
+            return self.declared.clone();
+        }
+        let mut member = String::new();
+        if !namespace.is_empty() {
+            member.push_str(",\"namespace\":");
+            write_text(namespace, &mut member);
+        }
+        let mut bytes = self.declared.bytes().to_vec();
+        bytes.splice(self.namespace_at.clone(), member.into_bytes());
+        Canonical::from_sorted(bytes)
     }
+}
+
+/// Checks what holds for every kind.
+fn check(body: &Node<'_>) -> Result<(ApiVersion, DeclaredKey), DocumentError> {
+    if body.is_deeper_than(MAX_DEPTH) {
+        return Err(DocumentError::TooDeep);
+    }
+    let object = body.as_map().ok_or_else(|| wrong_type("the object", "a map"))?;
+    let version_text = text(object, "apiVersion", "apiVersion")?;
+    let api_version =
+        ApiVersion::parse(version_text).ok_or_else(|| DocumentError::ApiVersion(version_text.to_owned()))?;
+    let kind = text(object, "kind", "kind")?;
+    let metadata = object
+        .get("metadata")
+        .ok_or(DocumentError::Missing { field: "metadata" })?;
+    let metadata = metadata.as_map().ok_or_else(|| wrong_type("metadata", "a map"))?;
+    let key = DeclaredKey {
+        group_kind: GroupKind::new(&api_version.group, kind),
+        namespace: namespace(metadata)?.into(),
+        name: name(metadata)?.into(),
+    };
+    string_map(metadata, "labels")?;
+    string_map(metadata, "annotations")?;
+    Ok((api_version, key))
 }
 
 fn wrong_type(field: impl Into<String>, expected: &'static str) -> DocumentError {
@@ -136,20 +171,18 @@ fn wrong_type(field: impl Into<String>, expected: &'static str) -> DocumentError
     }
 }
 
-fn text<'a>(map: &'a Map<String, Value>, key: &str, field: &'static str) -> Result<&'a str, DocumentError> {
+fn text<'a>(map: &'a Fields<'_>, key: &str, field: &'static str) -> Result<&'a str, DocumentError> {
     match map.get(key) {
-        None | Some(Value::Null) => Err(DocumentError::Missing { field }),
-        Some(Value::String(text)) if text.is_empty() => Err(DocumentError::Missing { field }),
-        Some(Value::String(text)) => Ok(text),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_) | Value::Object(_)) => {
-            Err(wrong_type(field, "a string"))
-        }
+        None | Some(Node::Null) => Err(DocumentError::Missing { field }),
+        Some(Node::Text(text)) if text.is_empty() => Err(DocumentError::Missing { field }),
+        Some(Node::Text(text)) => Ok(text),
+        Some(Node::Bool(_) | Node::Number(_) | Node::List(_) | Node::Map(_)) => Err(wrong_type(field, "a string")),
     }
 }
 
-fn name(metadata: &Map<String, Value>) -> Result<&str, DocumentError> {
+fn name<'a>(metadata: &'a Fields<'_>) -> Result<&'a str, DocumentError> {
     let name = match text(metadata, "name", "metadata.name") {
-        Err(DocumentError::Missing { .. }) if metadata.contains_key("generateName") => {
+        Err(DocumentError::Missing { .. }) if metadata.get("generateName").is_some() => {
             return Err(DocumentError::GenerateName);
         }
         other => other?,
@@ -161,7 +194,7 @@ fn name(metadata: &Map<String, Value>) -> Result<&str, DocumentError> {
     Ok(name)
 }
 
-fn namespace(metadata: &Map<String, Value>) -> Result<&str, DocumentError> {
+fn namespace<'a>(metadata: &'a Fields<'_>) -> Result<&'a str, DocumentError> {
     match text(metadata, "namespace", "metadata.namespace") {
         Err(DocumentError::Missing { .. }) => Ok(""),
         other => {
@@ -175,14 +208,15 @@ fn namespace(metadata: &Map<String, Value>) -> Result<&str, DocumentError> {
     }
 }
 
-fn string_map(metadata: &Map<String, Value>, field: &str) -> Result<(), DocumentError> {
-    let Some(value) = metadata.get(field).filter(|value| !value.is_null()) else {
-        return Ok(());
+fn string_map(metadata: &Fields<'_>, field: &str) -> Result<(), DocumentError> {
+    let map = match metadata.get(field) {
+        None | Some(Node::Null) => return Ok(()),
+        Some(Node::Map(map)) => map,
+        Some(Node::Bool(_) | Node::Number(_) | Node::Text(_) | Node::List(_)) => {
+            return Err(wrong_type(format!("metadata.{field}"), "a map of strings"));
+        }
     };
-    let map = value
-        .as_object()
-        .ok_or_else(|| wrong_type(format!("metadata.{field}"), "a map of strings"))?;
-    match map.iter().find(|(_, value)| !value.is_string()) {
+    match map.iter().find(|(_, value)| !matches!(value, Node::Text(_))) {
         Some((key, _)) => Err(wrong_type(
             format!("metadata.{field}[{key:?}]"),
             "a string (put it in quotes)",
@@ -191,22 +225,16 @@ fn string_map(metadata: &Map<String, Value>, field: &str) -> Result<(), Document
     }
 }
 
-fn depth_exceeds(value: &Value, levels: usize) -> bool {
-    match value {
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
-        Value::Array(items) => levels == 0 || items.iter().any(|item| depth_exceeds(item, levels - 1)),
-        Value::Object(map) => levels == 0 || map.values().any(|item| depth_exceeds(item, levels - 1)),
-    }
-}
-
 #[cfg(test)]
 mod tests {
-    use serde_json::json;
+    use proptest::prelude::*;
+    use serde_json::{Value, json};
 
     use super::*;
+    use crate::{ContentHash, Key};
 
     fn read(value: &Value) -> Result<Document, String> {
-        Document::from_json(value.to_string().as_bytes()).map_err(|error| error.to_string())
+        Document::read(&value.to_string().into(), StatusRule::Drop).map_err(|error| error.to_string())
     }
 
     #[test]
@@ -215,7 +243,38 @@ mod tests {
         let document = read(&body).expect("valid");
         assert_eq!(document.key(), &DeclaredKey::new("apps", "Deployment", "", "cart"));
         assert_eq!(document.api_version().to_string(), "apps/v1");
-        assert_eq!(document.into_body(), body);
+        assert_eq!(
+            document.canonical_in("").bytes(),
+            br#"{"apiVersion":"apps/v1","kind":"Deployment","metadata":{"name":"cart"}}"#
+        );
+    }
+
+    #[test]
+    fn what_is_canonical_is_not_copied() {
+        let sent: Bytes = r#"{"apiVersion":"v1","kind":"A","metadata":{"name":"a","namespace":"shop"}}"#.into();
+        let document = Document::read(&sent, StatusRule::Drop).expect("valid");
+        assert_eq!(document.canonical_in("shop").bytes().as_ptr(), sent.as_ptr());
+        assert_eq!(document.canonical_in("shop").hash(), ContentHash::of(&sent));
+    }
+
+    proptest! {
+        #[test]
+        fn its_form_in_a_namespace_is_that_of_its_body(
+            declared in "|shop",
+            namespace in "|[a-z]{1,8}",
+            around in prop::collection::btree_map("[a-z]{1,3}|named|zone|annotations|labels", "", 0..4),
+            status: bool,
+        ) {
+            let mut metadata = json!({"name": "a", "namespace": declared, "uid": "u"});
+            for name in around.keys() {
+                metadata[name] = if name.len() > 5 { json!({"x": "y"}) } else { json!({"metadata": null}) };
+            }
+            let body = json!({"apiVersion": "v1", "kind": "Secret", "metadata": metadata, "status": {"x": 1}, "stringData": {"a": "b"}});
+            let status = if status { StatusRule::Keep } else { StatusRule::Drop };
+            let document = Document::read(&body.to_string().into(), status).expect("valid");
+            let key = Key::new("", "Secret", &namespace, "a");
+            prop_assert_eq!(document.canonical_in(&namespace), Canonical::of_body(&body, &key, status));
+        }
     }
 
     #[test]

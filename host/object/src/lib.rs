@@ -21,6 +21,7 @@ mod instance;
 mod key;
 mod kind;
 mod name;
+mod node;
 mod overlay;
 mod timestamp;
 

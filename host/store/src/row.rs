@@ -291,8 +291,20 @@ pub struct ScopeRow {
     pub selection: u64,
 }
 
+/// Room for most rows and for the heads of versions, in bytes; a longer one takes more.
+const USUAL_BYTES: usize = 512;
+
 pub(crate) fn encode<T: Serialize>(table: Table, row: &T) -> Result<Vec<u8>, EngineError> {
-    postcard::to_stdvec(row).map_err(|error| undecodable(table, &error))
+    let room = Vec::with_capacity(USUAL_BYTES);
+    postcard::to_extend(row, room).map_err(|error| undecodable(table, &error))
+}
+
+/// Writes a head with the body behind it.
+pub(crate) fn encode_version(head: &VersionHead, body: &[u8]) -> Result<Vec<u8>, EngineError> {
+    let room = Vec::with_capacity(USUAL_BYTES + body.len());
+    let mut bytes = postcard::to_extend(head, room).map_err(|error| undecodable(Table::Versions, &error))?;
+    bytes.extend_from_slice(body);
+    Ok(bytes)
 }
 
 pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, EngineError> {

@@ -11,7 +11,7 @@ use std::thread::JoinHandle;
 
 use k1s_sync_engine::id::{Epoch, ScopeId, SourceName, Token};
 use k1s_sync_engine::policy::SourcePolicy;
-use k1s_sync_engine::work::{Receipt, Work};
+use k1s_sync_engine::work::Receipt;
 use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
@@ -20,6 +20,7 @@ use crate::engine::Engine;
 use crate::error::StoreError;
 use crate::status::StatusNote;
 
+mod ahead;
 mod application;
 mod arrivals;
 mod batch;
@@ -48,6 +49,7 @@ mod undo;
 mod upsert;
 mod world;
 
+pub use ahead::{ReadAhead, Submission};
 pub use edit::{Edit, EditBody, Edited, Precondition};
 use job::Job;
 use memory::Memory;
@@ -145,11 +147,17 @@ impl Writer {
     ///
     /// # Errors
     /// When the store is closed.
-    pub async fn submit(&self, source: SourceName, epoch: Epoch, work: Work) -> Result<Ticket<Receipt>, StoreError> {
+    pub async fn submit(
+        &self,
+        source: SourceName,
+        epoch: Epoch,
+        submission: impl Into<Submission>,
+    ) -> Result<Ticket<Receipt>, StoreError> {
+        let submission = submission.into();
         self.enqueue(|reply| Job::Work {
             source,
             epoch,
-            work,
+            submission,
             reply,
         })
         .await

@@ -1,6 +1,6 @@
 //! Documents, and a source that declares them.
 
-use k1s_object::{ContentHash, Document};
+use k1s_object::{ContentHash, Document, StatusRule};
 use k1s_store::Writer;
 use k1s_sync_engine::event::{Change, Event, Provenance};
 use k1s_sync_engine::id::{Epoch, Generation, ScopeId, Seq, SourceName, SourceVersion};
@@ -91,7 +91,10 @@ impl Lister {
 }
 
 fn declared(body: &Value) -> Event {
-    let key = Document::from_value(body.clone()).unwrap().key().clone();
+    let key = Document::read(&body.to_string().into(), StatusRule::Drop)
+        .unwrap()
+        .key()
+        .clone();
     let object = bytes::Bytes::from(body.to_string());
     Event {
         provenance: Provenance {

@@ -9,7 +9,7 @@ use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_store::StoreError;
-use k1s_store::writer::Ticket;
+use k1s_store::writer::{ReadAhead, Ticket};
 use k1s_sync_engine::id::{Generation, ScopeId};
 use k1s_sync_engine::message::{Mode, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
@@ -45,6 +45,7 @@ pub(super) struct Conversation<'a> {
     tickets: VecDeque<Ticket<Receipt>>,
     calls: FuturesUnordered<Call>,
     pass: Pass,
+    ahead: ReadAhead,
     /// Demands that are met, while the pass that met them is not summed up.
     met: Vec<Demand>,
 }
@@ -56,6 +57,7 @@ impl<'a> Conversation<'a> {
         session: Session,
         connections: &Connections,
         outgoing: mpsc::Sender<v1::HostMessage>,
+        ahead: ReadAhead,
     ) -> Self {
         Self {
             run,
@@ -66,6 +68,7 @@ impl<'a> Conversation<'a> {
             tickets: VecDeque::new(),
             calls: FuturesUnordered::new(),
             pass: Pass::default(),
+            ahead,
             met: Vec::new(),
         }
     }
@@ -130,14 +133,16 @@ impl<'a> Conversation<'a> {
         if let Work::BeginGeneration { .. } = work {
             self.pass.begin_listing(host.clock.moment());
         }
-        self.tickets
-            .push_back(host.writer.submit(settings.name.clone(), *epoch, work).await?);
+        let submission = self.ahead.submission(work);
+        let ticket = host.writer.submit(settings.name.clone(), *epoch, submission).await?;
+        self.tickets.push_back(ticket);
         Ok(())
     }
 
     async fn committed(&mut self, receipt: Result<Receipt, StoreError>) -> Result<(), EndCause> {
         self.tickets.pop_front();
         let receipt = self.redacted(receipt.map_err(|error| store_failed(&error))?);
+        self.ahead.learn(&receipt);
         if self.pass.is_open() {
             if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
                 self.finish_pass().await?;

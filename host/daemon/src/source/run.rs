@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k1s_source_proto::v1;
 use k1s_store::status::{PluginRow, StatusNote};
+use k1s_store::writer::ReadAhead;
 use k1s_sync_engine::id::Epoch;
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::policy::SourcePolicy;
@@ -117,7 +118,8 @@ impl Run<'_> {
             return RunEnd::Ended(EndCause::Drained);
         }
         let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
-        let conversation = Conversation::new(self, &mut process.echo, session, &ready.connections, outgoing);
+        let ahead = ReadAhead::new(self.settings.policy.status, &opened);
+        let conversation = Conversation::new(self, &mut process.echo, session, &ready.connections, outgoing, ahead);
         let cause = conversation.converse(incoming, demands).await;
         if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
             tracing::warn!(source = %name, "{error}");

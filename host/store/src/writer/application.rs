@@ -5,7 +5,7 @@
 //! deletes in `prune.rs`.
 
 use bytes::Bytes;
-use k1s_object::{ContentHash, DeclaredKey, Key, KindScope};
+use k1s_object::{ContentHash, DeclaredKey, Document, Key, KindScope};
 use k1s_sync_engine::event::{Provenance, SyncEvent, Verdict};
 use k1s_sync_engine::id::{ScopeId, SourceVersion};
 use k1s_sync_engine::inventory::{KeyHash, Presence};
@@ -25,6 +25,8 @@ use crate::writer::world::World;
 pub(crate) struct Declaration {
     pub(crate) key: DeclaredKey,
     pub(crate) object: Bytes,
+    /// What was read of the object ahead.
+    pub(crate) document: Option<Document>,
     pub(crate) content_hash: ContentHash,
     pub(crate) source_version: SourceVersion,
     pub(crate) provenance: Provenance,
@@ -68,7 +70,7 @@ impl Application<'_, '_> {
 
     /// The index's hash of a pending row.
     pub(crate) fn pending_hash(&self, declared: &DeclaredKey) -> KeyHash {
-        self.world.pending_hash(&declared.unresolved())
+        self.world.pending_hash(declared)
     }
 
     /// Where the rows of a key are, in every table that goes by source, scope and key.

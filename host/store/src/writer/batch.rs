@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use bytes::Bytes;
 use k1s_crash::{Point, pass};
-use k1s_object::{ContentHash, DeclaredKey, Key};
+use k1s_object::{ContentHash, DeclaredKey, Document, Key};
 use k1s_sync_engine::event::{Change, Event, Provenance, Verdict};
 use k1s_sync_engine::message::{Batch, Refusal};
 use k1s_sync_engine::order::ApplyOrder;
@@ -13,6 +13,7 @@ use k1s_sync_engine::work::Receipt;
 
 use crate::engine::EngineError;
 use crate::row::Standing;
+use crate::writer::ahead::Documents;
 use crate::writer::application::{Application, Declaration, Occasion};
 use crate::writer::prune::Trigger;
 use crate::writer::source::SourceState;
@@ -28,6 +29,7 @@ pub(crate) fn apply(
     world: &mut World,
     source: &mut SourceState,
     batch: Batch,
+    documents: Documents,
 ) -> Result<Receipt, EngineError> {
     let mut receipt = Receipt {
         seq: Some(batch.seq),
@@ -42,8 +44,8 @@ pub(crate) fn apply(
         receipt: &mut receipt,
     };
     let mut deletes = Deletes::new();
-    for (index, event) in in_order(batch.events, application.world) {
-        application.event(index, event, &mut deletes)?;
+    for (index, event, document) in in_order(batch.events, documents, application.world) {
+        application.event(index, event, document, &mut deletes)?;
         pass(Point::H5);
     }
     application.delete(deletes)?;
@@ -54,9 +56,13 @@ pub(crate) fn apply(
 }
 
 /// What others need comes first; among equals, the order sent.
-fn in_order(events: Vec<Event>, world: &World) -> Vec<(u32, Event)> {
-    let mut indexed: Vec<(u32, Event)> = (0..).zip(events).collect();
-    indexed.sort_by_key(|(_, event)| {
+fn in_order(events: Vec<Event>, documents: Documents, world: &World) -> Vec<(u32, Event, Option<Document>)> {
+    let beside = documents.beside(events);
+    let mut indexed: Vec<_> = (0..)
+        .zip(beside)
+        .map(|(index, (event, document))| (index, event, document))
+        .collect();
+    indexed.sort_by_cached_key(|(_, event, _)| {
         let key = event.change.key();
         key.map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
     });
@@ -64,19 +70,18 @@ fn in_order(events: Vec<Event>, world: &World) -> Vec<(u32, Event)> {
 }
 
 impl Application<'_, '_> {
-    fn event(&mut self, index: u32, event: Event, deletes: &mut Deletes) -> Result<(), EngineError> {
+    fn event(
+        &mut self,
+        index: u32,
+        event: Event,
+        document: Option<Document>,
+        deletes: &mut Deletes,
+    ) -> Result<(), EngineError> {
         let Event {
             change,
             provenance,
             source_version,
         } = event;
-        let declaration = |key, object, content_hash| Declaration {
-            key,
-            object,
-            content_hash,
-            source_version: source_version.clone(),
-            provenance: provenance.clone(),
-        };
         if let Some(problem) = refused(&change) {
             // Whatever of its place was known stays: the document may have been another before.
             let key = self.pin_path(&provenance.path, &problem);
@@ -90,15 +95,34 @@ impl Application<'_, '_> {
                 content_hash,
             } => {
                 deletes.remove(&key);
-                self.upsert(&declaration(key, object, content_hash))?
+                let declaration = Declaration {
+                    key,
+                    object,
+                    document,
+                    content_hash,
+                    source_version,
+                    provenance,
+                };
+                let (key, verdict) = self.upsert(&declaration)?;
+                self.conclude_event(index, key, verdict, &declaration.provenance);
+                return Ok(());
             }
             Change::Seen { key } => {
                 deletes.remove(&key);
-                let declaration = declaration(key, Bytes::new(), ContentHash::of(&[]));
-                match self.seen(&declaration)? {
+                let declaration = Declaration {
+                    key,
+                    object: Bytes::new(),
+                    document: None,
+                    content_hash: ContentHash::of(&[]),
+                    source_version,
+                    provenance,
+                };
+                let (key, verdict) = match self.seen(&declaration)? {
                     Some(found) => found,
                     None => self.pin_unknown(&declaration.key)?,
-                }
+                };
+                self.conclude_event(index, key, verdict, &declaration.provenance);
+                return Ok(());
             }
             Change::Delete { key } => {
                 self.withdraw(&key)?;

@@ -69,7 +69,7 @@ pub(crate) fn apply(
             transaction.delete_object(world, &edit.key, &live, author, owner)?
         }
         (EditBody::Put(value), live) => {
-            let body = Canonical::of_body(value, &edit.key, StatusRule::Keep);
+            let body = Canonical::of_body(&value, &edit.key, StatusRule::Keep);
             if let Some(live) = live.as_ref().filter(|live| live.hash == body.hash()) {
                 return Ok(Ok(Edited {
                     revision: live.revision,

@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use k1s_sync_engine::event::Change;
 use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
-use k1s_sync_engine::work::{Receipt, Work};
+use k1s_sync_engine::work::Receipt;
 use tokio::sync::oneshot;
 
 use crate::command::{Command, CommandOutcome};
@@ -14,7 +13,7 @@ use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::status::StatusNote;
 use crate::writer::release::Step;
-use crate::writer::{Edit, Edited, Opening};
+use crate::writer::{Edit, Edited, Opening, Submission};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -56,7 +55,7 @@ pub(crate) enum Job {
     Work {
         source: SourceName,
         epoch: Epoch,
-        work: Work,
+        submission: Submission,
         reply: Reply<Receipt>,
     },
     Close {
@@ -99,24 +98,13 @@ impl Job {
         }
     }
 
-    /// Bytes it brings into a transaction, roughly.
+    /// Bytes it brings, roughly.
     pub(crate) fn size(&self) -> usize {
         const FLAT: usize = 4096;
         match self {
-            Self::Work {
-                work: Work::Apply(batch),
-                ..
-            } => batch
-                .events
-                .iter()
-                .map(|event| match &event.change {
-                    Change::Upsert { object, .. } => 2 * object.len(),
-                    Change::Delete { .. } | Change::Seen { .. } | Change::Ignored { .. } | Change::Failed { .. } => 64,
-                })
-                .sum::<usize>(),
+            Self::Work { submission, .. } => submission.size().max(FLAT),
             Self::Raise { .. }
             | Self::Open { .. }
-            | Self::Work { .. }
             | Self::Close { .. }
             | Self::Edit { .. }
             | Self::Command { .. }

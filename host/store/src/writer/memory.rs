@@ -16,7 +16,7 @@ use crate::writer::job::{Completion, Job, Outcome, answer};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
-use crate::writer::{Edit, Edited, Opening, StoredScope, batch, close, edit, scope_gone};
+use crate::writer::{Edit, Edited, Opening, StoredScope, Submission, batch, close, edit, scope_gone};
 
 /// The world as of the last transaction, and the sessions that go on.
 pub(crate) struct Memory {
@@ -64,9 +64,9 @@ impl Memory {
             Job::Work {
                 source,
                 epoch,
-                work,
+                submission,
                 reply,
-            } => answer(reply, self.work(transaction, &source, epoch, work)),
+            } => answer(reply, self.work(transaction, &source, epoch, submission)),
             Job::Close { source, epoch, reply } => answer(reply, self.close(&source, epoch)),
             Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
             Job::Release { configured, reply } => answer(reply, self.release(transaction, &configured)),
@@ -141,8 +141,9 @@ impl Memory {
         transaction: &mut Transaction<'_>,
         source: &SourceName,
         epoch: Epoch,
-        work: Work,
+        submission: Submission,
     ) -> Outcome<Receipt> {
+        let Submission { work, documents } = submission;
         let Some(session) = self.sessions.get_mut(source).filter(|session| session.epoch == epoch) else {
             return Ok(Err(StoreError::NoSession(source.clone())));
         };
@@ -160,7 +161,7 @@ impl Memory {
                 close::begin_generation(transaction, state, &scope, generation, root_identity)?;
                 Receipt::default()
             }
-            Work::Apply(batch) => batch::apply(transaction, world, state, batch)?,
+            Work::Apply(batch) => batch::apply(transaction, world, state, batch, documents)?,
             Work::EndGeneration(end) => close::end_generation(transaction, world, state, end)?,
             Work::ScopeGone { scope, reason } => scope_gone::apply(transaction, world, state, scope, &reason)?,
         };

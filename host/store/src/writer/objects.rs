@@ -79,10 +79,9 @@ impl Transaction<'_> {
         write: ObjectWrite<'_>,
         before: Option<&Live>,
     ) -> Result<Live, EngineError> {
-        let value = parse(write.body.bytes())?;
         let generation = match before {
             None => 1,
-            Some(live) => live.generation + u64::from(self.spec_changed(live, &value)?),
+            Some(live) => live.generation + u64::from(self.spec_changed(live, write.body)?),
         };
         let live = Live {
             revision: self.next_revision(),
@@ -98,13 +97,16 @@ impl Transaction<'_> {
             VersionState::Created
         };
         self.put_version(&write, &live, state)?;
-        self.trim(write.key, write.applied)?;
+        // A life that begins leaves it to the change that ends it: of most objects there is no earlier version.
+        if before.is_some() {
+            self.trim(write.key, write.applied)?;
+        }
         let row = CurrentRow {
             owner: write.owner,
             live: Some(live.clone()),
         };
         self.put(Table::Current, &write.key.encode(), &row)?;
-        if let Some(cause) = world.object_written(write.key, &value) {
+        if let Some(cause) = world.object_written(write.key, write.body.bytes())? {
             self.arrived(cause);
         }
         Ok(live)
@@ -162,8 +164,7 @@ impl Transaction<'_> {
             author: write.author.clone(),
             provenance: write.provenance.clone(),
         };
-        let mut bytes = row::encode(Table::Versions, &head)?;
-        bytes.extend_from_slice(write.body.bytes());
+        let bytes = row::encode_version(&head, write.body.bytes())?;
         self.put_bytes(Table::Versions, &place::version(live.revision), &bytes)?;
         self.put_bytes(Table::VersionsByKey, &place::version_of(write.key, live.revision), &[])
     }
@@ -199,15 +200,15 @@ impl Transaction<'_> {
         Ok(self.now().since(head.written) < WATCH_SPAN)
     }
 
-    fn spec_changed(&self, before: &Live, after: &Value) -> Result<bool, EngineError> {
-        let old = parse(&self.body(before.revision)?)?;
+    fn spec_changed(&self, before: &Live, after: &Canonical) -> Result<bool, EngineError> {
+        let (old, new) = (parse(&self.body(before.revision)?)?, parse(after.bytes())?);
         let outside = |value: &Value| {
             let mut fields = value.as_object().cloned().unwrap_or_default();
             fields.remove("metadata");
             fields.remove("status");
             fields
         };
-        Ok(outside(&old) != outside(after))
+        Ok(outside(&old) != outside(&new))
     }
 }
 

@@ -219,6 +219,7 @@ impl From<PendingRow> for Declaration {
         Self {
             key: row.key,
             object: row.object.into(),
+            document: None,
             content_hash: row.content_hash,
             source_version: row.source_version,
             provenance: row.provenance,

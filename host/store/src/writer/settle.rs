@@ -45,7 +45,8 @@ impl Application<'_, '_> {
             (None, Origin::HostMade) => Ok(LocalState::HostMade),
             (None, Origin::Written) => {
                 let body = self.value(live.revision)?;
-                let equal = agree_on(&prepared.value, Some(&body), Some(&prepared.value));
+                let declared = prepared.value()?;
+                let equal = agree_on(&declared, Some(&body), Some(&declared));
                 Ok(LocalState::Unowned(if equal {
                     Likeness::Equal
                 } else {
@@ -156,7 +157,7 @@ impl Application<'_, '_> {
                 .filter(comparable)
                 .map(|row| self.base(&prepared.resolved.key, row))
                 .transpose()?;
-            let value = self.laid(&self.value(live.revision)?, base.as_ref(), &prepared.value);
+            let value = self.laid(&self.value(live.revision)?, base.as_ref(), &prepared.value()?);
             Canonical::from_sorted(value.to_string().into_bytes())
         };
         Ok(Outcome {

@@ -61,7 +61,7 @@ impl SourceState {
         })?;
         each_key(tables, Table::Pending, &name, &mut |scope, key| {
             let of_scope = state.scope(&scope);
-            of_scope.index.insert(world.pending_hash(&key));
+            of_scope.index.insert(world.pending_hash_at(&key));
             of_scope.pending += 1;
         })?;
         each_key(tables, Table::HeldRows, &name, &mut |scope, _| {

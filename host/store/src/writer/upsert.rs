@@ -2,8 +2,10 @@
 //!
 //! How the decision is carried out is in `settle.rs`.
 
+use std::borrow::Cow;
+
 use bytes::Bytes;
-use k1s_object::{Canonical, DeclaredKey, Document, Key, KindScope};
+use k1s_object::{Canonical, DeclaredKey, Document, Key, KindScope, StatusRule};
 use k1s_sync_engine::decide::{SourceState as Declared, decide};
 use k1s_sync_engine::event::Verdict;
 use k1s_sync_engine::policy::NamespaceCreation;
@@ -31,7 +33,6 @@ pub(crate) struct Prepared<'d> {
     pub(crate) resolved: Resolved<'d>,
     pub(crate) api_version: Box<str>,
     pub(crate) source: Canonical,
-    pub(crate) value: Value,
     pub(crate) current: Option<CurrentRow>,
 }
 
@@ -116,12 +117,12 @@ impl Application<'_, '_> {
     }
 
     fn apply(&mut self, resolved: Resolved<'_>) -> Result<Verdict, EngineError> {
-        let document = match read(resolved.declaration) {
+        let document = match read(resolved.declaration, self.source.policy.status) {
             Ok(document) => document,
             Err(message) => return self.defer(resolved.declaration, Deferral::invalid(message)),
         };
         let api_version = document.api_version().to_string().into();
-        let source = Canonical::of(document, &resolved.key, self.source.policy.status);
+        let source = document.canonical_in(&resolved.key.namespace);
         self.conclude(resolved, api_version, source)
     }
 
@@ -135,13 +136,11 @@ impl Application<'_, '_> {
         if let Some(deferral) = self.missing_namespace(&resolved.key)? {
             return self.defer(resolved.declaration, deferral);
         }
-        let value = parse(source.bytes())?;
         let current = self.transaction.current(&resolved.key)?;
         let prepared = Prepared {
             resolved,
             api_version,
             source,
-            value,
             current,
         };
         let declared = prepared.declared();
@@ -173,7 +172,7 @@ impl Application<'_, '_> {
 
         let write = ObjectWrite {
             key: &key,
-            body: &Canonical::of_body(body, &key, self.source.policy.status),
+            body: &Canonical::of_body(&body, &key, self.source.policy.status),
             // Whoever owned a former life of it declares it anew, or does not.
             owner: None,
             author: Author::Host,
@@ -241,6 +240,11 @@ impl Application<'_, '_> {
 }
 
 impl Prepared<'_> {
+    /// The declaration's canonical form, taken apart.
+    pub(crate) fn value(&self) -> Result<Value, EngineError> {
+        parse(self.source.bytes())
+    }
+
     fn declared(&self) -> Declared {
         match &self.resolved.row {
             None => Declared::New,
@@ -283,8 +287,12 @@ fn as_declared(mut base: Value, declared: &DeclaredKey) -> Bytes {
     base.to_string().into()
 }
 
-fn read(declaration: &Declaration) -> Result<Document, String> {
-    let document = Document::from_json(&declaration.object).map_err(|error| error.to_string())?;
+/// Reads a declaration's object, unless that was done ahead under the same rule.
+fn read(declaration: &Declaration, status: StatusRule) -> Result<Cow<'_, Document>, String> {
+    let document = match &declaration.document {
+        Some(document) if document.status() == status => Cow::Borrowed(document),
+        Some(_) | None => Cow::Owned(Document::read(&declaration.object, status).map_err(|error| error.to_string())?),
+    };
     if document.key() == &declaration.key {
         Ok(document)
     } else {

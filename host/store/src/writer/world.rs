@@ -3,9 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::ops::ControlFlow;
 
-use k1s_object::{GroupKind, Key, KindNames, KindScope};
+use k1s_object::{DeclaredKey, GroupKind, Key, KindNames, KindScope};
 use k1s_sync_engine::inventory::KeyHash;
-use serde_json::Value;
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::kinds::{KindOrigin, KindTable, definition_names};
@@ -43,7 +42,7 @@ impl World {
             let version = tables
                 .get(Table::Versions, &place::version(live.revision))?
                 .unwrap_or_default();
-            world.object_written(&key, &parse(row::decode_head(&version)?.1)?);
+            world.object_written(&key, row::decode_head(&version)?.1)?;
         }
         for (key, _) in live_objects(tables, &namespace_kind())? {
             world.namespaces.insert(key.name);
@@ -62,7 +61,12 @@ impl World {
     }
 
     /// The hash by which a scope's index knows a pending row: never that of an inventory row of the same key.
-    pub(crate) fn pending_hash(&self, key: &Key) -> KeyHash {
+    pub(crate) fn pending_hash(&self, declared: &DeclaredKey) -> KeyHash {
+        KeyHash::of_declared(declared, !self.seed)
+    }
+
+    /// The hash of the pending row at a key of its table.
+    pub(crate) fn pending_hash_at(&self, key: &Key) -> KeyHash {
         KeyHash::of(key, !self.seed)
     }
 
@@ -89,28 +93,33 @@ impl World {
     }
 
     /// Learns from an object that was written; says what may have waited for it.
-    pub(crate) fn object_written(&mut self, key: &Key, body: &Value) -> Option<Cause> {
-        if key.group_kind == namespace_kind() {
+    ///
+    /// # Errors
+    /// When the body of a definition is no JSON.
+    pub(crate) fn object_written(&mut self, key: &Key, body: &[u8]) -> Result<Option<Cause>, EngineError> {
+        if is_namespace(&key.group_kind) {
             self.namespaces.insert(key.name.clone());
-            return Some(Cause::Namespace(key.name.clone()));
+            return Ok(Some(Cause::Namespace(key.name.clone())));
         }
-        if key.group_kind != definition_kind() {
-            return None;
+        if !is_definition(&key.group_kind) {
+            return Ok(None);
         }
         self.undefine(key);
         // A definition that names no kind is kept as an object and defines nothing.
-        let names = definition_names(body).ok()?;
+        let Ok(names) = definition_names(&parse(body)?) else {
+            return Ok(None);
+        };
         let group_kind = names.group_kind.clone();
         self.kind_by_definition.insert(key.name.clone(), group_kind.clone());
         self.kinds.define(names, KindOrigin::Definition);
-        Some(Cause::Kind(group_kind))
+        Ok(Some(Cause::Kind(group_kind)))
     }
 
     /// Forgets what an object that was deleted had taught.
     pub(crate) fn object_deleted(&mut self, key: &Key) {
-        if key.group_kind == namespace_kind() {
+        if is_namespace(&key.group_kind) {
             self.namespaces.remove(&key.name);
-        } else if key.group_kind == definition_kind() {
+        } else if is_definition(&key.group_kind) {
             self.undefine(key);
         }
     }
@@ -122,12 +131,23 @@ impl World {
     }
 }
 
+const NAMESPACE: (&str, &str) = ("", "Namespace");
+const DEFINITION: (&str, &str) = ("apiextensions.k8s.io", "CustomResourceDefinition");
+
 pub(crate) fn namespace_kind() -> GroupKind {
-    GroupKind::new("", "Namespace")
+    GroupKind::new(NAMESPACE.0, NAMESPACE.1)
 }
 
 pub(crate) fn definition_kind() -> GroupKind {
-    GroupKind::new("apiextensions.k8s.io", "CustomResourceDefinition")
+    GroupKind::new(DEFINITION.0, DEFINITION.1)
+}
+
+fn is_namespace(group_kind: &GroupKind) -> bool {
+    (&*group_kind.group, &*group_kind.kind) == NAMESPACE
+}
+
+fn is_definition(group_kind: &GroupKind) -> bool {
+    (&*group_kind.group, &*group_kind.kind) == DEFINITION
 }
 
 fn live_objects(tables: &dyn Read, kind: &GroupKind) -> Result<Vec<(Key, Live)>, EngineError> {

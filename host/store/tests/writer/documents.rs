@@ -1,6 +1,6 @@
 //! Documents, and the events in which sources report them.
 
-use k1s_object::{ContentHash, DeclaredKey, Document, GroupKind, Key, KindNames, KindScope};
+use k1s_object::{ContentHash, DeclaredKey, Document, GroupKind, Key, KindNames, KindScope, StatusRule};
 use k1s_sync_engine::event::{Change, Event, IgnoredCode, Provenance};
 use k1s_sync_engine::id::SourceVersion;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
@@ -103,7 +103,10 @@ fn event(change: Change, path: &str) -> Event {
 
 /// The key a document declares.
 pub(crate) fn declared(body: &Value) -> DeclaredKey {
-    Document::from_value(body.clone()).expect("valid").key().clone()
+    Document::read(&body.to_string().into(), StatusRule::Drop)
+        .expect("valid")
+        .key()
+        .clone()
 }
 
 /// Where these tests say a document is, unless they say otherwise.
