@@ -1,6 +1,5 @@
 //! The loop of the writer's thread: jobs become transactions, transactions become answers.
 
-use std::collections::VecDeque;
 use std::sync::Arc;
 
 use k1s_sync_engine::id::Revision;
@@ -14,7 +13,7 @@ use crate::writer::memory::Memory;
 use crate::writer::publisher::Publisher;
 use crate::writer::transaction::Transaction;
 
-/// Bytes of jobs that share a transaction; measured: larger ones gain nothing.
+/// Bytes of rows, or of jobs that write none, after which no further job joins a transaction.
 const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
 
 /// What a failed transaction leaves in doubt.
@@ -57,38 +56,45 @@ impl WriterThread {
     /// Does jobs until every handle on the writer is gone.
     pub(crate) fn run(&mut self, mut queue: mpsc::Receiver<Job>) {
         while let Some(first) = queue.blocking_recv() {
-            let mut size = first.size();
-            let mut jobs = VecDeque::from([first]);
-            while size < TRANSACTION_BYTES {
-                let Ok(next) = queue.try_recv() else { break };
-                size += next.size();
-                jobs.push_back(next);
-            }
-            self.transact(jobs);
+            self.transact(first, &mut queue);
         }
     }
 
-    fn transact(&mut self, mut jobs: VecDeque<Job>) {
-        let mut completions = Vec::with_capacity(jobs.len());
-        let result = self.recover().and_then(|()| self.commit(&mut jobs, &mut completions));
+    fn transact(&mut self, first: Job, queue: &mut mpsc::Receiver<Job>) {
+        let mut waiting = Some(first);
+        let mut completions = Vec::new();
+        let result = self
+            .recover()
+            .and_then(|()| self.commit(&mut waiting, queue, &mut completions));
         let durable = result.map_err(|error| {
             self.forget(&error);
             StoreError::from(error)
         });
-        completions.extend(jobs.into_iter().map(Job::undone));
+        completions.extend(waiting.map(Job::undone));
         completions.into_iter().for_each(|complete| complete(durable.clone()));
     }
 
-    fn commit(&mut self, jobs: &mut VecDeque<Job>, completions: &mut Vec<Completion>) -> Result<(), EngineError> {
+    /// Does the first job, and those that wait behind it as long as there is room, in one transaction.
+    fn commit(
+        &mut self,
+        first: &mut Option<Job>,
+        queue: &mut mpsc::Receiver<Job>,
+        completions: &mut Vec<Completion>,
+    ) -> Result<(), EngineError> {
         let now = self.clock.now();
         let mut reached = self.publisher.reached();
         let memory = &mut self.memory;
         self.engine.write(&mut |tables| {
             let mut transaction = Transaction::begin(tables, now)?;
-            while let Some(job) = jobs.pop_front() {
+            let mut brought = 0;
+            let mut next = first.take();
+            while let Some(job) = next {
+                brought += job.size();
                 let (completion, outcome) = memory.job(&mut transaction, job);
                 completions.push(completion);
                 outcome?;
+                let has_room = brought.max(transaction.bytes()) < TRANSACTION_BYTES;
+                next = if has_room { queue.try_recv().ok() } else { None };
             }
             let (finish, revision) = transaction.finish()?;
             reached = revision;

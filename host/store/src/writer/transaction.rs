@@ -22,6 +22,7 @@ pub(crate) struct Transaction<'t> {
     first: Revision,
     last: Revision,
     writes: usize,
+    bytes: usize,
     flow_by_kind: BTreeMap<(SourceName, GroupKind), Flow>,
     arrived: BTreeSet<Cause>,
     dropped: Option<Dropped>,
@@ -59,6 +60,7 @@ impl<'t> Transaction<'t> {
             first,
             last: first,
             writes: 0,
+            bytes: 0,
             flow_by_kind: BTreeMap::new(),
             arrived: BTreeSet::new(),
             dropped: None,
@@ -111,6 +113,11 @@ impl<'t> Transaction<'t> {
         self.writes
     }
 
+    /// Bytes of the rows written so far.
+    pub(crate) fn bytes(&self) -> usize {
+        self.bytes
+    }
+
     pub(crate) fn now(&self) -> Timestamp {
         self.now
     }
@@ -139,6 +146,7 @@ impl<'t> Transaction<'t> {
 
     pub(crate) fn put_bytes(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
         self.writes += 1;
+        self.bytes += key.len() + value.len();
         self.tables.put(table, key, value)
     }
 
