@@ -9,6 +9,7 @@ use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::work::HoldReason;
 
 use crate::console::{described, why_held};
+use crate::mirror::StoreOutage;
 use crate::output::count;
 
 fn condition(
@@ -32,9 +33,17 @@ fn holds(kind: &str, reason: &str, message: String, since: Option<Timestamp>) ->
 }
 
 /// What is true of a source, the most pressing first, `Ready` last.
-pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
+pub(crate) fn conditions(of_source: &SourceFacts, outage: Option<&StoreOutage>) -> Vec<Condition> {
     let name = &of_source.name;
     let mut conditions = Vec::new();
+    if let Some(StoreOutage { why, since }) = outage {
+        conditions.push(holds(
+            "StoreUnavailable",
+            "StoreUnavailable",
+            why.to_string(),
+            Some(*since),
+        ));
+    }
     if let Some(suspended) = &of_source.row.suspended {
         let message = format!("by {}: k1s-sync-host resume {name}", suspended.user);
         conditions.push(holds("Suspended", "Suspended", message, Some(suspended.since)));
@@ -64,7 +73,7 @@ pub(crate) fn conditions(of_source: &SourceFacts) -> Vec<Condition> {
         let message = format!("{} wait: k1s-sync-host status {name}", count(of_source.pending));
         conditions.push(holds("PendingObjects", "Pending", message, None));
     }
-    conditions.push(readiness(of_source));
+    conditions.push(readiness(of_source, outage));
     one_of_each(conditions)
 }
 
@@ -127,9 +136,12 @@ fn incomplete(of_source: &SourceFacts) -> Option<(&PassRow, &Problem)> {
     Some((pass, pass.incomplete.as_ref()?))
 }
 
-fn readiness(of_source: &SourceFacts) -> Condition {
+fn readiness(of_source: &SourceFacts, outage: Option<&StoreOutage>) -> Condition {
     let pass = of_source.status.pass.as_ref();
-    let (truth, reason, message) = if of_source.row.suspended.is_some() {
+    let (truth, reason, message) = if outage.is_some() {
+        let message = "nothing can be stored".to_owned();
+        (ConditionStatus::False, "StoreUnavailable", message)
+    } else if of_source.row.suspended.is_some() {
         (ConditionStatus::False, "Suspended", "it is suspended".to_owned())
     } else if of_source.status.trouble.is_some() {
         (ConditionStatus::False, "Failed", "it does not work".to_owned())

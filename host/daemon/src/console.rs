@@ -11,6 +11,7 @@ use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::work::HoldReason;
 
+use crate::keeper::StoreNews;
 use crate::output::{Lines, Palette, count, elapsed, key, visible};
 use crate::progress::Bars;
 use crate::source::{Held, Notice, PassSummary, What};
@@ -58,6 +59,26 @@ impl Console {
             purpose: Purpose::Vet,
             ..Self::new(working_directory)
         }
+    }
+
+    /// Prints what became of the store.
+    pub(crate) fn store(&mut self, news: &StoreNews) {
+        let text = match news {
+            StoreNews::Lost(outage) if outage.is_damage() => {
+                format!(
+                    "store   damaged, nothing is stored any more and every source waits: {}",
+                    outage.reason
+                )
+            }
+            StoreNews::Lost(outage) => {
+                format!(
+                    "store   nothing can be stored, every source waits; it is tried again by itself: {}",
+                    outage.reason
+                )
+            }
+            StoreNews::Back => "store   works again, sources go on".to_owned(),
+        };
+        self.bars.aside(|| line(&text));
     }
 
     /// Prints what a notice says, if it says something to a person.
@@ -161,6 +182,8 @@ fn state_line(source: &SourceName, state: &State, retry_in: Option<Duration>) ->
         | State::Running { .. }
         | State::Stopping { .. }
         | State::Killing { .. }
+        // Said once for all sources.
+        | State::Paused { .. }
         | State::Finished => return None,
     };
     Some(format!("source {source}   {text}"))

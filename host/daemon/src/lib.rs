@@ -14,6 +14,7 @@ mod console;
 mod control;
 mod data_directory;
 mod get;
+mod keeper;
 mod kubeconfig;
 mod logging;
 mod mirror;

@@ -31,6 +31,13 @@ use crate::output::key;
 /// How the address of a local place begins.
 const LOCAL: &str = "file://";
 
+/// What keeps a source from storing anything.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct StoreOutage {
+    pub(crate) why: Box<str>,
+    pub(crate) since: Timestamp,
+}
+
 /// What only a host that runs knows of a source.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Live {
@@ -40,6 +47,8 @@ pub(crate) struct Live {
     pub(crate) next_try: Option<Timestamp>,
     /// Times its plugin was started again since the host runs.
     pub(crate) restarts: u64,
+    /// What it is paused for.
+    pub(crate) outage: Option<StoreOutage>,
     /// The last request to list.
     pub(crate) requested_at: Option<Box<str>>,
     /// The last request to list that was handled.
@@ -54,6 +63,7 @@ pub(crate) const fn phase(state: &State) -> &'static str {
         State::Stopped => "Stopped",
         State::Disabled => "Disabled",
         State::Suspended { .. } => "Suspended",
+        State::Paused { .. } => "Paused",
         State::Waiting { .. } => "Waiting",
         State::CircuitOpen(_) => "CircuitOpen",
         State::Launching { .. } => "Launching",
@@ -157,7 +167,7 @@ fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
     SourceStatus {
         observed_generation: None,
         phase: live.map(|live| live.phase.to_owned()),
-        conditions: conditions(facts),
+        conditions: conditions(facts, live.and_then(|live| live.outage.as_ref())),
         objects: facts.objects,
         pending: facts.pending,
         failed: last_pass.map_or(0, |pass| pass.tally.failed),

@@ -21,6 +21,7 @@ use crate::config::{
 };
 use crate::console::{Console, described, line};
 use crate::data_directory::{OpenError, Place, make_private};
+use crate::keeper::StoreKeeper;
 use crate::output::count;
 use crate::serving::{Door, DoorError, IDENTITY_DIRECTORY, KUBECONFIG_FILE, Serving};
 use crate::source::{Ending, Host, What};
@@ -197,12 +198,17 @@ pub(crate) async fn supervise(
     // The actors hold what they need; the writer must not outlive them for this.
     let budget = host.stop;
     drop(host);
+    let mut keeper = StoreKeeper::new(store);
     let mut outcome = Outcome::Done;
     let mut stopping = Stopping::No;
     loop {
         let happening = tokio::select! {
             happening = supervisor.next() => happening,
             () = work(&mut serving) => continue,
+            news = keeper.next() => {
+                console.store(&news);
+                continue;
+            }
             () = signals.next() => {
                 stopping = Stopping::Asked;
                 supervisor.stop(budget.drain);

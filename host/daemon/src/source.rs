@@ -21,6 +21,7 @@ mod pass;
 mod record;
 mod redaction;
 mod run;
+mod storage;
 
 pub(crate) use actor::{Actor, Ending, Host, Inbox};
 pub(crate) use notice::{Held, Notice, PassSummary, What};

@@ -10,7 +10,8 @@
 //!
 //! # Invariants
 //! - At most one run at a time, each with an epoch larger than every earlier one.
-//! - A source that is disabled, suspended, stopped, refused or quarantined is not launched.
+//! - A source that is disabled, suspended, stopped, refused or quarantined is not launched, and none while nothing can be
+//!   stored.
 //! - Every input is answered in every state; an input that makes no sense there, or speaks of another run, changes
 //!   nothing.
 
@@ -57,6 +58,8 @@ pub struct Lifecycle {
     stop_within: Duration,
     epoch: Epoch,
     state: State,
+    /// What is wrong with the store, while nothing can be stored.
+    outage: Option<Problem>,
     failures: Failures,
     commands: VecDeque<Command>,
 }
@@ -72,6 +75,7 @@ impl Lifecycle {
             stop_within: settings.stop_within,
             epoch: settings.last_epoch,
             state: State::Stopped,
+            outage: None,
             failures: Failures::default(),
             commands: VecDeque::new(),
         }
@@ -97,9 +101,22 @@ impl Lifecycle {
                 self.suspension = Suspension::Active;
                 self.go_on();
             }
+            Input::StoreLost { cause } => self.lose_store(cause),
+            Input::StoreBack => {
+                self.outage = None;
+                if matches!(self.state, State::Paused { .. }) {
+                    self.launch();
+                }
+            }
             Input::Configured(enablement) => {
                 self.enablement = enablement;
                 self.begin_anew(deadline);
+            }
+            Input::Numbered { epoch } => {
+                if let State::Launching { epoch: asked } = &mut self.state {
+                    *asked = epoch;
+                    self.epoch = epoch;
+                }
             }
             Input::Launched { epoch } if self.state == (State::Launching { epoch }) => {
                 self.enter(State::Running { epoch, since: now });
@@ -122,6 +139,7 @@ impl Lifecycle {
             State::Stopped
             | State::Disabled
             | State::Suspended { .. }
+            | State::Paused { .. }
             | State::Launching { .. }
             | State::Killing { .. }
             | State::Quarantined { .. }
@@ -141,6 +159,7 @@ impl Lifecycle {
             State::Stopped
             | State::Disabled
             | State::Suspended { .. }
+            | State::Paused { .. }
             | State::Launching { .. }
             | State::Killing { .. }
             | State::Quarantined { .. }
@@ -207,11 +226,32 @@ impl Lifecycle {
             State::Stopped
             | State::Disabled
             | State::Suspended { .. }
+            | State::Paused { .. }
             | State::Waiting { .. }
             | State::CircuitOpen(_)
             | State::Quarantined { .. }
             | State::Refused { .. }
             | State::Finished => self.settle(),
+        }
+    }
+
+    /// Nothing that runs could be kept. What waits goes on to wait, and pauses when its time has come.
+    fn lose_store(&mut self, cause: Problem) {
+        self.outage = Some(cause.clone());
+        match self.state {
+            State::Launching { epoch } | State::Running { epoch, .. } => self.kill(epoch),
+            State::Paused { .. } => self.enter(State::Paused { cause }),
+            // What stops finds out by itself that it cannot finish.
+            State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Stopped
+            | State::Disabled
+            | State::Suspended { .. }
+            | State::Waiting { .. }
+            | State::CircuitOpen(_)
+            | State::Quarantined { .. }
+            | State::Refused { .. }
+            | State::Finished => {}
         }
     }
 
@@ -272,7 +312,11 @@ impl Lifecycle {
         });
     }
 
+    /// Begins a run, or waits for the store.
     fn launch(&mut self) {
+        if let Some(cause) = self.outage.clone() {
+            return self.enter(State::Paused { cause });
+        }
         self.epoch = self.epoch.next();
         self.failures.handle_try();
         let epoch = self.epoch;

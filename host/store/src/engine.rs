@@ -216,6 +216,17 @@ pub enum EngineError {
     },
 }
 
+impl EngineError {
+    /// Whether it may pass by itself: the storage is whole, as far as is known.
+    #[must_use]
+    pub const fn may_pass(&self) -> bool {
+        match self {
+            Self::Locked { .. } | Self::Closed { .. } | Self::Io { .. } => true,
+            Self::Corrupt { .. } | Self::Row { .. } => false,
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -19,6 +19,7 @@ pub mod clock;
 pub mod command;
 pub mod engine;
 mod error;
+pub mod health;
 pub mod kinds;
 mod meta;
 mod place;

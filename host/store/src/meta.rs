@@ -13,6 +13,7 @@ const FORMAT_KEY: &[u8] = b"format";
 const REVISION_KEY: &[u8] = b"revision";
 const TRIMMED: &[u8] = b"trimmed";
 const LISTABLE: &[u8] = b"listable";
+const PROOF: &[u8] = b"proof";
 const INSTANCE_ID: &[u8] = b"instance-id";
 const INSTANCE_KEY: &[u8] = b"instance-key";
 
@@ -22,6 +23,15 @@ pub(crate) fn format(tables: &dyn Read) -> Result<Option<u64>, EngineError> {
 
 pub(crate) fn set_format(tables: &mut dyn Write) -> Result<(), EngineError> {
     tables.put(Table::Meta, FORMAT_KEY, &FORMAT.to_be_bytes())
+}
+
+/// Writes something that nobody reads, to see whether it can be written.
+pub(crate) fn set_proof(tables: &mut dyn Write, bytes: &[u8]) -> Result<(), EngineError> {
+    tables.put(Table::Meta, PROOF, bytes)
+}
+
+pub(crate) fn delete_proof(tables: &mut dyn Write) -> Result<(), EngineError> {
+    tables.delete(Table::Meta, PROOF)
 }
 
 pub(crate) fn revision(tables: &dyn Read) -> Result<Revision, EngineError> {

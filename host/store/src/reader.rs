@@ -14,6 +14,7 @@ use tokio::sync::watch;
 
 use crate::engine::{Engine, EngineError, KeyRange, Read};
 use crate::error::StoreError;
+use crate::health::Health;
 use crate::kinds::KindTable;
 use crate::meta;
 use crate::place;
@@ -104,6 +105,18 @@ impl Reader {
     #[must_use]
     pub fn published(&self) -> watch::Receiver<Revision> {
         self.published.revision.clone()
+    }
+
+    /// Whether anything can be stored, now.
+    #[must_use]
+    pub fn health(&self) -> Health {
+        self.published.health.borrow().clone()
+    }
+
+    /// Told whenever something could not be stored, before those are whose work it was, and when something was again.
+    #[must_use]
+    pub fn watch_health(&self) -> watch::Receiver<Health> {
+        self.published.health.clone()
     }
 
     /// The identity of the store.

@@ -3,7 +3,10 @@
 //! Jobs wait in a bounded queue. The thread takes what waits, up to 4 MiB, into one transaction; when that is durable and
 //! published, each job gets its answer. A transaction that fails keeps nothing, answers each of its jobs with the reason,
 //! and ends every session: what was touched in memory may no longer be true. Memory is loaded again, from storage that is
-//! opened anew where it failed, before anything else is done.
+//! opened anew where it failed, before anything else is done. From then on until a probe was stored, [`Health`] says what is
+//! wrong; a store that is damaged stores nothing any more.
+//!
+//! [`Health`]: crate::health::Health
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -193,6 +196,15 @@ impl Writer {
     /// When the store cannot be written.
     pub async fn note(&self, source: SourceName, note: StatusNote) -> Result<(), StoreError> {
         self.ask(|reply| Job::Note { source, note, reply }).await
+    }
+
+    /// Finds out whether as much can be stored as could not be, by storing that much for a moment; to be called now and then
+    /// during an outage, which this alone ends: [`Health`](crate::health::Health) says whether it did.
+    ///
+    /// # Errors
+    /// When nothing can.
+    pub async fn probe(&self) -> Result<(), StoreError> {
+        self.ask(|reply| Job::Probe { reply }).await
     }
 
     /// Releases every source of the store that is not configured, at most 4096 rows in a transaction: its objects become

@@ -295,6 +295,7 @@ impl From<StoreError> for Failure {
             StoreError::Closed => Self::Unavailable("the store is closed: the host is stopping".into()),
             // Reads are never refused like this; what a command is refused with, `control` puts into better words.
             StoreError::Command(refused) => Self::bad_request(refused.to_string()),
+            StoreError::Engine(error) if error.may_pass() => Self::Unavailable(error.to_string().into()),
             StoreError::Engine(_)
             | StoreError::NewerFormat { .. }
             | StoreError::OtherInstance { .. }

@@ -133,6 +133,7 @@ impl Figures {
             State::Stopped
             | State::Disabled
             | State::Suspended { .. }
+            | State::Paused { .. }
             | State::Running { .. }
             | State::Stopping { .. }
             | State::Killing { .. }
@@ -254,12 +255,15 @@ impl Vitals for Figures {
     }
 
     fn checks(&self) -> Vec<Check> {
-        let store = self.reader.instance_id().map(drop);
+        let store = match self.reader.health().outage {
+            Some(outage) => Err(unwell(&outage.reason)),
+            None => self.reader.instance_id().map(drop).map_err(|error| unwell(&error)),
+        };
         let sources = self.living.has_changed().map(drop);
         vec![
             Check {
                 name: "store".into(),
-                outcome: store.map_err(|error| unwell(&error)),
+                outcome: store,
             },
             Check {
                 name: "sources".into(),

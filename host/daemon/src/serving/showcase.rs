@@ -21,7 +21,7 @@ use tokio::time::Instant;
 
 use super::figures::Figures;
 use crate::config::SourceSettings;
-use crate::mirror::{Live, never_ran, phase, prune_body, prune_key, source_body, source_key};
+use crate::mirror::{Live, StoreOutage, never_ran, phase, prune_body, prune_key, source_body, source_key};
 use crate::source::{Notice, PassSummary, What, pass_row};
 
 /// How often everything that was said is shown, at most.
@@ -64,6 +64,8 @@ pub(super) struct Showcase {
     prunes: PruneView,
     /// Sources of which something is shown as held.
     held: BTreeSet<SourceName>,
+    /// What was read of each source last, for a time in which nothing can be read.
+    read: BTreeMap<SourceName, SourceFacts>,
     due: Option<Instant>,
     /// Until when no more is read, for what was read last.
     rests_until: Instant,
@@ -91,6 +93,7 @@ impl Showcase {
             stale: Stale::All,
             prunes: PruneView::Stale,
             held: BTreeSet::new(),
+            read: BTreeMap::new(),
             due: None,
             rests_until: Instant::now(),
         }
@@ -156,7 +159,7 @@ impl Showcase {
     pub(super) fn show(&mut self, figures: &Figures) {
         let begun = Instant::now();
         self.due = None;
-        if let Err(error) = self.read(figures) {
+        if let Err(error) = self.show_stale(figures) {
             tracing::warn!("what is shown of sources is not up to date: {error}");
             self.due = Some(begun + RETRY);
             return;
@@ -199,10 +202,19 @@ impl Showcase {
         self.due.get_or_insert_with(|| self.rests_until.max(Instant::now()));
     }
 
-    fn read(&mut self, figures: &Figures) -> Result<(), StoreError> {
-        match &self.stale {
-            Stale::Some(sources) => sources.iter().try_for_each(|source| self.put(source, figures))?,
-            Stale::All => self.put_all(figures)?,
+    fn show_stale(&mut self, figures: &Figures) -> Result<(), StoreError> {
+        let stale = match &self.stale {
+            Stale::Some(sources) => sources.clone(),
+            Stale::All => self
+                .reader
+                .sources()?
+                .into_iter()
+                .chain(self.configured.keys().cloned())
+                .collect(),
+        };
+        stale.iter().try_for_each(|source| self.put(source, figures))?;
+        if self.stale == Stale::All {
+            self.remove_others(ControlKind::Source, &stale.iter().map(source_key).collect());
         }
         match self.prunes {
             PruneView::Right => Ok(()),
@@ -210,21 +222,21 @@ impl Showcase {
         }
     }
 
-    fn put_all(&self, figures: &Figures) -> Result<(), StoreError> {
-        let mut names: BTreeSet<SourceName> = self.reader.sources()?.into_iter().collect();
-        names.extend(self.configured.keys().cloned());
-        names.iter().try_for_each(|source| self.put(source, figures))?;
-        let keys: BTreeSet<ControlKey> = names.iter().map(source_key).collect();
-        self.remove_others(ControlKind::Source, &keys);
-        Ok(())
-    }
-
-    fn put(&self, source: &SourceName, figures: &Figures) -> Result<(), StoreError> {
-        let facts = self.facts(source)?;
+    fn put(&mut self, source: &SourceName, figures: &Figures) -> Result<(), StoreError> {
+        let facts = match self.facts(source) {
+            Ok(facts) => facts,
+            // What only this host knows is shown beside what was read last.
+            Err(StoreError::Engine(error)) => match self.read.get(source) {
+                Some(facts) => facts.clone(),
+                None => return Err(StoreError::Engine(error)),
+            },
+            Err(error) => return Err(error),
+        };
         figures.measure(&facts);
         let live = self.lives.get(source).map(|life| &life.live);
         let body = source_body(&facts, self.configured.get(source), live);
         self.board.put(&source_key(source), &body);
+        self.read.insert(source.clone(), facts);
         Ok(())
     }
 
@@ -266,6 +278,15 @@ impl Life {
         }
         self.live.restarts = self.launches.saturating_sub(1);
         self.live.phase = phase(state);
+        let since = self
+            .live
+            .outage
+            .take()
+            .map_or_else(|| SystemClock.now(), |outage| outage.since);
+        if let State::Paused { cause } = state {
+            let why = cause.message.as_str().into();
+            self.live.outage = Some(StoreOutage { why, since });
+        }
         self.live.next_try = retry_in.map(|span| SystemClock.now().plus(span));
     }
 }

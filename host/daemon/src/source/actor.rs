@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use k1s_object::InstanceId;
 use k1s_process::{RuntimeDirectory, Spawner, StopBudget};
+use k1s_store::row::SourceRow;
 use k1s_store::{Reader, StoreError, Writer};
 use k1s_sync_engine::id::{Epoch, Moment};
 use k1s_sync_engine::lifecycle::{self, Command, Input, Lifecycle, Report, State, Suspension};
@@ -18,6 +19,7 @@ use super::notice::{Notice, What};
 use super::order::Order;
 use super::record::{note_of, record};
 use super::run::{Run, RunEnd};
+use super::storage::Storage;
 use crate::clock::HostClock;
 use crate::config::SourceSettings;
 
@@ -59,6 +61,7 @@ pub(crate) struct Actor {
     mode: Mode,
     notices: mpsc::Sender<Notice>,
     desk: Desk,
+    storage: Storage,
 }
 
 /// How a source is told things.
@@ -90,6 +93,7 @@ enum Step {
     Told(Told),
     News(News),
     RunOver(RunEnd),
+    Storage,
     Timeout,
 }
 
@@ -102,6 +106,7 @@ impl Actor {
         inbox: Inbox,
     ) -> Self {
         Self {
+            storage: Storage::new(host.reader.watch_health()),
             host,
             settings,
             mode,
@@ -112,7 +117,9 @@ impl Actor {
 
     /// Runs until the source has ended.
     pub(crate) async fn run(mut self) -> Result<Ending, StoreError> {
-        let stored = self.host.reader.source(&self.settings.name)?.unwrap_or_default();
+        let Some(stored) = self.stored().await? else {
+            return Ok(Ending::Stopped);
+        };
         let owner = Owner {
             host: &self.host,
             settings: &self.settings,
@@ -137,6 +144,22 @@ impl Actor {
         }
     }
 
+    /// What is stored of the source; nothing when it is stopped before that could be read.
+    async fn stored(&mut self) -> Result<Option<SourceRow>, StoreError> {
+        loop {
+            match self.host.reader.source(&self.settings.name) {
+                // Another source has just found that nothing can be stored.
+                Err(StoreError::Engine(_)) if self.mode != Mode::Once && self.host.reader.health().outage.is_some() => {
+                }
+                known => return Ok(Some(known?.unwrap_or_default())),
+            }
+            tokio::select! {
+                () = self.storage.changed() => {}
+                () = self.desk.stopped() => return Ok(None),
+            }
+        }
+    }
+
     /// Waits, between runs, for the next launch or for the end.
     async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Next {
         loop {
@@ -158,6 +181,7 @@ impl Actor {
             }
             tokio::select! {
                 told = self.desk.next() => self.desk.take(told, lifecycle, owner),
+                () = self.storage.changed() => self.storage.tell(lifecycle, owner),
                 () = self.host.clock.reach(lifecycle.next_timeout()) => lifecycle.handle_timeout(self.host.clock.moment()),
             }
         }
@@ -172,10 +196,13 @@ impl Actor {
             State::CircuitOpen(circuit) if once => Some(Ending::GaveUp(circuit.reason.clone())),
             // Whatever it failed of each time: a run that is to end does not wait for one cause to repeat.
             State::Waiting { cause, .. } if once && runs >= MAX_ONCE_RUNS => Some(Ending::GaveUp(cause.clone())),
-            State::Quarantined { cause } | State::Refused { cause } if once => Some(Ending::GaveUp(cause.clone())),
+            State::Paused { cause } | State::Quarantined { cause } | State::Refused { cause } if once => {
+                Some(Ending::GaveUp(cause.clone()))
+            }
             State::Disabled | State::Suspended { .. } if once => Some(Ending::Stopped),
             State::Disabled
             | State::Suspended { .. }
+            | State::Paused { .. }
             | State::CircuitOpen(_)
             | State::Quarantined { .. }
             | State::Refused { .. }
@@ -193,13 +220,17 @@ impl Actor {
             host: &self.host,
             settings: &self.settings,
         };
-        let raised = self.host.writer.raise_epoch(self.settings.name.clone()).await?;
-        if raised != epoch {
-            let message = format!("another host launched the source meanwhile: epoch {raised}, not {epoch}");
-            let problem = Problem::with_source(ProblemCode::Internal, message);
-            owner.input(lifecycle, Input::LaunchFailed { epoch, problem });
-            return Ok(());
-        }
+        let epoch = match self.host.writer.raise_epoch(self.settings.name.clone()).await {
+            Ok(raised) => raised,
+            Err(error @ StoreError::Engine(_)) => {
+                self.storage.tell(lifecycle, owner);
+                let problem = Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"));
+                owner.input(lifecycle, Input::LaunchFailed { epoch, problem });
+                return Ok(());
+            }
+            Err(error) => return Err(error),
+        };
+        owner.input(lifecycle, Input::Numbered { epoch });
         let (steering, steer) = watch::channel(Steer::Go);
         let (teller, mut news) = mpsc::channel(NEWS);
         let run = Run {
@@ -227,6 +258,7 @@ impl Actor {
             let step = tokio::select! {
                 biased;
                 Some(told) = news.recv() => Step::News(told),
+                () = self.storage.changed() => Step::Storage,
                 end = &mut run => Step::RunOver(end),
                 told = self.desk.next() => Step::Told(told),
                 () = clock.reach(lifecycle.next_timeout()) => Step::Timeout,
@@ -235,6 +267,7 @@ impl Actor {
                 Step::Told(told) => self.desk.take(told, lifecycle, owner),
                 Step::News(News::Launched(epoch)) => owner.input(lifecycle, Input::Launched { epoch }),
                 Step::News(News::Met(demand)) => handled(&self.notices, owner, self.desk.met(demand)).await,
+                Step::Storage => self.storage.tell(lifecycle, owner),
                 Step::Timeout => lifecycle.handle_timeout(clock.moment()),
                 Step::RunOver(end) => {
                     while let Ok(News::Met(demand)) = news.try_recv() {
@@ -242,6 +275,7 @@ impl Actor {
                     }
                     // A command may have ended the session before its answer was read.
                     self.desk.settle(lifecycle, owner).await;
+                    self.storage.tell(lifecycle, owner);
                     owner.input(lifecycle, over(end, epoch));
                     return Ok(());
                 }
@@ -298,6 +332,7 @@ fn retry_at(state: &State) -> Option<Moment> {
         State::Stopped
         | State::Disabled
         | State::Suspended { .. }
+        | State::Paused { .. }
         | State::Launching { .. }
         | State::Running { .. }
         | State::Stopping { .. }

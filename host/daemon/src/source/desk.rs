@@ -98,6 +98,11 @@ impl Desk {
         }
     }
 
+    /// Waits until it is to stop.
+    pub(super) async fn stopped(&mut self) {
+        stopped(&mut self.stop).await;
+    }
+
     /// Takes what was told.
     pub(super) fn take(&mut self, told: Told, lifecycle: &mut Lifecycle, owner: Owner<'_>) {
         match told {
@@ -264,6 +269,7 @@ impl Owner<'_> {
             State::Stopping { .. } | State::Killing { .. } | State::Suspended { .. } => {
                 format!("it is suspended; k1s-sync-host resume {name} lets it run")
             }
+            State::Paused { cause } => format!("nothing can be stored ({})", described(cause)),
             State::Disabled => "it is disabled; enable it in its configuration, and start the host again".to_owned(),
             State::Refused { cause } => format!(
                 "it is refused; correct its configuration, and start the host again ({})",

@@ -33,6 +33,7 @@ pub(super) fn note_of(report: &Report) -> Option<StatusNote> {
         State::Stopped
         | State::Disabled
         | State::Suspended { .. }
+        | State::Paused { .. }
         | State::Launching { .. }
         | State::Running { .. }
         | State::Stopping { .. }

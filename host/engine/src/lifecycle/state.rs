@@ -37,6 +37,11 @@ pub enum State {
         /// Why it will be refused when it is resumed, if it was refused before.
         refused: Option<Problem>,
     },
+    /// Would run, but nothing can be stored: it goes on when something can be.
+    Paused {
+        /// What is wrong with the store.
+        cause: Problem,
+    },
     /// Between a failed run and the next.
     Waiting {
         /// When the next run begins.
@@ -96,6 +101,7 @@ impl State {
             Self::Stopped
             | Self::Disabled
             | Self::Suspended { .. }
+            | Self::Paused { .. }
             | Self::Waiting { .. }
             | Self::CircuitOpen(_)
             | Self::Quarantined { .. }
@@ -142,8 +148,21 @@ pub enum Input {
     Suspend,
     /// A person lets it go on, or try again at once.
     Resume,
+    /// Nothing can be stored any more: what runs is ended, without counting as a failure, and nothing is begun.
+    StoreLost {
+        /// What is wrong with the store.
+        cause: Problem,
+    },
+    /// Something can be stored again.
+    StoreBack,
     /// Its configuration changed: what runs is ended and begun anew, what failed is forgotten.
     Configured(Enablement),
+    /// The number that the store gave the launch that goes on; another one than asked for where an earlier number was
+    /// not stored.
+    Numbered {
+        /// The run.
+        epoch: Epoch,
+    },
     /// The session is open.
     Launched {
         /// The run.
@@ -168,9 +187,9 @@ pub enum Input {
 /// One effect, to be carried out in the order given.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Command {
-    /// Persist the epoch, then launch.
+    /// Persist the epoch, say by [`Input::Numbered`] which one it is, then launch.
     Launch {
-        /// The run.
+        /// The run, as far as is known.
         epoch: Epoch,
     },
     /// Ask the source to finish by then. May come again with an earlier time.

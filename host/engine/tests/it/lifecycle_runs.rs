@@ -228,6 +228,10 @@ fn input(dice: u8, epoch: Option<Epoch>) -> Option<Input> {
         _ => Input::Launched { epoch },
     };
     match dice / 16 {
+        13 => Some(Input::StoreLost {
+            cause: problem(ProblemCode::Unavailable),
+        }),
+        14 => Some(Input::StoreBack),
         0 => Some(Input::Start),
         1 => Some(Input::Suspend),
         2 => Some(Input::Resume),
@@ -250,6 +254,7 @@ struct Wish {
     enabled: bool,
     suspended: bool,
     started: bool,
+    stored: bool,
 }
 
 impl Wish {
@@ -260,12 +265,14 @@ impl Wish {
             Input::Suspend => self.suspended = true,
             Input::Resume => self.suspended = false,
             Input::Configured(enablement) => self.enabled = *enablement == Enablement::Enabled,
-            Input::Launched { .. } | Input::LaunchFailed { .. } | Input::Ended { .. } => {}
+            Input::StoreLost { .. } => self.stored = false,
+            Input::StoreBack => self.stored = true,
+            Input::Numbered { .. } | Input::Launched { .. } | Input::LaunchFailed { .. } | Input::Ended { .. } => {}
         }
     }
 
     fn is_to_run(&self) -> bool {
-        self.enabled && self.started && !self.suspended
+        self.enabled && self.started && !self.suspended && self.stored
     }
 }
 
@@ -273,7 +280,7 @@ proptest! {
     #[test]
     fn runs_never_overlap_and_only_a_wanted_source_is_launched(life in lives()) {
         let mut source = Stage::new().source;
-        let mut wish = Wish { enabled: true, suspended: false, started: true };
+        let mut wish = Wish { enabled: true, suspended: false, started: true, stored: true };
         let (mut now, mut last, mut running) = (START, Epoch::new(0), None);
         for (dice, jitter) in life {
             if let Some(Command::Launch { epoch }) = source.next_command() {

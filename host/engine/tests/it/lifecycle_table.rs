@@ -32,6 +32,14 @@ fn inputs(epoch: Epoch) -> BTreeMap<&'static str, Input> {
         ("resume", Input::Resume),
         ("configure", Input::Configured(Enablement::Enabled)),
         ("disable", Input::Configured(Enablement::Disabled)),
+        (
+            "store lost",
+            Input::StoreLost {
+                cause: problem(ProblemCode::Unavailable),
+            },
+        ),
+        ("store back", Input::StoreBack),
+        ("numbered", Input::Numbered { epoch }),
         ("launched", Input::Launched { epoch }),
         ("launch failed", failed(ProblemCode::StartTimeout)),
         ("launch failed: CONFIG_INVALID", failed(ProblemCode::ConfigInvalid)),
@@ -116,7 +124,13 @@ fn beginnings() -> Vec<Beginning> {
         ("suspended when refused", || {
             history(&["ended: CONFIG_INVALID", "suspend"])
         }),
+        ("paused", || history(&["launched", "store lost", "drained"])),
         ("waiting", || history(&[FAILED])),
+        ("waiting without a store", || {
+            let mut source = history(&[FAILED]);
+            source.handle(inputs(Epoch::new(7))["store lost"].clone(), START, LONG);
+            source
+        }),
         ("circuit open", || history(&[FAILED; 5])),
         ("launching", || history(&[])),
         ("running", || history(&["launched"])),
@@ -131,6 +145,7 @@ fn beginnings() -> Vec<Beginning> {
         ("stopping to begin anew", || history(&["launched", "configure"])),
         ("killing to rest", || history(&["suspend"])),
         ("killing to begin anew", || history(&["configure"])),
+        ("killing for want of a store", || history(&["launched", "store lost"])),
         ("quarantined", || history(&["launch failed: CHECKSUM"])),
         ("refused", || history(&["ended: CONFIG_INVALID"])),
         ("finished", || history(&["launched", "finished"])),
@@ -209,6 +224,7 @@ fn describe(state: &State) -> String {
         State::Disabled => "Disabled".to_owned(),
         State::Suspended { refused: None } => "Suspended".to_owned(),
         State::Suspended { refused: Some(cause) } => format!("Suspended (refused: {})", cause.code),
+        State::Paused { cause } => format!("Paused ({})", cause.code),
         State::Waiting { until, cause } => {
             format!("Waiting ({}, {} ms)", cause.code, until.since(after(5)).as_millis())
         }

@@ -81,6 +81,9 @@ pub(crate) enum Job {
         note: StatusNote,
         reply: Reply<()>,
     },
+    Probe {
+        reply: Reply<()>,
+    },
 }
 
 impl Job {
@@ -94,8 +97,13 @@ impl Job {
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Release { reply, .. } => complete(reply, Err(StoreError::Closed)),
-            Self::Note { reply, .. } => complete(reply, Err(StoreError::Closed)),
+            Self::Note { reply, .. } | Self::Probe { reply } => complete(reply, Err(StoreError::Closed)),
         }
+    }
+
+    /// Whether it asks that storing be proven.
+    pub(crate) fn is_probe(&self) -> bool {
+        matches!(self, Self::Probe { .. })
     }
 
     /// Bytes it brings, roughly.
@@ -109,7 +117,8 @@ impl Job {
             | Self::Edit { .. }
             | Self::Command { .. }
             | Self::Release { .. }
-            | Self::Note { .. } => FLAT,
+            | Self::Note { .. }
+            | Self::Probe { .. } => FLAT,
         }
     }
 }

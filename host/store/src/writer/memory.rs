@@ -71,6 +71,8 @@ impl Memory {
             Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
             Job::Release { configured, reply } => answer(reply, self.release(transaction, &configured)),
             Job::Note { source, note, reply } => answer(reply, transaction.note(&source, note).map(Ok)),
+            // Proven before this transaction began.
+            Job::Probe { reply } => answer(reply, Ok(Ok(()))),
             Job::Command { command, user, reply } => answer(reply, self.command(transaction, command, user)),
         }
     }

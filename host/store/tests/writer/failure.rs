@@ -1,8 +1,10 @@
 //! Failures of the engine at every write and at every commit.
 
+use std::time::Duration;
+
 use k1s_object::Key;
-use k1s_store::StoreError;
-use k1s_store::engine::EngineError;
+use k1s_store::engine::{Engine as _, EngineError, Finish};
+use k1s_store::{StoreError, Table};
 use k1s_sync_engine::event::Event;
 use k1s_sync_engine::id::Generation;
 use k1s_sync_engine::work::{GenerationEnd, Work};
@@ -11,7 +13,7 @@ use serde_json::Value;
 use crate::apply::generous;
 use crate::documents::{cm, config_map, crd, delete, invalid, namespace, ns, upsert, version, wd, widget, widgets};
 use crate::faulty::{Fault, rows};
-use crate::harness::{Harness, ROOT, WHOLE, scope, token};
+use crate::harness::{Harness, ROOT, WHOLE, scope, source, token};
 
 /// The passes of a source that grows, changes, waits, hands over and shrinks.
 fn passes() -> Vec<Vec<Event>> {
@@ -220,4 +222,78 @@ fn a_commit_that_failed_and_was_durable_is_found() {
     assert_eq!(harness.revision(), 2, "published when it was found");
     let session = harness.session("files");
     assert_eq!(session.list(vec![upsert(config_map("shop/a", "1"))]).tally.unchanged, 1);
+}
+
+#[test]
+fn an_outage_is_told_with_its_first_reason_until_something_was_stored() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    let (reader, health) = (harness.reader(), harness.reader().watch_health());
+    assert!(reader.health().outage.is_none());
+    harness.engine.fail(Fault::Commit(0));
+    session
+        .submit(session.batch(WHOLE, vec![upsert(config_map("shop/a", "1"))], None))
+        .expect_err("as told");
+    let told = health.borrow().clone();
+    let outage = told.outage.expect("it failed");
+    assert!((told.outages, outage.is_damage(), outage.since) == (1, false, harness.now()));
+    assert!(matches!(&*outage.reason, EngineError::Io { .. }), "{outage:?}");
+    // That something small can be stored does not end it; a probe does.
+    harness.raise("files").expect("raised");
+    assert!(reader.health().outage.is_some());
+    harness
+        .wait(harness.writer().close_session(source("files"), session.epoch))
+        .expect("done");
+    harness.pass(Duration::from_secs(1));
+    harness.engine.fail(Fault::Commit(0));
+    harness.wait(harness.writer().probe()).expect_err("as told");
+    let told = reader.health();
+    assert_eq!(
+        (told.outages, told.outage.map(|outage| outage.since)),
+        (2, Some(outage.since))
+    );
+    let before = rows(&*harness.engine);
+    harness.wait(harness.writer().probe()).expect("it works again");
+    assert!(reader.health().outage.is_none() && reader.health().outages == 2);
+    assert_eq!(rows(&*harness.engine), before, "a probe changes nothing");
+}
+
+#[test]
+fn a_damaged_store_stores_nothing_any_more_and_can_still_be_read() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    session.list(vec![
+        upsert(config_map("shop/a", "1")),
+        upsert(config_map("shop/b", "1")),
+    ]);
+    let key = place_of(&harness, &cm("shop/a"));
+    harness
+        .engine
+        .write(&mut |tables| {
+            tables.put(Table::Inventory, &key, b"\xff")?;
+            Ok(Finish::Commit)
+        })
+        .expect("damaged");
+    let revision = harness.revision();
+    let answer = session.submit(session.batch(WHOLE, vec![upsert(config_map("shop/a", "2"))], None));
+    assert!(
+        matches!(&answer, Err(StoreError::Engine(error)) if matches!(&**error, EngineError::Row { .. })),
+        "{answer:?}"
+    );
+    let commits = harness.engine.commits();
+    let outage = harness.reader().health().outage.expect("damaged");
+    assert!(outage.is_damage());
+    let refused = harness.raise("others").expect_err("damaged");
+    assert_eq!(refused.to_string(), outage.reason.to_string());
+    harness.wait(harness.writer().probe()).expect_err("damaged");
+    assert_eq!((harness.engine.commits(), harness.revision()), (commits, revision));
+    assert!(harness.get(&cm("shop/b")).is_some());
+}
+
+/// Where the inventory has the row of an object.
+fn place_of(harness: &Harness, key: &Key) -> Vec<u8> {
+    let encoded = key.encode();
+    let rows = rows(&*harness.engine).into_iter();
+    let mut places = rows.filter(|(table, place, _)| *table == Table::Inventory && place.ends_with(&encoded));
+    places.next().expect("a row").1
 }
