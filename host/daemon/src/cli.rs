@@ -18,7 +18,7 @@ use clap_complete::Shell;
 
 pub use control::{
     KubeconfigArguments, OneSource, PrunesAction, PrunesArguments, ReportForm, ReportOutput, SourcesArguments,
-    StatusArguments, StoreDirectory, SyncArguments,
+    StatusArguments, StoreAction, StoreArguments, StoreDirectory, SyncArguments,
 };
 pub use get::{GetArguments, KindQueries, KindQuery, KindQueryError, Namespaces, OutputForm, Selector};
 pub use outcome::Outcome;
@@ -58,6 +58,14 @@ Examples:
   k1s-sync-host status shop -o json
 
 Exit codes: 0 every source works, 1 something failed or waits for a person, 2 failed.";
+
+const STORE_CHECK_HELP: &str = "\
+Examples:
+  k1s-sync-host store check
+
+A damaged file is left as it is: restore it from a copy, or move it away to start anew.
+
+Exit codes: 0 it is whole, 2 it is damaged, in use or missing.";
 
 const SYNC_EXAMPLES: &str = "\
 Examples:
@@ -112,6 +120,8 @@ pub enum Verb {
     Reset(OneSource),
     /// Makes a source list now; needs a host that runs
     Sync(SyncArguments),
+    /// Checks the file of the store
+    Store(StoreArguments),
     /// Prints where the kubeconfig is that kubectl takes
     Kubeconfig(KubeconfigArguments),
     /// Checks a configuration, or manifests, offline; nothing is written
@@ -169,6 +179,7 @@ mod tests {
             | Verb::Resume(_)
             | Verb::Reset(_)
             | Verb::Sync(_)
+            | Verb::Store(_)
             | Verb::Kubeconfig(_)
             | Verb::Vet(_)
             | Verb::Version
@@ -249,6 +260,8 @@ mod tests {
             ("prunes", "subcommand"),
             ("prunes show 9c4", "4 to 16 hexadecimal characters"),
             ("prunes approve", "<ID>"),
+            ("store", "subcommand"),
+            ("store compact", "unrecognized subcommand"),
             ("suspend", "<SOURCE>"),
             ("reset Upper", "use lower-case letters"),
             ("status a b", "unexpected argument"),
@@ -303,7 +316,7 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_help_are_right() {
-        let examples = [RUN_EXAMPLES, GET_EXAMPLES, VET_EXAMPLES];
+        let examples = [RUN_EXAMPLES, GET_EXAMPLES, VET_EXAMPLES, STORE_CHECK_HELP];
         let lines: Vec<&str> = examples
             .iter()
             .flat_map(|text| text.lines())

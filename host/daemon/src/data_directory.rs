@@ -7,7 +7,7 @@ use std::sync::Arc;
 
 use k1s_object::InstanceId;
 use k1s_store::clock::{Clock as _, SystemClock};
-use k1s_store::engine::{Engine, EngineError, MemoryEngine, RedbEngine, RedbOptions};
+use k1s_store::engine::{Engine, EngineError, MemoryEngine, RedbCheck, RedbEngine, RedbOptions};
 use k1s_store::{OpenOptions, Store, StoreError};
 use k1s_sync_engine::id::Revision;
 use thiserror::Error;
@@ -92,11 +92,31 @@ impl Place {
         Ok(Store::open(engine, options(instance_id))?)
     }
 
+    /// Opens a store that must be there after reading its whole file; returns the file and the revision.
+    pub(crate) fn check(&self) -> Result<(PathBuf, Revision), OpenError> {
+        let file = self.existing()?;
+        let options = RedbOptions {
+            check: RedbCheck::EveryPage,
+            ..RedbOptions::default()
+        };
+        let store = Store::open(Arc::new(RedbEngine::open(&file, options)?), self::options(None))?;
+        let revision = store.reader().revision();
+        store.close()?;
+        Ok((file, revision))
+    }
+
     /// Opens a store that must be there.
     pub(crate) fn open_existing(&self) -> Result<Store, OpenError> {
+        self.existing()?;
+        self.open(None)
+    }
+
+    /// The file of a store that must be there.
+    fn existing(&self) -> Result<PathBuf, OpenError> {
         let directory = self.directory();
-        if directory.join(STORE_FILE).exists() {
-            self.open(None)
+        let file = directory.join(STORE_FILE);
+        if file.exists() {
+            Ok(file)
         } else {
             Err(OpenError::NoStore {
                 path: directory.to_owned(),

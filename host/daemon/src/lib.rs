@@ -25,6 +25,7 @@ mod run;
 mod serving;
 mod source;
 mod status;
+mod store_check;
 mod supervisor;
 mod sync;
 mod transport;

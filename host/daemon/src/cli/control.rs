@@ -120,6 +120,22 @@ pub struct SourcesArguments {
     pub store: StoreDirectory,
 }
 
+/// What `store` is asked for.
+#[derive(Args, Clone, Debug)]
+pub struct StoreArguments {
+    /// What to do with the store.
+    #[command(subcommand)]
+    pub action: StoreAction,
+}
+
+/// What `store` does.
+#[derive(Clone, Debug, Subcommand)]
+pub enum StoreAction {
+    /// Reads the whole file of a store that no host has open, and says whether it is as it was written
+    #[command(after_help = super::STORE_CHECK_HELP)]
+    Check(StoreDirectory),
+}
+
 /// What `status` is asked for.
 #[derive(Args, Clone, Debug)]
 #[command(after_help = super::STATUS_EXAMPLES)]
