@@ -11,6 +11,8 @@
 mod actor;
 mod configuration;
 mod conversation;
+#[cfg(test)]
+mod cut;
 mod desk;
 mod launch;
 mod logs;

@@ -6,6 +6,8 @@ mod inbound;
 mod outbound;
 mod words;
 
+#[cfg(test)]
+pub(crate) use connection::client;
 pub(crate) use connection::{Connections, DialError, dial};
 pub(crate) use inbound::{Inbound, diagnostic, source_message};
 pub(crate) use outbound::{host_message, sync_reason};

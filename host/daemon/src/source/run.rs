@@ -16,6 +16,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use super::actor::{Host, News, Steer};
 use super::conversation::Conversation;
 use super::launch::{self, Process, Ready};
+use super::logs::Echo;
 use super::notice::{Notice, What};
 use super::opening;
 use super::record::record;
@@ -69,12 +70,13 @@ impl Run<'_> {
             _ = steer.wait_for(|steer| *steer != Steer::Go) => return RunEnd::Ended(EndCause::Drained),
         };
         match prepared {
-            Ok(ready) => self.converse(process, ready, demands).await,
+            Ok(ready) => self.converse(&mut process.echo, ready, demands).await,
             Err(problem) => RunEnd::Failed(problem),
         }
     }
 
-    async fn converse(&mut self, process: &mut Process, ready: Ready, demands: mpsc::Receiver<Demand>) -> RunEnd {
+    /// Opens the session and follows it to its end.
+    pub(super) async fn converse(&mut self, echo: &mut Echo, ready: Ready, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let name = &self.settings.name;
         let unavailable = |error: k1s_store::StoreError| {
             Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
@@ -100,7 +102,7 @@ impl Run<'_> {
         let mut steer = self.steer.clone();
         let within = self.settings.timing.start_deadline;
         let started = tokio::select! {
-            started = process.echo.during(tokio::time::timeout(within, started)) => started,
+            started = echo.during(tokio::time::timeout(within, started)) => started,
             // Nothing has been said yet that could be lost.
             _ = steer.wait_for(|steer| *steer != Steer::Go) => return RunEnd::Ended(EndCause::Drained),
         };
@@ -119,7 +121,7 @@ impl Run<'_> {
         }
         let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
         let ahead = ReadAhead::new(self.settings.policy.status, &opened);
-        let conversation = Conversation::new(self, &mut process.echo, session, &ready.connections, outgoing, ahead);
+        let conversation = Conversation::new(self, echo, session, &ready.connections, outgoing, ahead);
         let cause = conversation.converse(incoming, demands).await;
         if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
             tracing::warn!(source = %name, "{error}");

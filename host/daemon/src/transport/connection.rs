@@ -10,6 +10,7 @@ use k1s_process::{Child, ConnectOutcome, ExitReport, PeerError, connect, verify_
 use k1s_source_proto::limits::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, MESSAGE_BYTES, STREAM_WINDOW_BYTES};
 use k1s_source_proto::v1::source_client::SourceClient;
 use thiserror::Error;
+use tokio::io::{AsyncRead, AsyncWrite};
 use tokio::net::UnixStream;
 use tokio::time::Instant;
 use tonic::transport::{Channel, Endpoint};
@@ -55,7 +56,11 @@ async fn stream(child: &mut Child, deadline: Instant) -> Result<UnixStream, Dial
     }
 }
 
-async fn client(stream: UnixStream) -> Result<SourceClient<Channel>, tonic::transport::Error> {
+/// Speaks HTTP/2 over a stream that is connected.
+pub(crate) async fn client<S>(stream: S) -> Result<SourceClient<Channel>, tonic::transport::Error>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let mut once = Some(TokioIo::new(stream));
     let connector = service_fn(move |_| {
         let stream = once
