@@ -81,12 +81,14 @@ impl Figure {
         }
     }
 
-    /// Prints what [`judged`](Figure::judged) returns.
-    fn show(&self, judged: f64) -> String {
+    /// Prints what [`judged`](Figure::judged) returns, of one run or of all.
+    fn show(&self, judged: Spread) -> String {
         match self.target {
-            Some(Target::Most(_) | Target::Least(_)) => self.unit.show(judged),
-            Some(Target::Over(_)) => format!("{} over", self.unit.show(judged)),
-            Some(Target::Times(_) | Target::Rate(_)) | None => format!("{judged:.2} ×"),
+            Some(Target::Most(_) | Target::Least(_)) => judged.show(|judged| self.unit.show(judged)),
+            Some(Target::Over(_)) => format!("{} over", judged.show(|judged| self.unit.show(judged))),
+            Some(Target::Times(_) | Target::Rate(_)) | None => {
+                format!("{} ×", judged.show(|ratio| format!("{ratio:.2}")))
+            }
         }
     }
 
@@ -136,7 +138,7 @@ impl Series {
 
     /// The spread of what is judged, printed.
     pub(super) fn shown(&self) -> Option<String> {
-        Some(self.judged()?.show(|judged| self.figure.show(judged)))
+        Some(self.figure.show(self.judged()?))
     }
 }
 
@@ -150,7 +152,7 @@ impl fmt::Display for Series {
         write!(f, "{name} {}", unit.show(last.product))?;
         let Some(yardstick) = last.yardstick else { return Ok(()) };
         write!(f, ", yardstick {}", unit.show(yardstick))?;
-        let judged = self.figure.judged(*last);
+        let judged = Spread::of(self.figure.judged(*last));
         judged.map_or(Ok(()), |judged| write!(f, ", {}", self.figure.show(judged)))
     }
 }
@@ -224,7 +226,7 @@ mod tests {
         let runs = [(1.0, Some(1.0)), (9.0, Some(3.0)), (2.0, Some(1.0))];
         let three = series(Some(Target::Times(2.0)), Unit::Seconds, &runs);
         assert_eq!(three.is_met(), Some(true));
-        assert_eq!(three.shown().unwrap(), "2.00 × (1.00 ×–3.00 ×)");
+        assert_eq!(three.shown().unwrap(), "2.00 (1.00–3.00) ×");
         assert_eq!(three.product().unwrap().median, 2.0);
         assert_eq!(three.yardstick().unwrap().most, 3.0);
         assert_eq!(three.to_string(), "time 2.00 s, yardstick 1.00 s, 2.00 ×");

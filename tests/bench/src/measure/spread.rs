@@ -25,9 +25,13 @@ impl Spread {
         })
     }
 
-    /// Prints `median (least–most)`, each figure by `shown`.
+    /// Prints `median (least–most)`, each figure by `shown`; only the median where all are the same.
     pub(super) fn show(&self, shown: impl Fn(f64) -> String) -> String {
-        format!("{} ({}–{})", shown(self.median), shown(self.least), shown(self.most))
+        let [median, least, most] = [self.median, self.least, self.most].map(shown);
+        if least == most {
+            return median;
+        }
+        format!("{median} ({least}–{most})")
     }
 }
 
@@ -49,5 +53,6 @@ mod tests {
         }
         let shown = spread(&[1.0, 2.0, 4.0]).unwrap().show(|figure| format!("{figure:.1}"));
         assert_eq!(shown, "2.0 (1.0–4.0)");
+        assert_eq!(spread(&[2.0]).unwrap().show(|figure| format!("{figure:.1}")), "2.0");
     }
 }
