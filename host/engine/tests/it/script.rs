@@ -83,10 +83,19 @@ pub(crate) struct Actor<'a> {
     sent: Vec<SourceMessage>,
     delayed: Option<SourceMessage>,
     steps: Vec<Step>,
+    /// What was done to the source's words, and what happened in bad moments.
+    mishaps: BTreeSet<&'static str>,
+}
+
+/// A session that was made up.
+#[derive(Debug)]
+pub(crate) struct Play {
+    pub(crate) steps: Vec<Step>,
+    pub(crate) mishaps: BTreeSet<&'static str>,
 }
 
 impl<'a> Actor<'a> {
-    pub(crate) fn play(settings: &'a Settings, honesty: Honesty, dice: &[Dice]) -> Vec<Step> {
+    pub(crate) fn play(settings: &'a Settings, honesty: Honesty, dice: &[Dice]) -> Play {
         let resumed = settings.resumed.iter().map(|id| {
             let place = Place {
                 may_live: true,
@@ -103,9 +112,22 @@ impl<'a> Actor<'a> {
             sent: vec![],
             delayed: None,
             steps: vec![],
+            mishaps: BTreeSet::new(),
         };
         dice.iter().for_each(|dice| actor.roll(*dice));
-        actor.steps
+        Play {
+            steps: actor.steps,
+            mishaps: actor.mishaps,
+        }
+    }
+
+    /// Notes what happens where a listing is open, and where several are.
+    fn note_moment(&mut self, inside: &'static str, between: &'static str) {
+        let open = self.places.values().filter(|place| place.open.is_some()).count();
+        self.mishaps.insert(if open > 0 { inside } else { between });
+        if open > 1 {
+            self.mishaps.insert("several listings are open");
+        }
     }
 
     fn can(&self, capability: Capability) -> bool {
@@ -130,8 +152,14 @@ impl<'a> Actor<'a> {
             141..=144 => self.drain(flaw),
             145..=230 => self.steps.push(Step::Commit(surprise)),
             231..=238 => self.steps.push(Step::Sync(id)),
-            239..=241 => self.steps.push(Step::Stop),
-            242 => self.steps.push(Step::StreamEnd),
+            239..=241 => {
+                self.note_moment("stopped inside a listing", "stopped between listings");
+                self.steps.push(Step::Stop);
+            }
+            242 => {
+                self.note_moment("disconnected inside a listing", "disconnected between listings");
+                self.steps.push(Step::StreamEnd);
+            }
             243..=255 => self.replay(how),
         }
     }
@@ -225,12 +253,19 @@ impl<'a> Actor<'a> {
         }
         match flaw {
             _ if self.honesty == Honesty::Honest => {}
-            10..=13 => end.counts.upserts += 1,
-            14..=17 => end.digest[3] ^= 1,
+            10..=13 => {
+                self.mishaps.insert("a count too high");
+                end.counts.upserts += 1;
+            }
+            14..=17 => {
+                self.mishaps.insert("another digest");
+                end.digest[3] ^= 1;
+            }
             18 => end.generation = end.generation.next(),
             19 => end.token = Some(token("too long a token")),
             20 => end.scope = scope("elsewhere"),
             21 => {
+                self.mishaps.insert("counts that add up, for other outcomes");
                 (end.counts.seen, end.counts.ignored) = (end.counts.ignored, end.counts.seen);
             }
             22 => {
@@ -324,6 +359,7 @@ impl<'a> Actor<'a> {
     /// What was said once is said again, much too late.
     fn replay(&mut self, how: u8) {
         if self.honesty == Honesty::Hostile && !self.sent.is_empty() {
+            self.mishaps.insert("late");
             let late = self.sent[usize::from(how) % self.sent.len()].clone();
             self.steps.push(Step::Message(late));
         }
@@ -333,12 +369,18 @@ impl<'a> Actor<'a> {
     fn send(&mut self, message: SourceMessage, flaw: u8) {
         self.sent.push(message.clone());
         match flaw {
-            0..=1 if self.honesty == Honesty::Hostile => {}
+            0..=1 if self.honesty == Honesty::Hostile => {
+                self.mishaps.insert("lost");
+            }
             2..=3 if self.honesty == Honesty::Hostile => {
+                self.mishaps.insert("doubled");
                 self.steps
                     .extend([Step::Message(message.clone()), Step::Message(message)]);
             }
-            4..=6 if self.honesty == Honesty::Hostile && self.delayed.is_none() => self.delayed = Some(message),
+            4..=6 if self.honesty == Honesty::Hostile && self.delayed.is_none() => {
+                self.mishaps.insert("out of order");
+                self.delayed = Some(message);
+            }
             _ => {
                 self.steps.push(Step::Message(message));
                 self.steps.extend(self.delayed.take().map(Step::Message));

@@ -1,7 +1,7 @@
 //! The session against the reference model, over random sessions with everything that can happen to one.
 
 use std::cell::RefCell;
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 use k1s_sync_engine::message::Refusal;
 use k1s_sync_engine::problem::ProblemCode;
@@ -16,7 +16,10 @@ use crate::cast::{START, commands, receipt};
 use crate::model::{Model, Shape};
 use crate::script::{Actor, Dice, Honesty, Step, Surprise, settings};
 
+/// Sessions of an honest source, and as many of a hostile one.
 const CASES: u32 = 10_000;
+/// Sessions in which each thing that the test is about has to occur.
+const ENOUGH: u32 = 20;
 const LONGEST: usize = 48;
 
 /// A session and the work it submitted.
@@ -107,16 +110,19 @@ fn cases() -> impl Strategy<Value = (Dice, Vec<Dice>)> {
 fn run(honesty: Honesty) -> BTreeMap<String, u32> {
     let outcomes = RefCell::new(BTreeMap::new());
     let config = Config {
-        cases: CASES / 2,
+        cases: CASES,
         failure_persistence: None,
         ..Config::default()
     };
     TestRunner::new(config)
         .run(&cases(), |(first, dice)| {
             let settings = settings(first);
-            let steps = Actor::play(&settings, honesty, &dice);
-            for shape in compare(&settings, &steps) {
-                *outcomes.borrow_mut().entry(name(&shape)).or_insert(0) += 1;
+            let play = Actor::play(&settings, honesty, &dice);
+            let done = compare(&settings, &play.steps);
+            let reached: BTreeSet<String> = done.iter().map(name).collect();
+            let mishaps = play.mishaps.into_iter().map(str::to_owned);
+            for what in mishaps.chain(reached) {
+                *outcomes.borrow_mut().entry(what).or_insert(0) += 1;
             }
             Ok(())
         })
@@ -147,7 +153,7 @@ fn name(shape: &Shape) -> String {
 fn assert_reached(outcomes: &BTreeMap<String, u32>, wanted: &[&str]) {
     for name in wanted {
         let count = outcomes.get(*name).copied().unwrap_or(0);
-        assert!(count >= 20, "{name} was reached {count} times: {outcomes:#?}");
+        assert!(count >= ENOUGH, "{name} in {count} sessions: {outcomes:#?}");
     }
 }
 
@@ -166,10 +172,31 @@ const COMMON: [&str; 12] = [
     "ended PARTIAL",
 ];
 
+/// What happens to any source.
+const MOMENTS: [&str; 5] = [
+    "disconnected inside a listing",
+    "disconnected between listings",
+    "stopped inside a listing",
+    "stopped between listings",
+    "several listings are open",
+];
+
+/// What only a hostile source, or a hostile wire, does.
+const MISHAPS: [&str; 7] = [
+    "lost",
+    "doubled",
+    "out of order",
+    "late",
+    "a count too high",
+    "another digest",
+    "counts that add up, for other outcomes",
+];
+
 #[test]
 fn an_honest_source_is_served_as_the_model_says_and_never_accused() {
     let outcomes = run(Honesty::Honest);
     assert_reached(&outcomes, &COMMON);
+    assert_reached(&outcomes, &MOMENTS);
     let accused: Vec<_> = outcomes.keys().filter(|name| name.starts_with('{')).collect();
     assert!(accused.is_empty(), "{accused:?}");
 }
@@ -178,5 +205,7 @@ fn an_honest_source_is_served_as_the_model_says_and_never_accused() {
 fn a_hostile_source_is_caught_exactly_where_the_model_says() {
     let outcomes = run(Honesty::Hostile);
     assert_reached(&outcomes, &COMMON);
+    assert_reached(&outcomes, &MOMENTS);
+    assert_reached(&outcomes, &MISHAPS);
     assert_reached(&outcomes, &["{ProtocolViolation}", "{HashMismatch}", "{CountMismatch}"]);
 }
