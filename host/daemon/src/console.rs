@@ -92,6 +92,7 @@ impl Console {
             }
             What::State { .. } => self.bars.finish(source),
             What::Live => return self.hint(),
+            What::Durable { .. } => return,
             What::CircuitClosed | What::Problem(_) | What::Events(_) | What::Handled(_) => {}
         }
         self.bars.aside(|| self.tell(source, &notice.what));
@@ -100,7 +101,7 @@ impl Console {
     fn tell(&self, source: &SourceName, what: &What) {
         match what {
             // These are told by bars and summaries, or asked for by who wants to know.
-            What::Progress(_) | What::Pass(_) | What::Live | What::Handled(_) => {}
+            What::Progress(_) | What::Pass(_) | What::Live | What::Handled(_) | What::Durable { .. } => {}
             What::State { state, retry_in } => state_line(source, state, *retry_in).iter().for_each(|text| line(text)),
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),

@@ -281,6 +281,7 @@ fn judged(what: &What) -> Outcome {
         | What::Problem(_)
         | What::Live
         | What::Handled(_)
+        | What::Durable { .. }
         | What::Events(_) => Outcome::Done,
     }
 }

@@ -31,6 +31,7 @@ pub(super) struct Figures {
     registry: Registry,
     passes: Family<Labels, Counter>,
     durations: Family<Labels, Histogram, fn() -> Histogram>,
+    lag: Family<Labels, Histogram, fn() -> Histogram>,
     operations: Family<Labels, Counter>,
     objects: Family<Labels, Gauge>,
     pending: Family<Labels, Gauge>,
@@ -59,6 +60,7 @@ impl Figures {
             registry: Registry::default(),
             passes: Family::default(),
             durations: Family::new_with_constructor(seconds),
+            lag: Family::new_with_constructor(fractions),
             operations: Family::default(),
             objects: Family::default(),
             pending: Family::default(),
@@ -86,6 +88,7 @@ impl Figures {
             What::State { state, .. } => self.enter(source, state),
             What::Pass(summary) => self.pass(source, summary),
             What::Events(events) => self.count(source, &tally(events)),
+            What::Durable { lag } => self.lag.get_or_create(&of(source)).observe(lag.as_secs_f64()),
             What::CircuitClosed => self.set_circuit(source, CLOSED),
             What::Progress(_) | What::Problem(_) | What::Live | What::Handled(_) => {}
         }
@@ -192,6 +195,11 @@ impl Figures {
             self.durations.clone(),
         );
         registry.register(
+            "k1s_sync_lag_seconds",
+            "How long after it was here something that a source sent was durable",
+            self.lag.clone(),
+        );
+        registry.register(
             "k1s_sync_operations",
             "What was made of declarations",
             self.operations.clone(),
@@ -295,6 +303,11 @@ fn number(count: u64) -> i64 {
     i64::try_from(count).unwrap_or(i64::MAX)
 }
 
+/// From 1 ms to about 16 seconds.
+fn fractions() -> Histogram {
+    Histogram::new(exponential_buckets(0.001, 4.0, 8))
+}
+
 /// From 10 ms to about 11 minutes.
 fn seconds() -> Histogram {
     Histogram::new(exponential_buckets(0.01, 4.0, 9))
@@ -304,6 +317,7 @@ fn seconds() -> Histogram {
 mod tests {
     use std::collections::BTreeSet;
     use std::sync::Arc;
+    use std::time::Duration;
 
     use k1s_object::{InstanceId, Timestamp};
     use k1s_store::clock::SystemClock;
@@ -355,10 +369,16 @@ mod tests {
             },
             ..PassSummary::default()
         })));
+        let lag = Duration::from_millis(3);
+        figures.note(&said(What::Durable { lag }));
         figures.measure(&crate::mirror::never_ran(source.clone()));
         let text = figures.metrics();
         assert_eq!(names(&text), documented);
         assert!(text.contains("k1s_sync_operations_total{source=\"files\",operation=\"created\"} 2\n"));
+        assert!(
+            text.contains("k1s_sync_lag_seconds_bucket{le=\"0.004\",source=\"files\"} 1\n"),
+            "{text}"
+        );
         assert!(text.ends_with("# EOF\n"));
         assert!(figures.checks().iter().all(|check| check.outcome.is_ok()));
         drop(alive);

@@ -121,7 +121,7 @@ impl Showcase {
             }
             What::Events(events) => self.happened(source, events),
             What::CircuitClosed => self.touch(source),
-            What::Progress(_) | What::Problem(_) | What::Live => {}
+            What::Progress(_) | What::Problem(_) | What::Live | What::Durable { .. } => {}
         }
     }
 

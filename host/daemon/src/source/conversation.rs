@@ -10,7 +10,7 @@ use k1s_source_proto::v1;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_store::StoreError;
 use k1s_store::writer::{ReadAhead, Ticket};
-use k1s_sync_engine::id::{Generation, ScopeId};
+use k1s_sync_engine::id::{Generation, Moment, ScopeId};
 use k1s_sync_engine::message::{Mode, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::session::{Command, Demand, EndCause, Report, Session};
@@ -42,7 +42,8 @@ pub(super) struct Conversation<'a> {
     session: Session,
     control: SourceClient<Channel>,
     outgoing: mpsc::Sender<v1::HostMessage>,
-    tickets: VecDeque<Ticket<Receipt>>,
+    /// Work that is not durable, and since when it is here.
+    tickets: VecDeque<(Ticket<Receipt>, Moment)>,
     calls: FuturesUnordered<Call>,
     pass: Pass,
     ahead: ReadAhead,
@@ -130,18 +131,23 @@ impl<'a> Conversation<'a> {
         let Run {
             host, settings, epoch, ..
         } = self.run;
+        let here = host.clock.moment();
         if let Work::BeginGeneration { .. } = work {
             self.pass.begin_listing(host.clock.moment());
         }
         let submission = self.ahead.submission(work);
         let ticket = host.writer.submit(settings.name.clone(), *epoch, submission).await?;
-        self.tickets.push_back(ticket);
+        self.tickets.push_back((ticket, here));
         Ok(())
     }
 
     async fn committed(&mut self, receipt: Result<Receipt, StoreError>) -> Result<(), EndCause> {
-        self.tickets.pop_front();
+        let here = self.tickets.pop_front().map(|(_, here)| here);
         let receipt = self.redacted(receipt.map_err(|error| store_failed(&error))?);
+        if let Some(here) = here {
+            let lag = self.run.host.clock.moment().since(here);
+            self.notify(What::Durable { lag }).await;
+        }
         self.ahead.learn(&receipt);
         if self.pass.is_open() {
             if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
@@ -291,9 +297,9 @@ fn point(message: &SourceMessage) -> Option<Point> {
 }
 
 /// The answer to the oldest work; cancelling it loses nothing.
-async fn oldest(tickets: &mut VecDeque<Ticket<Receipt>>) -> Result<Receipt, StoreError> {
+async fn oldest(tickets: &mut VecDeque<(Ticket<Receipt>, Moment)>) -> Result<Receipt, StoreError> {
     match tickets.front_mut() {
-        Some(ticket) => ticket.redeem().await,
+        Some((ticket, _)) => ticket.redeem().await,
         None => std::future::pending().await,
     }
 }

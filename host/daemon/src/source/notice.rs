@@ -32,6 +32,11 @@ pub(crate) enum What {
     Progress(Progress),
     /// Something went wrong outside any event.
     Problem(Problem),
+    /// Something that it sent is durable, so long after it was here.
+    Durable {
+        /// Reading, waiting and committing.
+        lag: Duration,
+    },
     /// Objects changed, or could not, outside a listing.
     Events(Vec<SyncEvent>),
     /// A scope follows its place from here on, and everything before is durable.
