@@ -4,6 +4,7 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use k1s_object::InstanceId;
 use k1s_store::clock::{Clock as _, SystemClock};
@@ -11,12 +12,18 @@ use k1s_store::engine::{Engine, EngineError, MemoryEngine, RedbCheck, RedbEngine
 use k1s_store::{OpenOptions, Store, StoreError};
 use k1s_sync_engine::id::Revision;
 use thiserror::Error;
+use tokio::time::{Instant, sleep};
 
 use crate::cli::StoreFlags;
 use crate::config::{Directories, NoDataDirectory};
 
 /// The file of the store in the data directory.
 const STORE_FILE: &str = "store.redb";
+/// Longest time for which what a killed host leaves may hold the store: a process that it was about to start holds what it
+/// held until it is another program.
+const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
+/// Pause before a store that is held is tried again.
+const RELEASE_POLL: Duration = Duration::from_millis(20);
 
 /// Where a store is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -103,6 +110,19 @@ impl Place {
         let revision = store.reader().revision();
         store.close()?;
         Ok((file, revision))
+    }
+
+    /// Opens the store as [`Place::open`] does, for a host: one that was killed a moment ago may not have let go of it.
+    pub(crate) async fn take(&self, instance_id: Option<InstanceId>) -> Result<Store, OpenError> {
+        let deadline = Instant::now() + RELEASE_DEADLINE;
+        loop {
+            match self.open(instance_id.clone()) {
+                Err(OpenError::Engine(EngineError::Locked { .. })) if Instant::now() < deadline => {
+                    sleep(RELEASE_POLL).await;
+                }
+                outcome => return outcome,
+            }
+        }
     }
 
     /// Opens a store that must be there.

@@ -67,7 +67,7 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
         return Err(RunError::NoSource);
     }
     let place = Place::choose(&arguments.store, &directories())?;
-    let store = place.open(configuration.instance_id.clone())?;
+    let store = place.take(configuration.instance_id.clone()).await?;
     let mode = if arguments.once { Mode::Once } else { Mode::Full };
     let host = host(&store, place.directory())?;
     let door = match (mode, configuration.options.api) {

@@ -304,10 +304,8 @@ fn spawn_problem(error: &SpawnError) -> Problem {
 
 fn dial_problem(error: DialError, settings: &SourceSettings) -> Problem {
     match error {
-        DialError::Exited(report) => crashed(
-            &format!("the plugin ended before it listened: {}", report.status),
-            &report,
-        ),
+        // How is added when it is reaped.
+        DialError::Exited(_) => Problem::with_source(ProblemCode::Crashed, "the plugin ended before it listened"),
         DialError::Late(cause) => Problem::with_source(
             ProblemCode::StartTimeout,
             format!(

@@ -190,7 +190,7 @@ impl Run<'_> {
                 RunEnd::Ended(EndCause::Ended(crashed(&format!("{} ({report})", problem.message))))
             }
             RunEnd::Failed(problem) if problem.code == ProblemCode::Crashed && problem.detail.is_empty() => {
-                RunEnd::Failed(crashed(&problem.message))
+                RunEnd::Failed(crashed(&format!("{} ({report})", problem.message)))
             }
             RunEnd::Failed(problem) => RunEnd::Failed(redaction.problem(problem)),
             ended @ RunEnd::Ended(_) => ended,
