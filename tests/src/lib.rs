@@ -3,8 +3,9 @@
 //! [`tree`] makes trees of manifests together with the keys they declare, [`hostile`] makes files that a source must
 //! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, [`processes`]
 //! finds what those started, [`room`] lets their disks run full, [`scene`] is a folder with a store that the host keeps for
-//! it, [`daemon`] is the host that stays over one, [`kubectl`] is Kubernetes' own client, [`oracle`] judges what a store did
-//! with a folder, and [`eventually`] waits for a condition. The tests themselves are in `tests/`.
+//! it, [`daemon`] is the host that stays over one, [`kubectl`] is Kubernetes' own client, [`diary`] is a source that
+//! remembers what it was told is durable, [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
+//! condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
 //! - A generated tree is a function of its seed, its size and its layout: no clock, no randomness, no environment.
@@ -12,17 +13,18 @@
 #![forbid(unsafe_code)]
 
 pub mod daemon;
+pub mod diary;
 pub mod hostile;
 pub mod kubectl;
 pub mod oracle;
 pub mod processes;
 pub mod program;
+pub mod random;
 pub mod room;
 pub mod scene;
 pub mod tree;
 
 mod poll;
-mod random;
 
 pub use k1s_object::Key;
 pub use poll::eventually;

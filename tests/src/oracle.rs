@@ -7,7 +7,7 @@
 //! - the store holds what the folder holds last;
 //! - what a watcher was told of an object are states that the folder had, in their order and none twice: so nothing that
 //!   stayed in the folder was ever told to be gone, what was told to be gone was gone, and no version is without a change;
-//! - every revision since the first is one thing that was told: there are no others, and none was used twice;
+//! - every revision is one thing that was told: there are no others, and none was used twice;
 //! - an object keeps its uid until it is deleted.
 //!
 //! Of objects that no file declares, only namespaces that the host made may be there, once and for good.
@@ -19,5 +19,5 @@ mod watcher;
 
 pub use folder::{Folder, portable};
 pub use journal::{Event, EventKind, Journal};
-pub use verdict::{History, verdict};
+pub use verdict::{History, outlived, verdict};
 pub use watcher::{Collection, Listing, Watcher};

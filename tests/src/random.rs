@@ -2,11 +2,12 @@
 
 /// `SplitMix64` (Steele, Lea and Flood, 2014): small, and the same on every machine and toolchain.
 #[derive(Clone, Debug)]
-pub(crate) struct Random(u64);
+pub struct Random(u64);
 
 impl Random {
     /// The numbers that belong to one thing, for example an object, among all that share a seed.
-    pub(crate) fn of(seed: u64, thing: usize) -> Self {
+    #[must_use]
+    pub fn of(seed: u64, thing: usize) -> Self {
         let mut mixed = Self(seed);
         Self(mixed.next() ^ Self(thing as u64).next())
     }
@@ -20,17 +21,17 @@ impl Random {
     }
 
     /// A number below `limit`, which is at least 1.
-    pub(crate) fn below(&mut self, limit: usize) -> usize {
+    pub fn below(&mut self, limit: usize) -> usize {
         (self.next() % limit as u64) as usize
     }
 
     /// True once in `times`.
-    pub(crate) fn once_in(&mut self, times: usize) -> bool {
+    pub fn once_in(&mut self, times: usize) -> bool {
         self.below(times) == 0
     }
 
     /// One of `choices`, which are not empty.
-    pub(crate) fn one_of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
+    pub fn one_of<'a, T: ?Sized>(&mut self, choices: &[&'a T]) -> &'a T {
         choices[self.below(choices.len())]
     }
 }

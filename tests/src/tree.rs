@@ -23,7 +23,7 @@ use anyhow::Context as _;
 use k1s_object::Key;
 
 pub use branch::Difference;
-pub use change::{Break, Step};
+pub use change::{Break, Step, Taken};
 pub use object::Kind;
 
 use crate::random::Random;

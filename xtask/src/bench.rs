@@ -56,7 +56,8 @@ pub(crate) fn run(arguments: &Arguments) -> anyhow::Result<()> {
                 .args(["build", "--release", "--locked"])
                 .args(packages),
         )?;
-        beside.clone()
+        beside
+            .clone()
             .parent()
             .context("the programs are in no directory")?
             .join("release")

@@ -7,6 +7,7 @@
 mod bench;
 mod demo;
 mod kinds;
+mod nightly;
 mod process;
 mod tree;
 mod workspace;
@@ -40,6 +41,8 @@ enum Command {
     Tree(tree::Arguments),
     /// Measures the product against its yardsticks; `docs/performance.md` explains the figures.
     Bench(bench::Arguments),
+    /// Builds everything once and runs the tests that take long; `docs/reliability.md` says what they prove.
+    Nightly(nightly::Arguments),
 }
 
 fn main() -> ExitCode {
@@ -49,6 +52,7 @@ fn main() -> ExitCode {
         Command::Kinds(arguments) => kinds::run(&arguments),
         Command::Tree(arguments) => tree::run(&arguments),
         Command::Bench(arguments) => bench::run(&arguments),
+        Command::Nightly(arguments) => nightly::run(&arguments),
     };
     match outcome {
         Ok(()) => ExitCode::SUCCESS,

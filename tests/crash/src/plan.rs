@@ -6,6 +6,8 @@ use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::process;
 use std::sync::{LazyLock, Mutex, PoisonError};
+use std::thread;
+use std::time::Duration;
 
 use rustix::process::{Signal, getpid, kill_process};
 
@@ -13,6 +15,8 @@ use crate::Point;
 
 const CRASH_AT: &str = "K1S_CRASH_AT";
 const HOLD_AT: &str = "K1S_HOLD_AT";
+/// Longer than a stop needs to reach every thread of a process, on a busy machine.
+const STOP_GRACE: Duration = Duration::from_secs(1);
 const MARK: &str = "K1S_CRASH_MARK";
 
 static PLAN: LazyLock<Option<Mutex<Plan>>> = LazyLock::new(|| {
@@ -87,6 +91,8 @@ impl Plan {
             eprintln!("{:?}: {error}", self.signal);
             process::exit(2)
         }
+        // A stop reaches another thread first, now and then; this one must not go on until it is continued.
+        thread::sleep(STOP_GRACE);
     }
 }
 

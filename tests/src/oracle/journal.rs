@@ -64,6 +64,8 @@ pub struct Journal {
     pub events: Vec<Event>,
     /// What a watcher must never be told, such as that it has to begin anew.
     pub faults: Vec<String>,
+    /// The revision from which on everything was watched.
+    pub begun: u64,
     /// How often a watch was begun.
     pub watches: usize,
 }

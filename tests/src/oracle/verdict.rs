@@ -58,11 +58,11 @@ impl History {
     }
 }
 
-/// Judges what was told and what is listed at the end, of a store whose revision was `first` when the history began.
+/// Judges what was told since a store was made, and what is listed at the end.
 ///
 /// # Errors
 /// Everything that is not as it has to be, the first complaints word by word.
-pub fn verdict(history: &History, journal: &Journal, listing: &Listing, first: u64) -> anyhow::Result<()> {
+pub fn verdict(history: &History, journal: &Journal, listing: &Listing) -> anyhow::Result<()> {
     let mut complaints = journal.faults.clone();
     complaints.extend(differences(history, listing));
     let mut events_by_key: BTreeMap<&Key, Vec<&Event>> = BTreeMap::new();
@@ -77,7 +77,7 @@ pub fn verdict(history: &History, journal: &Journal, listing: &Listing, first: u
         };
         complaints.extend(told.map(|complaint| format!("{key}: {complaint}")));
     }
-    complaints.extend(revisions(journal, first, listing.revision));
+    complaints.extend(revisions(history, journal, listing.revision));
     let told: BTreeMap<&Key, u64> = journal
         .present()
         .into_iter()
@@ -97,6 +97,34 @@ pub fn verdict(history: &History, journal: &Journal, listing: &Listing, first: u
         complaints.len(),
         complaints.iter().take(SHOWN).cloned().collect::<Vec<_>>().join("\n  ")
     );
+    Ok(())
+}
+
+/// Judges whether everything that was told of objects is in a store, or something younger: where an object is not there,
+/// it is not in the folder either.
+///
+/// # Errors
+/// The first thing that was told and is not there.
+pub fn outlived(history: &History, journal: &Journal, stored: &Listing) -> anyhow::Result<()> {
+    let stored: BTreeMap<&Key, &Event> = stored.objects.iter().map(|event| (&event.key, event)).collect();
+    for (key, told) in journal.last() {
+        let outlived = match (told.kind, stored.get(key)) {
+            (EventKind::Deleted, None) => true,
+            (EventKind::Deleted, Some(stored)) => stored.revision > told.revision,
+            (EventKind::Listed | EventKind::Added | EventKind::Modified, None) => {
+                !history.now.objects.contains_key(key)
+            }
+            (EventKind::Listed | EventKind::Added | EventKind::Modified, Some(stored)) => {
+                stored.revision > told.revision || (stored.revision == told.revision && stored.body == told.body)
+            }
+        };
+        ensure!(
+            outlived,
+            "{key} was {:?} at revision {}, and that is lost",
+            told.kind,
+            told.revision
+        );
+    }
     Ok(())
 }
 
@@ -189,30 +217,21 @@ fn host_made(key: &Key, events: &[&Event]) -> Option<String> {
         .then(|| format!("{:?}, and no file declares it", events.last().map(|event| event.kind)))
 }
 
-/// What is wrong with the revisions since `first`: each is one thing that was told.
-fn revisions(journal: &Journal, first: u64, last: u64) -> Option<String> {
-    let mut told: Vec<u64> = journal
-        .events
-        .iter()
-        .map(|event| event.revision)
-        .filter(|revision| *revision > first)
-        .collect();
-    told.sort_unstable();
-    let wrong = told
-        .iter()
-        .copied()
-        .zip(first + 1..)
-        .find(|(told, expected)| told != expected);
-    match wrong {
-        Some((told, expected)) => Some(format!(
-            "revision {expected} was told of nothing, or {told} of two things"
-        )),
-        None if first + told.len() as u64 != last => Some(format!(
-            "{} revisions were told up to {last}, after {first}",
-            told.len()
-        )),
-        None => None,
+/// What is wrong with the revisions: none was used twice, and each is one thing that was told. From before everything was
+/// watched, those may be missing with which the host made a namespace that a file declares as well.
+fn revisions(history: &History, journal: &Journal, last: u64) -> Option<String> {
+    let told: BTreeSet<u64> = journal.events.iter().map(|event| event.revision).collect();
+    if told.len() != journal.events.len() {
+        return Some("a revision is of two things".to_owned());
     }
+    let untold: Vec<u64> = (1..=last).filter(|revision| !told.contains(revision)).collect();
+    let namespaces = history.states_by_key.keys().filter(|key| is_namespace(key)).count();
+    if untold.iter().any(|revision| *revision > journal.begun) || untold.len() > namespaces {
+        return Some(format!("revisions {untold:?} are of nothing that was told"));
+    }
+    told.last()
+        .filter(|told| **told > last)
+        .map(|told| format!("{told} was told, {last} is the last"))
 }
 
 #[cfg(test)]

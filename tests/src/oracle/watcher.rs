@@ -60,7 +60,24 @@ pub struct Listing {
     pub revision: u64,
 }
 
+impl Listing {
+    /// What a list of the API says; the revision is that of the youngest object.
+    ///
+    /// # Errors
+    /// When something in it is no object of the API.
+    pub fn of(items: Vec<Value>) -> anyhow::Result<Self> {
+        let read = items.into_iter().map(|item| Event::new(EventKind::Listed, item));
+        let objects: Vec<Event> = read.collect::<anyhow::Result<_>>()?;
+        let revision = objects.iter().map(|object| object.revision).max();
+        Ok(Self {
+            objects,
+            revision: revision.unwrap_or_default(),
+        })
+    }
+}
+
 enum Told {
+    Listed(u64),
     Began,
     Event(Box<Event>),
     Fault(String),
@@ -116,6 +133,7 @@ impl Watcher {
     pub fn journal(&mut self) -> &Journal {
         while let Ok(told) = self.told.try_recv() {
             match told {
+                Told::Listed(revision) => self.journal.begun = self.journal.begun.max(revision),
                 Told::Began => self.journal.watches += 1,
                 Told::Event(event) => self.journal.events.push(*event),
                 Told::Fault(fault) => self.journal.faults.push(fault),
@@ -240,6 +258,11 @@ impl Watch {
 
     async fn begin(&mut self, connection: &mut Connection<Full<Bytes>>) -> Result<u64, Stop> {
         let (objects, revision) = list(connection, &self.collection).await.map_err(|_| Stop::Away)?;
+        // To watch from 0 means to be told the state first, as Kubernetes has it.
+        if revision == 0 {
+            return Err(Stop::Away);
+        }
+        self.say(Told::Listed(revision)).await?;
         for object in objects {
             self.say(Told::Event(Box::new(object))).await?;
         }

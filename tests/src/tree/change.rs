@@ -6,6 +6,7 @@ use std::path::Path;
 use anyhow::{Context as _, bail, ensure};
 use k1s_object::Key;
 
+use super::file::File;
 use super::{Tree, write_file};
 
 /// A line that no YAML or JSON reader accepts where [`Tree::break_syntax`] puts it.
@@ -65,6 +66,13 @@ pub struct Break {
     pub spoil: Step,
     /// Makes it what it was.
     pub mend: Step,
+}
+
+/// A file that was taken out of a tree.
+#[derive(Clone, Debug)]
+pub struct Taken {
+    path: String,
+    file: File,
 }
 
 impl Tree {
@@ -137,6 +145,34 @@ impl Tree {
             Some(_) => Ok(Step::Remove { path: path.to_owned() }),
             None => bail!("no file {path} in this tree"),
         }
+    }
+
+    /// Takes a file out of the tree as [`Tree::delete_file`] does, so that it can be put back.
+    ///
+    /// # Errors
+    /// When there is no such file.
+    pub fn take_file(&mut self, path: &str) -> anyhow::Result<(Step, Taken)> {
+        let file = self.files.get(path).cloned();
+        let file = file.with_context(|| format!("no file {path} in this tree"))?;
+        let step = self.delete_file(path)?;
+        Ok((
+            step,
+            Taken {
+                path: path.to_owned(),
+                file,
+            },
+        ))
+    }
+
+    /// Puts a file back where it was.
+    ///
+    /// # Errors
+    /// When another is there now.
+    pub fn put_back(&mut self, taken: Taken) -> anyhow::Result<Step> {
+        let Taken { path, file } = taken;
+        ensure!(!self.files.contains_key(&path), "{path} is in this tree");
+        self.files.insert(path.clone(), file);
+        self.written(&path)
     }
 
     /// Says how to make a file unreadable and how to mend it, without changing the tree.

@@ -51,7 +51,7 @@ fn judged(events: Vec<Event>) -> Result<(), String> {
         .max()
         .unwrap_or_default();
     let listing = Listing { objects, revision };
-    verdict(&history(), &journal, &listing, 0).map_err(|error| error.to_string())
+    verdict(&history(), &journal, &listing).map_err(|error| error.to_string())
 }
 
 #[test]
@@ -113,11 +113,11 @@ fn what_must_not_happen_is_complained_of() {
         // Revisions that are of nothing, or of two things.
         (
             vec![rest[0].clone(), rest[1].clone(), event(Modified, "a", 3, 6)],
-            "revision 5 was told of nothing",
+            "revisions [5] are of nothing",
         ),
         (
             vec![rest[0].clone(), rest[1].clone(), event(Modified, "a", 3, 4)],
-            "revision 5 was told of nothing, or 4 of two things",
+            "a revision is of two things",
         ),
         // Words that do not fit.
         (vec![event(Added, "b", 1, 3)], "b: Added after Some(Listed)"),
