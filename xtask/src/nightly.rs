@@ -13,16 +13,24 @@ struct Part {
     settings: &'static [(&'static str, &'static str)],
 }
 
-const PARTS: &[Part] = &[Part {
-    name: "kills",
-    target: "unkillable",
-    test: "random::kills_at_random_moments_lose_nothing",
-    settings: &[("K1S_SEEDS", "500")],
-}];
+const PARTS: &[Part] = &[
+    Part {
+        name: "kills",
+        target: "unkillable",
+        test: "random::kills_at_random_moments_lose_nothing",
+        settings: &[("K1S_SEEDS", "500")],
+    },
+    Part {
+        name: "load",
+        target: "load",
+        test: "a_steady_load_is_kept_up_with_in_flat_memory",
+        settings: &[("K1S_LOAD_OBJECTS", "10000"), ("K1S_LOAD_SECONDS", "600")],
+    },
+];
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Runs only this part (kills); may be given again.
+    /// Runs only this part (kills, load); may be given again.
     #[arg(long = "only", value_name = "PART")]
     parts: Vec<String>,
 }
