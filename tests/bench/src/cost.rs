@@ -15,6 +15,8 @@ pub enum Whose {
     Own,
     /// That of children that have ended and were waited for, and of theirs.
     Children,
+    /// Both together.
+    Family,
 }
 
 /// Fields of `/proc/PID/stat` after the name of the program: user and system time.
@@ -122,8 +124,9 @@ pub fn written(process: u32) -> Option<u64> {
 
 fn cpu(whose: Whose) -> anyhow::Result<Duration> {
     let fields = match whose {
-        Whose::Own => OWN_FIELDS,
-        Whose::Children => CHILDREN_FIELDS,
+        Whose::Own => OWN_FIELDS.to_vec(),
+        Whose::Children => CHILDREN_FIELDS.to_vec(),
+        Whose::Family => [OWN_FIELDS, CHILDREN_FIELDS].concat(),
     };
     stat_time("self", &fields)
 }

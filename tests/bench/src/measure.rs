@@ -44,6 +44,8 @@ use report::Report;
 use row::Row;
 use scale::Scale;
 
+use crate::cost::{Stopwatch, Whose};
+
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Plan {
@@ -107,7 +109,13 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
             plan.rows.contains(&row)
         };
         if is_asked {
-            let measured = measure(row, &ground).with_context(|| row.to_string())?;
+            let watch = Stopwatch::start(Whose::Family)?;
+            let mut measured = measure(row, &ground).with_context(|| row.to_string())?;
+            // What a row did not look at run by run is told of all of it.
+            let others = watch.stop()?.others;
+            if measured.others.is_empty() {
+                measured.others.push(others);
+            }
             report.add(row, measured);
         }
     }
