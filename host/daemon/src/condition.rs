@@ -5,11 +5,11 @@ use k1s_object::Timestamp;
 use k1s_store::reader::{Prune, PruneState, SourceFacts};
 use k1s_store::served::rfc3339;
 use k1s_store::status::{PassRow, Standstill};
-use k1s_sync_engine::problem::Problem;
+use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::HoldReason;
 
 use crate::console::{described, why_held};
-use crate::mirror::StoreOutage;
+use crate::mirror::{Refusal, StoreOutage};
 use crate::output::count;
 
 fn condition(
@@ -53,6 +53,9 @@ pub(crate) fn conditions(of_source: &SourceFacts, outage: Option<&StoreOutage>) 
             Standstill::Retrying => ("Stale", "Retrying"),
             Standstill::CircuitOpen => ("CircuitOpen", "RepeatedFailure"),
             Standstill::Quarantined => ("Stalled", "Quarantined"),
+            Standstill::Refused if trouble.problem.code == ProblemCode::IdentityChanged => {
+                ("Stalled", "IdentityChanged")
+            }
             Standstill::Refused => ("Stalled", "Refused"),
         };
         let first = described(&trouble.problem)
@@ -60,6 +63,10 @@ pub(crate) fn conditions(of_source: &SourceFacts, outage: Option<&StoreOutage>) 
             .next()
             .unwrap_or_default()
             .to_owned();
+        let first = match trouble.standstill {
+            Standstill::Quarantined => format!("{first}: k1s-sync-host resume {name} lets it try again"),
+            Standstill::Retrying | Standstill::CircuitOpen | Standstill::Refused => first,
+        };
         if kind != "Stale" {
             conditions.push(holds(kind, reason, first.clone(), Some(trouble.since)));
         }
@@ -75,6 +82,18 @@ pub(crate) fn conditions(of_source: &SourceFacts, outage: Option<&StoreOutage>) 
     }
     conditions.push(readiness(of_source, outage));
     one_of_each(conditions)
+}
+
+/// That the files of the configuration are not in force: the first finding, and how many there are.
+pub(crate) fn refused(refusal: &Refusal) -> Condition {
+    let findings = refusal.why.lines().count();
+    let first = refusal.why.lines().next().unwrap_or_default();
+    let more = match findings {
+        0 | 1 => String::new(),
+        all => format!(" (and {} more)", all - 1),
+    };
+    let message = format!("the one before stays in force: {first}{more}");
+    holds("ConfigurationRefused", "Invalid", message, Some(refusal.since))
 }
 
 /// A type appears once, as tools expect that find a condition by its type: the most pressing one speaks, and tells of the others.

@@ -25,6 +25,7 @@ mod node;
 mod options_entry;
 mod overrides;
 mod period;
+mod plan;
 mod plugin;
 mod registry;
 mod schema;
@@ -39,6 +40,7 @@ pub use load::{CommandLineSource, Inputs, load};
 pub use namespace::NamespaceName;
 pub use overrides::{DEFAULT_DELETE_SETTLE, DEFAULT_INTERVAL, DEFAULT_START_DEADLINE};
 pub use period::{Period, PeriodError};
+pub use plan::{Amendment, deferred, plan};
 pub use plugin::{PluginOrigin, PluginRef, PluginSearch};
 pub use schema::{source_plugin_schema, sync_configuration_schema};
 pub use settings::{

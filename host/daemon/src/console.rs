@@ -5,6 +5,7 @@ use std::io::Write as _;
 use std::path::PathBuf;
 use std::time::Duration;
 
+use k1s_store::writer::Released;
 use k1s_sync_engine::event::{SyncEvent, Tally};
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
@@ -34,6 +35,25 @@ enum Purpose {
     Sync,
     /// To find what is wrong.
     Vet,
+}
+
+/// What became of a source that is configured no longer.
+pub(crate) fn farewell(released: &Released) -> String {
+    let Released {
+        source,
+        objects,
+        deleted,
+        held,
+        ..
+    } = released;
+    let stay = format!("its {} objects stay and belong to no source", count(*objects));
+    let parts = [
+        (*deleted > 0).then(|| format!("its {} objects are deleted", count(*deleted))),
+        (*held > 0).then(|| format!("{} deletes are held: k1s-sync-host prunes list {source}", count(*held))),
+        (*objects > 0 || (*deleted, *held) == (0, 0)).then_some(stay),
+    ];
+    let parts: Vec<String> = parts.into_iter().flatten().collect();
+    format!("source {source}   no longer configured: {}", parts.join("; "))
 }
 
 impl Console {
@@ -79,6 +99,18 @@ impl Console {
             StoreNews::Back => "store   works again, sources go on".to_owned(),
         };
         self.bars.aside(|| line(&text));
+    }
+
+    /// Prints lines that are of no source, or of one that is gone.
+    pub(crate) fn say(&self, lines: &[String]) {
+        if !lines.is_empty() {
+            self.bars.aside(|| lines.iter().for_each(|text| line(text)));
+        }
+    }
+
+    /// Forgets what the last pass of a source found, so that its next one is told.
+    pub(crate) fn forget(&mut self, source: &SourceName) {
+        self.findings_by_source.remove(source);
     }
 
     /// Prints what a notice says, if it says something to a person.

@@ -1,6 +1,6 @@
 //! The verbs that tell the host, or the store of one that has stopped, what a person wants, and what came of it.
 
-use k1s_api::object::{CommandReport, ObjectRef};
+use k1s_api::object::{CommandReport, ObjectRef, SyncOptions};
 use k1s_sync_engine::id::SourceName;
 use serde_json::{Value, json};
 
@@ -11,6 +11,8 @@ use crate::output::{count, visible};
 
 /// Keys that an answer names; more are only counted.
 const NAMED_KEYS: usize = 20;
+/// What a source does that was not suspended and still waits for a person's word, or for time to pass.
+const WAITING: [&str; 3] = ["Quarantined", "CircuitOpen", "Waiting"];
 /// Where sources are.
 pub(crate) const SOURCES: &str = "/apis/sync.k1s.io/v1alpha1/sources";
 
@@ -30,7 +32,17 @@ async fn switch(arguments: OneSource, suspend: bool, word: &str) -> Result<Outco
     let path = format!("{SOURCES}/{source}");
     let before = client.get(&path, JSON).await?;
     if before.pointer("/spec/suspend") == Some(&Value::Bool(suspend)) {
-        line(&format!("source {source}   {word} already, nothing changed"));
+        let phase = before
+            .pointer("/status/phase")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if !suspend && WAITING.contains(&phase) {
+            let options = SyncOptions::default();
+            client.post(&format!("{path}/sync"), &json!(options)).await?;
+            line(&format!("source {source}   {word}: it is tried again now"));
+        } else {
+            line(&format!("source {source}   {word} already, nothing changed"));
+        }
     } else {
         client.patch(&path, &json!({"spec": {"suspend": suspend}})).await?;
         line(&format!("source {source}   {word}"));

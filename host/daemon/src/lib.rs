@@ -21,6 +21,7 @@ mod mirror;
 mod program;
 mod progress;
 mod prunes;
+mod reload;
 mod run;
 mod serving;
 mod source;

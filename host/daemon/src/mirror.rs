@@ -23,7 +23,7 @@ use k1s_sync_engine::lifecycle::State;
 use serde::Serialize;
 use serde_json::Value;
 
-use crate::condition::{conditions, guard};
+use crate::condition::{conditions, guard, refused};
 use crate::config::{Activation, Period, SourceSettings};
 use crate::console::{described, why_held};
 use crate::output::key;
@@ -55,6 +55,15 @@ pub(crate) struct Live {
     pub(crate) last_handled_requested_at: Option<Box<str>>,
     /// The pass that handled it, which the store does not keep when it was like the one before.
     pub(crate) last_pass: Option<PassRow>,
+}
+
+/// Files of a configuration that are not in force.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Refusal {
+    /// What is wrong, one finding a line.
+    pub(crate) why: String,
+    /// Since when.
+    pub(crate) since: Timestamp,
 }
 
 /// The state of a source in one word.
@@ -109,6 +118,7 @@ pub(crate) fn source_body(
     facts: &SourceFacts,
     configured: Option<&SourceSettings>,
     live: Option<&Live>,
+    refusal: Option<&Refusal>,
 ) -> ControlBody {
     let requested_at = live.and_then(|live| live.requested_at.as_deref());
     ControlBody {
@@ -118,7 +128,7 @@ pub(crate) fn source_body(
             .into_iter()
             .collect(),
         spec: value(&source_spec(facts, configured)),
-        status: value(&source_status(facts, live)),
+        status: value(&source_status(facts, live, refusal)),
     }
 }
 
@@ -157,7 +167,7 @@ fn source_spec(facts: &SourceFacts, configured: Option<&SourceSettings>) -> Sour
     }
 }
 
-fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
+fn source_status(facts: &SourceFacts, live: Option<&Live>, refusal: Option<&Refusal>) -> SourceStatus {
     let SourceFacts { row, status, held, .. } = facts;
     let owned = |text: &str| text.to_owned();
     let last_pass = [status.pass.as_ref(), live.and_then(|live| live.last_pass.as_ref())]
@@ -167,7 +177,11 @@ fn source_status(facts: &SourceFacts, live: Option<&Live>) -> SourceStatus {
     SourceStatus {
         observed_generation: None,
         phase: live.map(|live| live.phase.to_owned()),
-        conditions: conditions(facts, live.and_then(|live| live.outage.as_ref())),
+        conditions: refusal
+            .map(refused)
+            .into_iter()
+            .chain(conditions(facts, live.and_then(|live| live.outage.as_ref())))
+            .collect(),
         objects: facts.objects,
         pending: facts.pending,
         failed: last_pass.map_or(0, |pass| pass.tally.failed),

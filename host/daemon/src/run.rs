@@ -1,28 +1,34 @@
 //! `run`: the composition root of the daemon.
 
+mod signals;
+mod standing;
+
+use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use k1s_process::{
     RuntimeDirectory, RuntimeDirectoryError, SpawnError, Spawner, StopBudget, SweepReport, runtime_base,
 };
-use k1s_store::writer::Released;
+use k1s_store::writer::{Leaving, Released};
 use k1s_store::{Reader, Store, StoreError};
 use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::message::Mode;
 use thiserror::Error;
-use tokio::signal::unix::{Signal, SignalKind, signal};
 
+use self::signals::{Signals, Wanted};
+use self::standing::{Consequence, Standing, Verdict};
 use crate::cli::{ConfigFlags, Outcome, RunArguments, SourceFlags};
 use crate::clock::HostClock;
 use crate::config::{
     ApiSettings, ConfigError, Configuration, Directories, Inputs, LogLevel, PluginSearch, SourceSettings, load,
 };
-use crate::console::{Console, described, line};
+use crate::console::{Console, described, farewell, line};
 use crate::data_directory::{OpenError, Place, make_private};
 use crate::keeper::StoreKeeper;
-use crate::output::count;
+use crate::reload::{Reading, Recipe, Reloader};
 use crate::serving::{Door, DoorError, IDENTITY_DIRECTORY, KUBECONFIG_FILE, Serving};
 use crate::source::{Ending, Host, What};
 use crate::supervisor::{Happening, Supervisor};
@@ -48,6 +54,8 @@ pub(crate) enum RunError {
     Name(#[from] k1s_object::NameError),
     #[error("signals cannot be watched: {0}")]
     Signals(#[source] std::io::Error),
+    #[error("the configuration cannot be followed: {0}")]
+    Reloader(#[source] std::io::Error),
     #[error(transparent)]
     Store(#[from] StoreError),
 }
@@ -55,14 +63,9 @@ pub(crate) enum RunError {
 /// Runs the daemon until its work is done or it is told to stop.
 pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
     let working_directory = std::env::current_dir().map_err(RunError::WorkingDirectory)?;
-    let id = arguments.instance_id.as_ref();
-    let configuration = configure(
-        &arguments.source,
-        &arguments.config,
-        id,
-        arguments.log_level,
-        &working_directory,
-    )?;
+    let plugins = plugin_search(arguments.config.plugins_dir.clone());
+    let recipe = Recipe::new(&arguments, working_directory.clone(), plugins);
+    let configuration = recipe.read()?;
     if configuration.sources.is_empty() {
         return Err(RunError::NoSource);
     }
@@ -82,12 +85,23 @@ pub(crate) async fn run(arguments: RunArguments) -> Result<Outcome, RunError> {
         (Mode::Full | Mode::Once | Mode::Resume, ApiSettings::Served { .. } | ApiSettings::Off) => None,
     };
     greet(&place.describe(store.reader().revision()), door.as_ref());
-    let sources = configuration.sources;
-    release_others(&store, &sources).await?;
+    let sources = &configuration.sources;
+    for released in store.writer().release(Leaving::KeepingAllBut(names(sources))).await? {
+        line(&farewell(&released));
+    }
     let mut console = Console::new(working_directory).hinting(door.as_ref().map(hint));
-    let serving = door.map(|door| Serving::begin(&store, door, &sources)).transpose()?;
+    let serving = door.map(|door| Serving::begin(&store, door, sources)).transpose()?;
     let runtime_directory = Arc::clone(&host.runtime_directory);
-    let outcome = supervise(&store, host, sources, mode, serving, &mut console).await;
+    let reloader = match mode {
+        Mode::Full | Mode::Resume => Some(Reloader::start(recipe).map_err(RunError::Reloader)?),
+        Mode::Once => None,
+    };
+    let conduct = Conduct {
+        mode,
+        serving,
+        reloader,
+    };
+    let outcome = supervise(&store, host, configuration, conduct, &mut console).await;
     forget_door(runtime_directory.path());
     drop(runtime_directory);
     let outcome = outcome?;
@@ -128,16 +142,8 @@ fn hint(door: &Door) -> String {
     )
 }
 
-/// Objects of sources that are no longer configured stay, and belong to no source from here on.
-async fn release_others(store: &Store, sources: &[SourceSettings]) -> Result<(), StoreError> {
-    let configured = sources.iter().map(|source| source.name.clone()).collect();
-    for Released { source, objects, .. } in store.writer().release(configured).await? {
-        let objects = count(objects);
-        line(&format!(
-            "source {source}   no longer configured: its {objects} objects stay and belong to no source"
-        ));
-    }
-    Ok(())
+fn names(sources: &[Arc<SourceSettings>]) -> BTreeSet<SourceName> {
+    sources.iter().map(|source| source.name.clone()).collect()
 }
 
 /// Reads the configuration that flags and environment name.
@@ -174,52 +180,64 @@ pub(crate) fn directories() -> Directories {
 }
 
 /// Whether a signal asked the host to stop.
-#[derive(Clone, Copy, PartialEq, Eq)]
+#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 enum Stopping {
     No,
     Asked,
+}
+
+/// How a host conducts itself.
+pub(crate) struct Conduct {
+    pub(crate) mode: Mode,
+    pub(crate) serving: Option<Serving>,
+    pub(crate) reloader: Option<Reloader>,
 }
 
 /// Runs sources over a store until they are done or a signal comes; shows what they say.
 pub(crate) async fn supervise(
     store: &Store,
     host: Host,
-    sources: Vec<SourceSettings>,
-    mode: Mode,
-    mut serving: Option<Serving>,
+    configuration: Configuration,
+    conduct: Conduct,
     console: &mut Console,
 ) -> Result<Outcome, RunError> {
     let mut signals = Signals::watch()?;
-    let names: Vec<SourceName> = sources.iter().map(|source| source.name.clone()).collect();
-    let mut supervisor = Supervisor::start(&host, sources, mode);
-    if let Some(serving) = &mut serving {
-        serving.direct(supervisor.orders());
-    }
-    // The actors hold what they need; the writer must not outlive them for this.
     let budget = host.stop;
-    drop(host);
     let mut keeper = StoreKeeper::new(store);
+    let Conduct {
+        mode,
+        serving,
+        mut reloader,
+    } = conduct;
+    let mut household = Household {
+        supervisor: Supervisor::start(host, &configuration.sources, mode),
+        standing: Standing::new(configuration),
+        serving,
+    };
+    household.direct();
     let mut outcome = Outcome::Done;
     let mut stopping = Stopping::No;
     loop {
         let happening = tokio::select! {
-            happening = supervisor.next() => happening,
-            () = work(&mut serving) => continue,
+            happening = household.supervisor.next() => happening,
+            () = work(&mut household.serving) => continue,
             news = keeper.next() => {
                 console.store(&news);
                 continue;
             }
-            () = signals.next() => {
-                stopping = Stopping::Asked;
-                supervisor.stop(budget.drain);
-                serving.iter_mut().for_each(Serving::stop);
+            Some(reading) = reading(&mut reloader) => {
+                household.take(reading, console);
+                continue;
+            }
+            wanted = signals.next() => {
+                stopping = stopping.max(household.obey(wanted, &mut reloader, budget.drain));
                 continue;
             }
         };
         match happening {
             Happening::Notice(notice) => {
                 console.show(&notice);
-                serving.iter_mut().for_each(|serving| serving.note(&notice));
+                household.serving.iter_mut().for_each(|serving| serving.note(&notice));
                 outcome = outcome.max(judged(&notice.what));
             }
             Happening::Ended(name, Ok(Ending::Stopped)) => {
@@ -228,6 +246,8 @@ pub(crate) async fn supervise(
                     outcome = outcome.max(Outcome::Partial);
                 }
             }
+            Happening::Ended(_, Ok(Ending::Removed(released))) => household.bid_farewell(&released, console),
+            Happening::Settled => household.release_others(store, console).await,
             Happening::Ended(_, Ok(Ending::Finished)) => {}
             Happening::Ended(name, Ok(Ending::GaveUp(problem))) => {
                 tracing::debug!(source = %name, "gave up: {}", described(&problem));
@@ -238,14 +258,105 @@ pub(crate) async fn supervise(
                 tracing::error!("a source's task died: {error}");
                 outcome = Outcome::Failed;
             }
-            Happening::AllEnded if mode == Mode::Once => return Ok(outcome.max(waiting(store.reader(), &names)?)),
+            Happening::AllEnded if mode == Mode::Once => {
+                let sources = &household.standing.configuration().sources;
+                return Ok(outcome.max(waiting(store.reader(), sources)?));
+            }
             Happening::AllEnded => break,
         }
     }
-    if let Some(serving) = serving {
+    if let Some(serving) = household.serving {
         serving.end().await;
     }
     Ok(Outcome::Done)
+}
+
+/// What a host that runs consists of.
+struct Household {
+    supervisor: Supervisor,
+    standing: Standing,
+    serving: Option<Serving>,
+}
+
+impl Household {
+    /// Takes a configuration that was read again: tells sources what changes for them, and people what came of it.
+    fn take(&mut self, reading: Reading, console: &mut Console) {
+        let Consequence {
+            amendments,
+            lines,
+            verdict,
+        } = self.standing.take(reading);
+        console.say(&lines);
+        for amendment in &amendments {
+            console.forget(amendment.source());
+        }
+        self.supervisor.amend(amendments);
+        if let Some(serving) = &mut self.serving {
+            serving.configure(&self.standing.configuration().sources);
+            match verdict {
+                Verdict::Same => {}
+                Verdict::Good => serving.judge(None),
+                Verdict::Refused(why) => serving.judge(Some(why)),
+            }
+        }
+        self.direct();
+    }
+
+    /// Lets go of what sources have that are configured no longer, and whose objects are to go with them: not before it is
+    /// known what the others declare, because nobody may see those gone.
+    async fn release_others(&mut self, store: &Store, console: &Console) {
+        let sources = &self.standing.configuration().sources;
+        let released = match store.writer().release(Leaving::AllBut(names(sources))).await {
+            Ok(released) => released,
+            Err(error) => {
+                tracing::warn!(
+                    "what sources have that are configured no longer is let go of by the next host: {error}"
+                );
+                return;
+            }
+        };
+        let lines: Vec<String> = released.iter().map(farewell).collect();
+        console.say(&lines);
+        if let Some(serving) = self.serving.as_mut().filter(|_| !released.is_empty()) {
+            serving.configure(sources);
+        }
+    }
+
+    /// Tells what became of a source that has left; one of its name may have begun anew.
+    fn bid_farewell(&mut self, released: &Released, console: &Console) {
+        console.say(&[farewell(released)]);
+        self.direct();
+    }
+
+    fn direct(&mut self) {
+        if let Some(serving) = &mut self.serving {
+            serving.direct(self.supervisor.orders());
+        }
+    }
+
+    /// Does what a signal asks for; where nothing can be read again, that is the end.
+    fn obey(&mut self, wanted: Wanted, reloader: &mut Option<Reloader>, within: Duration) -> Stopping {
+        match (wanted, reloader.as_ref()) {
+            (Wanted::Reload, Some(reloader)) => {
+                reloader.ask();
+                Stopping::No
+            }
+            (Wanted::Stop, _) | (Wanted::Reload, None) => {
+                self.supervisor.stop(within);
+                self.serving.iter_mut().for_each(Serving::stop);
+                reloader.take().into_iter().for_each(Reloader::end);
+                Stopping::Asked
+            }
+        }
+    }
+}
+
+/// The next configuration that is read, if one is followed.
+async fn reading(reloader: &mut Option<Reloader>) -> Option<Reading> {
+    match reloader {
+        Some(reloader) => reloader.next().await,
+        None => std::future::pending().await,
+    }
 }
 
 /// The API's work, if there is an API; it has no end of its own.
@@ -257,10 +368,10 @@ async fn work(serving: &mut Option<Serving>) {
 }
 
 /// Whether anything a source declares could still not be applied.
-fn waiting(reader: &Reader, sources: &[SourceName]) -> Result<Outcome, StoreError> {
+fn waiting(reader: &Reader, sources: &[Arc<SourceSettings>]) -> Result<Outcome, StoreError> {
     let mut outcome = Outcome::Done;
     for source in sources {
-        reader.pending(source, &mut |_, _| outcome = Outcome::Partial)?;
+        reader.pending(&source.name, &mut |_, _| outcome = Outcome::Partial)?;
     }
     Ok(outcome)
 }
@@ -309,31 +420,5 @@ fn report_sweep(report: &SweepReport) {
     }
     for unswept in &report.unswept {
         tracing::warn!("what an earlier host left could not be removed: {unswept}");
-    }
-}
-
-/// The signals that mean stop.
-struct Signals {
-    interrupt: Signal,
-    terminate: Signal,
-    hangup: Signal,
-}
-
-impl Signals {
-    fn watch() -> Result<Self, RunError> {
-        let watch = |kind| signal(kind).map_err(RunError::Signals);
-        Ok(Self {
-            interrupt: watch(SignalKind::interrupt())?,
-            terminate: watch(SignalKind::terminate())?,
-            hangup: watch(SignalKind::hangup())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
-            _ = self.hangup.recv() => {}
-        }
     }
 }

@@ -71,7 +71,7 @@ pub(crate) struct Serving {
 
 impl Serving {
     /// Shows what is known and begins to answer; orders wait until there are sources to tell.
-    pub(crate) fn begin(store: &Store, door: Door, configured: &[SourceSettings]) -> Result<Self, StoreError> {
+    pub(crate) fn begin(store: &Store, door: Door, configured: &[Arc<SourceSettings>]) -> Result<Self, StoreError> {
         let (board_writer, board) = board(store.instance_id().as_str(), SystemClock.now());
         let (sender, requests) = mpsc::channel(WAITING_ORDERS);
         let (close, closing) = watch::channel(false);
@@ -106,6 +106,17 @@ impl Serving {
             close,
             server,
         })
+    }
+
+    /// Takes a configuration that replaces the one before.
+    pub(crate) fn configure(&mut self, configured: &[Arc<SourceSettings>]) {
+        self.figures.configure(configured);
+        self.showcase.configure(configured);
+    }
+
+    /// Shows why the configuration's files are refused, or that they are not.
+    pub(crate) fn judge(&mut self, refusal: Option<String>) {
+        self.showcase.judge(refusal);
     }
 
     /// Says where orders for each source go.

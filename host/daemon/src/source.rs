@@ -25,7 +25,7 @@ mod redaction;
 mod run;
 mod storage;
 
-pub(crate) use actor::{Actor, Ending, Host, Inbox};
+pub(crate) use actor::{Actor, Ending, Host, Inbox, Station};
 pub(crate) use notice::{Held, Notice, PassSummary, What};
 pub(crate) use order::{Order, Wish};
 pub(crate) use record::pass_row;

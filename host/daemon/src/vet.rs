@@ -10,7 +10,7 @@ use crate::cli::{ConfigFlags, Outcome, SourceFlags, StoreFlags, VetArguments, Ve
 use crate::config::{Assignment, CommandLineSource};
 use crate::console::{Console, line};
 use crate::data_directory::Place;
-use crate::run::{RunError, configure, directories, host, supervise};
+use crate::run::{Conduct, RunError, configure, directories, host, supervise};
 
 /// The plugin that reads manifests.
 const FILESYSTEM: &str = "k1s-sync-fs";
@@ -51,7 +51,12 @@ async fn manifests(path: &Path, plugins_dir: Option<PathBuf>, working_directory:
     let store = place.open(None)?;
     let mut console = Console::vetting(working_directory.to_owned());
     let host = host(&store, place.directory())?;
-    let outcome = supervise(&store, host, configuration.sources, Mode::Once, None, &mut console).await?;
+    let conduct = Conduct {
+        mode: Mode::Once,
+        serving: None,
+        reloader: None,
+    };
+    let outcome = supervise(&store, host, configuration, conduct, &mut console).await?;
     store.close()?;
     Ok(outcome)
 }

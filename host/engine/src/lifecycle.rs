@@ -127,6 +127,11 @@ impl Lifecycle {
         }
     }
 
+    /// Sets how long it may take from now on to finish when it is suspended, disabled or configured anew.
+    pub fn set_stop_within(&mut self, stop_within: Duration) {
+        self.stop_within = stop_within;
+    }
+
     /// Does what is due.
     pub fn handle_timeout(&mut self, now: Moment) {
         if self.next_timeout().is_none_or(|due| now < due) {

@@ -1,5 +1,7 @@
 //! How one source wants its objects treated.
 
+use std::collections::BTreeMap;
+
 use k1s_object::{GroupKind, KindScope, StatusRule};
 use sha2::{Digest, Sha256};
 
@@ -46,6 +48,29 @@ pub enum Undeclared {
     Strip,
 }
 
+/// What becomes of objects that a source lets go of because its configuration changed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Departure {
+    /// They stay, and belong to no source.
+    #[default]
+    Keep,
+    /// They are deleted, inside the guard.
+    Prune,
+}
+
+/// The program of a source, as far as what it said before depends on it.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Program {
+    /// Its own name.
+    pub name: Box<str>,
+    /// The major version of its release: another one may not understand an earlier one's tokens.
+    pub major: u64,
+}
+
+/// The fields of a plugin's configuration that say which place it reads, as compact JSON with sorted keys.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Identity(pub Box<str>);
+
 /// Allowed and denied names; deny wins, an empty allow list allows everything.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct NameFilter {
@@ -73,6 +98,8 @@ pub struct SourcePolicy {
     pub adoption: Adoption,
     /// For namespaced objects that name none.
     pub default_namespace: Box<str>,
+    /// The namespace that stands in place of a declared or default one.
+    pub namespace_by_declared: BTreeMap<Box<str>, Box<str>>,
     /// Who makes namespaces.
     pub namespace_creation: NamespaceCreation,
     /// Kinds the source may send, as `Kind` or `group/Kind` with wildcards.
@@ -91,8 +118,17 @@ pub struct SourcePolicy {
     pub status: StatusRule,
     /// The kind of place the source reads, in its plugin's word; shown with its objects.
     pub source_type: Box<str>,
-    /// Fingerprint of everything that selects what the source declares; rows claimed under another are never pruned for absence.
+    /// Fingerprint of everything that selects what the source declares, made by [`SourcePolicy::selecting`]; what absence of
+    /// rows means that were claimed under another one, `deselected` says.
     pub selection: u64,
+    /// What becomes of what falls out when the selection changes.
+    pub deselected: Departure,
+    /// What becomes of everything when the source is configured no longer.
+    pub removed: Departure,
+    /// The program that runs for it.
+    pub program: Program,
+    /// Which place it reads, as configured.
+    pub identity: Identity,
 }
 
 impl Default for SourcePolicy {
@@ -101,6 +137,7 @@ impl Default for SourcePolicy {
             conflict: ConflictPolicy::default(),
             adoption: Adoption::default(),
             default_namespace: "default".into(),
+            namespace_by_declared: BTreeMap::new(),
             namespace_creation: NamespaceCreation::Automatic,
             kinds: NameFilter::default(),
             namespaces: NameFilter::default(),
@@ -111,6 +148,10 @@ impl Default for SourcePolicy {
             status: StatusRule::Drop,
             source_type: "".into(),
             selection: 0,
+            deselected: Departure::default(),
+            removed: Departure::default(),
+            program: Program::default(),
+            identity: Identity::default(),
         }
     }
 }
@@ -149,28 +190,56 @@ impl SourcePolicy {
         }
     }
 
+    /// The namespace that objects are put in that say, or for want of a word default to, `declared`.
+    #[must_use]
+    pub fn namespace<'n>(&'n self, declared: &'n str) -> &'n str {
+        self.namespace_by_declared
+            .get(declared)
+            .map_or(declared, |namespace| namespace)
+    }
+
+    /// Completes the policy with what is known once its plugin has described itself: `fields` is the fingerprint of those
+    /// fields of the plugin's configuration that select. What the host itself filters and maps selects as well.
+    #[must_use]
+    pub fn selecting(self, fields: u64) -> Self {
+        let selection = fingerprint(&[
+            &self.program.name,
+            &format!("{fields:016x}"),
+            &self.default_namespace,
+            &format!("{:?}", self.namespace_by_declared),
+            &format!("{:?}{:?}", self.kinds, self.namespaces),
+        ]);
+        Self { selection, ..self }
+    }
+
     /// Fingerprint of everything that turns a declaration into an object of a kind: when it differs, equal content
     /// does not mean an equal object.
     #[must_use]
     pub fn transform(&self, scope: KindScope) -> u64 {
-        let mut hash = Sha256::new();
-        for part in [
-            &*self.default_namespace,
+        fingerprint(&[
+            &self.default_namespace,
             &format!(
                 "{:?}{:?}{:?}{:?}{scope:?}",
                 self.conflict, self.undeclared, self.status, self.adoption
             ),
             &format!("{:?}{:?}", self.kinds, self.namespaces),
-        ] {
-            hash.update(part.as_bytes());
-            hash.update([0]);
-        }
-        let digest: [u8; 32] = hash.finalize().into();
-        digest
-            .iter()
-            .take(8)
-            .fold(0, |number, byte| (number << 8) | u64::from(*byte))
+            &format!("{:?}", self.namespace_by_declared),
+        ])
     }
+}
+
+/// The first 64 bits of SHA-256 over some texts, each ended by a zero byte.
+fn fingerprint(parts: &[&str]) -> u64 {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update(part.as_bytes());
+        hash.update([0]);
+    }
+    let digest: [u8; 32] = hash.finalize().into();
+    digest
+        .iter()
+        .take(8)
+        .fold(0, |number, byte| (number << 8) | u64::from(*byte))
 }
 
 #[cfg(test)]
@@ -225,5 +294,108 @@ mod tests {
         assert_ne!(plain.transform(scope), kept.transform(scope));
         assert_ne!(plain.transform(scope), plain.transform(KindScope::Cluster));
         assert_eq!(plain.transform(scope), guarded.transform(scope));
+    }
+
+    #[test]
+    fn the_selection_changes_with_what_selects_and_nothing_else() {
+        let plain = SourcePolicy::default;
+        let selection = |policy: SourcePolicy| policy.selecting(7).selection;
+        let program = |name: &str, major| Program {
+            name: name.into(),
+            major,
+        };
+        let mapping = BTreeMap::from([("shop".into(), "store".into())]);
+        for (other, selects, what) in [
+            (
+                SourcePolicy {
+                    kinds: NameFilter {
+                        allow: vec![],
+                        deny: patterns(&["Secret"]),
+                    },
+                    ..plain()
+                },
+                true,
+                "kinds",
+            ),
+            (
+                SourcePolicy {
+                    namespaces: NameFilter {
+                        allow: patterns(&["a"]),
+                        deny: vec![],
+                    },
+                    ..plain()
+                },
+                true,
+                "namespaces",
+            ),
+            (
+                SourcePolicy {
+                    namespace_by_declared: mapping,
+                    ..plain()
+                },
+                true,
+                "mapping",
+            ),
+            (
+                SourcePolicy {
+                    default_namespace: "shop".into(),
+                    ..plain()
+                },
+                true,
+                "default namespace",
+            ),
+            (
+                SourcePolicy {
+                    program: program("other", 0),
+                    ..plain()
+                },
+                true,
+                "program",
+            ),
+            (
+                SourcePolicy {
+                    program: program("", 2),
+                    ..plain()
+                },
+                false,
+                "major version",
+            ),
+            (
+                SourcePolicy {
+                    identity: Identity("{}".into()),
+                    ..plain()
+                },
+                false,
+                "identity, which is a field of the plugin",
+            ),
+            (
+                SourcePolicy {
+                    prune: PruneMode::Disabled,
+                    ..plain()
+                },
+                false,
+                "prune",
+            ),
+            (
+                SourcePolicy {
+                    deselected: Departure::Prune,
+                    removed: Departure::Prune,
+                    ..plain()
+                },
+                false,
+                "departures",
+            ),
+            (
+                SourcePolicy {
+                    guard: GuardLimit { min: 1, percent: 1 },
+                    ..plain()
+                },
+                false,
+                "guard",
+            ),
+        ] {
+            assert_eq!(selection(plain()) != selection(other), selects, "{what}");
+        }
+        assert_ne!(plain().selecting(1).selection, plain().selecting(2).selection);
     }
 }

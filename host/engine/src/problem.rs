@@ -87,6 +87,8 @@ codes! {
     Checksum = "CHECKSUM",
     /// The process that answered is not the one that was started.
     PeerMismatch = "PEER_MISMATCH",
+    /// The configuration names another place than the one that the objects came from.
+    IdentityChanged = "IDENTITY_CHANGED",
 }
 
 impl fmt::Display for ProblemCode {

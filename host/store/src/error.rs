@@ -35,6 +35,16 @@ pub enum StoreError {
     /// Work for a source that has no session.
     #[error("source {0} has no session")]
     NoSession(SourceName),
+    /// The configuration of a source names another place than the one that its objects came from.
+    #[error("the identity of source {source_name} is {now}, was {before}")]
+    IdentityChanged {
+        /// The source.
+        source_name: SourceName,
+        /// As stored: compact JSON.
+        before: Box<str>,
+        /// As configured: compact JSON.
+        now: Box<str>,
+    },
     /// A write expected another version of the object.
     #[error("{key} is at revision {found}, not {expected}")]
     Conflict {

@@ -280,6 +280,42 @@ pub struct Suspended {
     pub user: Box<str>,
 }
 
+/// What the inventory and the positions of a source stand on: another program or another place makes them say less.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct GroundRow {
+    /// The name of the program, in its own word.
+    pub program: Box<str>,
+    /// The major version of its release.
+    pub major: u64,
+    /// Which place it reads.
+    pub identity: GroundIdentity,
+    /// What becomes of its objects when it is configured no longer.
+    pub removal: Removal,
+}
+
+/// Which place a source reads, as its configuration says: compact JSON.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum GroundIdentity {
+    /// This one, and no other.
+    Held(Box<str>),
+    /// It was this one; a person let go of it, and the next is accepted.
+    LetGo(Box<str>),
+}
+
+/// What becomes of the objects of a source that is configured no longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub enum Removal {
+    /// They stay, and belong to no source.
+    Keep,
+    /// They are deleted, inside this guard.
+    Prune {
+        /// Objects that may always go.
+        min: u64,
+        /// Percent of the peak that may go.
+        percent: u8,
+    },
+}
+
 /// What is remembered of a scope.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct ScopeRow {

@@ -52,6 +52,8 @@ tables! {
     Shrink = "shrink",
     /// What is remembered of a source, by source.
     Sources = "sources",
+    /// What the inventory and the positions of a source stand on, by source.
+    Grounds = "grounds",
     /// How a source fares, by source.
     Status = "status",
     /// What is remembered of a scope, by source, scope.

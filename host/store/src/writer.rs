@@ -8,7 +8,7 @@
 //!
 //! [`Health`]: crate::health::Health
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -30,6 +30,7 @@ mod batch;
 mod close;
 mod control;
 mod edit;
+mod ground;
 mod held;
 mod hold;
 mod job;
@@ -58,8 +59,8 @@ use job::Job;
 use memory::Memory;
 pub(crate) use publisher::Published;
 use publisher::Publisher;
-pub use release::Released;
 use release::Rest;
+pub use release::{Leaving, Released};
 use thread::WriterThread;
 
 /// Jobs that may wait; more wait with their senders.
@@ -79,6 +80,18 @@ pub struct StoredScope {
     pub token: Option<Token>,
     /// What the place said it is; absent when the selection changed since.
     pub root_identity: Option<String>,
+    /// Whether the source may leave out what the host holds.
+    pub knowledge: Knowledge,
+}
+
+/// Whether what the host holds of a scope is what its source declared under the same selection.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Knowledge {
+    /// It is.
+    #[default]
+    Current,
+    /// The selection changed since: everything has to be declared anew.
+    Outdated,
 }
 
 /// A handle on the writer; cheap to clone.
@@ -129,7 +142,8 @@ impl Writer {
     /// Opens the session of a launch.
     ///
     /// # Errors
-    /// [`StoreError::NoSession`] when a later launch has begun or the source is suspended; else when the store cannot be
+    /// [`StoreError::NoSession`] when a later launch has begun or the source is suspended; [`StoreError::IdentityChanged`]
+    /// when its configuration names another place and no person let go of the one before; else when the store cannot be
     /// read.
     pub async fn open_session(
         &self,
@@ -207,19 +221,19 @@ impl Writer {
         self.ask(|reply| Job::Probe { reply }).await
     }
 
-    /// Releases every source of the store that is not configured, at most 4096 rows in a transaction: its objects become
-    /// orphans, its pending declarations, held prunes and positions are forgotten, and its session ends. Returns the
-    /// sources of which there was anything to release; a call that finds nothing writes nothing, and one that was cut
-    /// short is completed by the next.
+    /// Releases sources that are not configured, at most 4096 rows in a transaction: their objects become orphans, or are
+    /// deleted inside the guard where that was configured (then all of a source in one transaction); their pending
+    /// declarations and positions are forgotten, and their sessions end. Returns the sources of which there was anything to
+    /// release; a call that finds nothing writes nothing, and one that was cut short is completed by the next.
     ///
     /// # Errors
     /// When the store cannot be written.
-    pub async fn release(&self, configured: BTreeSet<SourceName>) -> Result<Vec<Released>, StoreError> {
-        let configured = Arc::new(configured);
+    pub async fn release(&self, leaving: Leaving) -> Result<Vec<Released>, StoreError> {
+        let leaving = Arc::new(leaving);
         let mut released = Vec::new();
         loop {
-            let configured = Arc::clone(&configured);
-            let step = self.ask(|reply| Job::Release { configured, reply }).await?;
+            let leaving = Arc::clone(&leaving);
+            let step = self.ask(|reply| Job::Release { leaving, reply }).await?;
             release::add_up(&mut released, step.released);
             match step.rest {
                 Rest::Some => {}

@@ -300,6 +300,7 @@ impl From<StoreError> for Failure {
             | StoreError::NewerFormat { .. }
             | StoreError::OtherInstance { .. }
             | StoreError::NoSession(_)
+            | StoreError::IdentityChanged { .. }
             | StoreError::Conflict { .. }
             | StoreError::OtherUid { .. }
             | StoreError::NotFound(_) => Self::internal(error.to_string()),

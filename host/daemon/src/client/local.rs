@@ -66,7 +66,7 @@ impl Local {
 fn fill(reader: &Reader, board: &BoardWriter) -> Result<(), StoreError> {
     for name in reader.sources()? {
         let facts = reader.source_facts(&name)?;
-        board.put(&source_key(&name), &source_body(&facts, None, None));
+        board.put(&source_key(&name), &source_body(&facts, None, None, None));
     }
     for prune in reader.prunes(None)? {
         board.put(&prune_key(&prune), &prune_body(&prune));

@@ -6,7 +6,7 @@ use std::path::Path;
 
 use k1s_object::StatusRule;
 use k1s_sync_engine::id::SourceName;
-use k1s_sync_engine::policy::{EmptyRule, NamespaceCreation, PruneMode, SourcePolicy, Undeclared};
+use k1s_sync_engine::policy::{Departure, EmptyRule, NamespaceCreation, PruneMode, SourcePolicy, Undeclared};
 
 use super::assignment::Assignment;
 use super::filter::{KindFilter, NamespaceFilter};
@@ -15,7 +15,7 @@ use super::load::{CommandLineSource, Inputs};
 use super::overrides::Overrides;
 use super::plugin::Missing;
 use super::settings::{Activation, FileOrigin, Origin, PluginConfig, SourceSettings};
-use super::source_entry::{Environment, SourceEntry};
+use super::source_entry::{Environment, NamespaceMap, SourceEntry};
 use super::word::OnError;
 
 /// Turns what was said of each source into what is to be done.
@@ -128,7 +128,7 @@ fn policy(entry: &SourceEntry, overrides: &Overrides) -> SourcePolicy {
     SourcePolicy {
         conflict: overrides.conflict_resolution.unwrap_or_default(),
         adoption: entry.adoption.unwrap_or_default(),
-        default_namespace: namespace.unwrap_or(default.default_namespace),
+        default_namespace: namespace.unwrap_or_else(|| default.default_namespace.clone()),
         namespace_creation: match entry.create_namespaces {
             Some(false) => NamespaceCreation::Declared,
             Some(true) | None => NamespaceCreation::Automatic,
@@ -160,7 +160,17 @@ fn policy(entry: &SourceEntry, overrides: &Overrides) -> SourcePolicy {
             Some(true) => StatusRule::Keep,
             Some(false) | None => StatusRule::Drop,
         },
-        source_type: "".into(),
-        selection: default.selection,
+        namespace_by_declared: entry
+            .namespace_mapping
+            .as_ref()
+            .map(|NamespaceMap(namespaces)| namespaces.clone())
+            .unwrap_or_default(),
+        deselected: entry.on_selection_change.unwrap_or_default(),
+        removed: match entry.prune {
+            // Nothing of it is ever deleted.
+            Some(false) => Departure::Keep,
+            Some(true) | None => entry.on_source_removed.unwrap_or_default(),
+        },
+        ..default
     }
 }

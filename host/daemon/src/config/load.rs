@@ -81,10 +81,12 @@ pub fn load(inputs: &Inputs<'_>) -> Result<Configuration, ConfigError> {
         findings: draft.findings,
     };
     for (origin, entry) in draft.sources {
-        configuration.sources.extend(assembly.of_file(origin, entry));
+        let source = assembly.of_file(origin, entry);
+        configuration.sources.extend(source.map(Arc::new));
     }
     for source in inputs.sources {
-        configuration.sources.extend(assembly.of_command_line(source));
+        let source = assembly.of_command_line(source);
+        configuration.sources.extend(source.map(Arc::new));
     }
     ConfigError::of(assembly.findings)?;
     Ok(configuration)

@@ -30,6 +30,11 @@ pub struct PluginRef {
 }
 
 impl PluginRef {
+    /// Whether the same is started in the same way, wherever it was found.
+    pub(super) fn works_like(&self, other: &Self) -> bool {
+        (&self.program, &self.args, &self.env) == (&other.program, &other.args, &other.env)
+    }
+
     fn unusable(&self, error: &PermissionError) -> Missing {
         let from = match &self.origin {
             PluginOrigin::Registry(place) => format!("; it is the command of {place}"),
@@ -75,6 +80,11 @@ impl PluginSearch {
             directories,
             host_directory,
         }
+    }
+
+    /// The directories of registry files.
+    pub(crate) fn directories(&self) -> &[PathBuf] {
+        &self.directories
     }
 
     /// Finds the plugin that `named` means: a path where it has a slash, relative to `base`; else a name.

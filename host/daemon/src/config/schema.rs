@@ -90,6 +90,15 @@ text_schema!(
         "additionalProperties": { "type": "string" },
     }
 );
+text_schema!(
+    /// Namespaces by the namespaces in whose place they stand.
+    NamespaceMapText,
+    {
+        "type": "object",
+        "propertyNames": { "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63 },
+        "additionalProperties": { "type": "string", "pattern": "^[a-z0-9]([-a-z0-9]*[a-z0-9])?$", "maxLength": 63 },
+    }
+);
 text_schema!(impl Period, {
     "type": "string",
     "pattern": "^(0|(([0-9]+(\\.[0-9]*)?|\\.[0-9]+)(ns|us|µs|μs|ms|s|m|h))+)$",

@@ -24,7 +24,7 @@ pub struct Configuration {
     /// What holds for the host itself.
     pub options: Options,
     /// The sources: those of the files in their order, then those of the command line. No two have the same name.
-    pub sources: Vec<SourceSettings>,
+    pub sources: Vec<Arc<SourceSettings>>,
 }
 
 /// What holds for the host itself; what holds for sources is already in each of them.
@@ -69,7 +69,7 @@ pub struct SourceSettings {
     pub base_dir: PathBuf,
     /// The plugin's own configuration.
     pub config: PluginConfig,
-    /// How its objects are treated. `selection` is 0 until the plugin's schema tells which fields select.
+    /// How its objects are treated. What depends on the plugin's schema is not in it yet: selection, identity, program.
     pub policy: SourcePolicy,
     /// What a failed object does to the others.
     pub on_error: OnError,
@@ -79,6 +79,29 @@ pub struct SourceSettings {
     pub log_level: LogLevel,
 }
 
+impl SourceSettings {
+    /// Whether a source does the same with these as with `other`, wherever they were read.
+    #[must_use]
+    pub fn works_like(&self, other: &Self) -> bool {
+        let Self {
+            name,
+            plugin,
+            activation,
+            origin: _,
+            base_dir,
+            config,
+            policy,
+            on_error,
+            timing,
+            log_level,
+        } = self;
+        (name, plugin, base_dir, config) == (&other.name, &other.plugin, &other.base_dir, &other.config)
+            && activation.works_like(&other.activation)
+            && policy == &other.policy
+            && (on_error, timing, log_level) == (&other.on_error, &other.timing, &other.log_level)
+    }
+}
+
 /// Whether a source runs.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Activation {
@@ -86,6 +109,17 @@ pub enum Activation {
     Enabled(PluginRef),
     /// It does not run and keeps its objects; its plugin need not be there.
     Disabled,
+}
+
+impl Activation {
+    /// Whether the same is run, wherever it was found.
+    fn works_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Enabled(one), Self::Enabled(other)) => one.works_like(other),
+            (Self::Disabled, Self::Disabled) => true,
+            (Self::Enabled(_), Self::Disabled) | (Self::Disabled, Self::Enabled(_)) => false,
+        }
+    }
 }
 
 /// How long things of one source may take.

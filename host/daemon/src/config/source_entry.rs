@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use k1s_sync_engine::decide::Adoption;
 use k1s_sync_engine::id::SourceName;
+use k1s_sync_engine::policy::Departure;
 use schemars::JsonSchema;
 use serde_json::{Map, Value};
 
@@ -11,15 +12,12 @@ use super::filter::{KindFilter, NamespaceFilter};
 use super::namespace::NamespaceName;
 use super::node::{Node, Read};
 use super::overrides::Overrides;
-use super::schema::{EnvironmentText, LabelText, PatternText, WordText};
+use super::schema::{EnvironmentText, LabelText, NamespaceMapText, PatternText, WordText};
 use super::word::OnError;
 
 const SOURCE_LATER: &[&str] = &[
     "limits",
-    "namespaceMapping",
     "onConflict",
-    "onSelectionChange",
-    "onSourceRemoved",
     "onTimeout",
     "permissions",
     "priority",
@@ -48,6 +46,9 @@ pub(super) struct SourceEntry {
     /// Where objects of namespaced kinds without a namespace go (default `default`).
     #[schemars(with = "Option<LabelText>")]
     pub(super) default_namespace: Option<NamespaceName>,
+    /// Where objects go instead of the namespace that they declare or default to; namespaces themselves keep their names.
+    #[schemars(with = "Option<NamespaceMapText>")]
+    pub(super) namespace_mapping: Option<NamespaceMap>,
     /// Whether a namespace that is missing is made with its first object (default true).
     pub(super) create_namespaces: Option<bool>,
     /// The kinds it may touch, as `Kind` in any group or `group/Kind`, with `*` for any characters.
@@ -63,6 +64,13 @@ pub(super) struct SourceEntry {
     pub(super) mirror: Option<bool>,
     /// Whether objects that it no longer declares are deleted (default true).
     pub(super) prune: Option<bool>,
+    /// What becomes of objects that fall out when the configuration selects, filters or maps otherwise than before
+    /// (default keep).
+    #[schemars(with = "Option<WordText<Departure>>")]
+    pub(super) on_selection_change: Option<Departure>,
+    /// What becomes of its objects when it is configured no longer (default keep).
+    #[schemars(with = "Option<WordText<Departure>>")]
+    pub(super) on_source_removed: Option<Departure>,
     /// Whether it may be empty: then even the last of its objects may be deleted (default false).
     pub(super) allow_empty: Option<bool>,
     /// Whether the status of its objects is content (default false).
@@ -100,12 +108,15 @@ impl Read for SourceEntry {
         let enabled = fields.optional("enabled");
         let config = fields.node("config").and_then(|node| node.mapping().cloned());
         let default_namespace = fields.optional("defaultNamespace");
+        let namespace_mapping = fields.optional("namespaceMapping");
         let create_namespaces = fields.optional("createNamespaces");
         let kinds = fields.optional("kinds");
         let namespaces = fields.optional("namespaces");
         let adoption = fields.optional("adoption");
         let mirror = fields.optional("mirror");
         let prune = fields.optional("prune");
+        let on_selection_change = fields.optional("onSelectionChange");
+        let on_source_removed = fields.optional("onSourceRemoved");
         let allow_empty = fields.optional("allowEmpty");
         let include_status = fields.optional("includeStatus");
         let on_error = fields.optional("onError");
@@ -121,12 +132,15 @@ impl Read for SourceEntry {
             enabled,
             config,
             default_namespace,
+            namespace_mapping,
             create_namespaces,
             kinds,
             namespaces,
             adoption,
             mirror,
             prune,
+            on_selection_change,
+            on_source_removed,
             allow_empty,
             include_status,
             on_error,
@@ -160,6 +174,26 @@ pub(super) fn environment(node: &Node<'_>) -> Option<Environment> {
         };
     }
     Some(variables)
+}
+
+/// Namespaces by the namespaces in whose place they stand.
+#[derive(Debug, Default)]
+pub(super) struct NamespaceMap(pub(super) BTreeMap<Box<str>, Box<str>>);
+
+impl Read for NamespaceMap {
+    fn read(node: &Node<'_>) -> Option<Self> {
+        let mut namespaces = BTreeMap::new();
+        for (from, member) in node.members()? {
+            if let Err(error) = from.parse::<NamespaceName>() {
+                member.refuse_key::<()>(format!("the namespace {error}"));
+                continue;
+            }
+            if let Some(to) = NamespaceName::read(&member) {
+                namespaces.insert(from.into(), to.as_str().into());
+            }
+        }
+        Some(Self(namespaces))
+    }
 }
 
 impl Read for NamespaceName {

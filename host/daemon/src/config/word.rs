@@ -2,6 +2,7 @@
 
 use clap::ValueEnum;
 use k1s_sync_engine::decide::{Adoption, ConflictPolicy};
+use k1s_sync_engine::policy::Departure;
 
 use super::finding::suggestion;
 use super::node::{Node, Read};
@@ -44,6 +45,10 @@ impl Word for Adoption {
         ("Always", Self::Always),
         ("Never", Self::Never),
     ];
+}
+
+impl Word for Departure {
+    const WORDS: &'static [(&'static str, Self)] = &[("keep", Self::Keep), ("prune", Self::Prune)];
 }
 
 /// What a failed object does to the others of its source.

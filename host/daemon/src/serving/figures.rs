@@ -3,6 +3,7 @@
 //! Labels name sources and what happened to them, never an object.
 
 use std::fmt;
+use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
 use k1s_api::service::{Check, Unwell, Vitals};
@@ -55,7 +56,7 @@ impl fmt::Debug for Figures {
 }
 
 impl Figures {
-    pub(super) fn new(reader: Reader, living: watch::Receiver<()>, configured: &[SourceSettings]) -> Self {
+    pub(super) fn new(reader: Reader, living: watch::Receiver<()>, configured: &[Arc<SourceSettings>]) -> Self {
         let figures = Self {
             registry: Registry::default(),
             passes: Family::default(),
@@ -75,10 +76,15 @@ impl Figures {
             living,
             damaged: AtomicBool::new(false),
         };
-        for settings in configured {
-            figures.begin(&settings.name);
-        }
+        figures.configure(configured);
         figures.registered()
+    }
+
+    /// Takes the sources that are configured. What was counted of others is counted no more; what the store has of them is.
+    pub(super) fn configure(&self, configured: &[Arc<SourceSettings>]) {
+        for settings in configured {
+            self.begin(&settings.name);
+        }
     }
 
     /// Takes note of what a source says.

@@ -4,6 +4,7 @@
 //! twentieth of the time, however much they say. When nothing happens nothing is read.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
 use std::time::Duration;
 
 use k1s_api::board::{BoardWriter, ControlKey};
@@ -21,7 +22,7 @@ use tokio::time::Instant;
 
 use super::figures::Figures;
 use crate::config::SourceSettings;
-use crate::mirror::{Live, StoreOutage, never_ran, phase, prune_body, prune_key, source_body, source_key};
+use crate::mirror::{Live, Refusal, StoreOutage, never_ran, phase, prune_body, prune_key, source_body, source_key};
 use crate::source::{Notice, PassSummary, What, pass_row};
 
 /// How often everything that was said is shown, at most.
@@ -58,8 +59,9 @@ struct Life {
 pub(super) struct Showcase {
     reader: Reader,
     board: BoardWriter,
-    configured: BTreeMap<SourceName, SourceSettings>,
+    configured: BTreeMap<SourceName, Arc<SourceSettings>>,
     lives: BTreeMap<SourceName, Life>,
+    refusal: Option<Refusal>,
     stale: Stale,
     prunes: PruneView,
     /// Sources of which something is shown as held.
@@ -72,31 +74,42 @@ pub(super) struct Showcase {
 }
 
 impl Showcase {
-    pub(super) fn new(reader: Reader, board: BoardWriter, configured: &[SourceSettings]) -> Self {
-        let by_name = |settings: &SourceSettings| (settings.name.clone(), settings.clone());
-        let life = |settings: &SourceSettings| {
-            let live = Live {
-                phase: phase(&State::Stopped),
-                ..Live::default()
-            };
-            let life = Life {
-                live,
-                ..Life::default()
-            };
-            (settings.name.clone(), life)
-        };
-        Self {
+    pub(super) fn new(reader: Reader, board: BoardWriter, configured: &[Arc<SourceSettings>]) -> Self {
+        let mut showcase = Self {
             reader,
             board,
-            configured: configured.iter().map(by_name).collect(),
-            lives: configured.iter().map(life).collect(),
+            configured: BTreeMap::new(),
+            lives: BTreeMap::new(),
+            refusal: None,
             stale: Stale::All,
             prunes: PruneView::Stale,
             held: BTreeSet::new(),
             read: BTreeMap::new(),
             due: None,
             rests_until: Instant::now(),
+        };
+        showcase.configure(configured);
+        showcase
+    }
+
+    /// Takes the sources that are configured now.
+    pub(super) fn configure(&mut self, configured: &[Arc<SourceSettings>]) {
+        let by_name = |settings: &Arc<SourceSettings>| (settings.name.clone(), Arc::clone(settings));
+        self.configured = configured.iter().map(by_name).collect();
+        self.lives.retain(|name, _| self.configured.contains_key(name));
+        for name in self.configured.keys() {
+            self.lives.entry(name.clone()).or_insert_with(Life::begin);
         }
+        self.touch_all();
+    }
+
+    /// Shows why the files of the configuration are not in force, or that they are.
+    pub(super) fn judge(&mut self, refusal: Option<String>) {
+        self.refusal = refusal.map(|why| Refusal {
+            why,
+            since: SystemClock.now(),
+        });
+        self.touch_all();
     }
 
     /// Takes note of what a source says.
@@ -120,8 +133,8 @@ impl Showcase {
                 self.touch(source);
             }
             What::Events(events) => self.happened(source, events),
-            What::CircuitClosed => self.touch(source),
-            What::Progress(_) | What::Problem(_) | What::Live | What::Durable { .. } => {}
+            What::CircuitClosed | What::Live => self.touch(source),
+            What::Progress(_) | What::Problem(_) | What::Durable { .. } => {}
         }
     }
 
@@ -234,7 +247,8 @@ impl Showcase {
         };
         figures.measure(&facts);
         let live = self.lives.get(source).map(|life| &life.live);
-        let body = source_body(&facts, self.configured.get(source), live);
+        let configured = self.configured.get(source).map(|settings| &**settings);
+        let body = source_body(&facts, configured, live, self.refusal.as_ref());
         self.board.put(&source_key(source), &body);
         self.read.insert(source.clone(), facts);
         Ok(())
@@ -272,6 +286,17 @@ impl Showcase {
 }
 
 impl Life {
+    fn begin() -> Self {
+        let live = Live {
+            phase: phase(&State::Stopped),
+            ..Live::default()
+        };
+        Self {
+            live,
+            ..Self::default()
+        }
+    }
+
     fn enter(&mut self, state: &State, retry_in: Option<Duration>) {
         if let State::Launching { .. } = state {
             self.launches += 1;

@@ -1,15 +1,19 @@
 //! Follows one source's lifecycle: its commands become runs, the ends of runs become its inputs.
 
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
 use k1s_object::InstanceId;
 use k1s_process::{RuntimeDirectory, Spawner, StopBudget};
 use k1s_store::row::SourceRow;
+use k1s_store::status::StatusNote;
+use k1s_store::writer::{Leaving, Released};
 use k1s_store::{Reader, StoreError, Writer};
-use k1s_sync_engine::id::{Epoch, Moment};
+use k1s_sync_engine::id::{Epoch, Moment, SourceName};
 use k1s_sync_engine::lifecycle::{self, Command, Input, Lifecycle, Report, State, Suspension};
 use k1s_sync_engine::message::Mode;
+use k1s_sync_engine::policy::Departure;
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::session::Demand;
 use tokio::sync::{mpsc, watch};
@@ -52,16 +56,47 @@ pub(crate) enum Ending {
     Finished,
     /// It cannot go on by itself.
     GaveUp(Problem),
+    /// It is configured no longer, and this became of what it had.
+    Removed(Released),
+}
+
+/// What a source is for, as the configuration and the host have it.
+#[derive(Clone, Debug)]
+pub(crate) enum Station {
+    /// To do as configured.
+    Configured(Arc<SourceSettings>),
+    /// To go: it is configured no longer.
+    Leaving,
+    /// To stop: the host ends.
+    Stopping {
+        /// From now on.
+        within: Duration,
+    },
 }
 
 /// One source.
 pub(crate) struct Actor {
     host: Host,
-    settings: SourceSettings,
     mode: Mode,
     notices: mpsc::Sender<Notice>,
-    desk: Desk,
+    post: Post,
     storage: Storage,
+    /// Sources of which it is not known yet what they declare.
+    unsettled: watch::Receiver<BTreeSet<SourceName>>,
+}
+
+/// What a source is to do now; a run that goes on began with what held then.
+struct Post {
+    settings: Arc<SourceSettings>,
+    stay: Stay,
+    desk: Desk,
+}
+
+/// Whether a source that has stopped is to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Stay {
+    Stays,
+    Leaves,
 }
 
 /// How a source is told things.
@@ -69,9 +104,14 @@ pub(crate) struct Actor {
 pub(crate) struct Inbox {
     /// What people want, in their order.
     pub(crate) orders: mpsc::Receiver<Order>,
-    /// Within what time to finish, once it is to.
-    pub(crate) stop: watch::Receiver<Option<Duration>>,
+    /// What it is for; the last word counts.
+    pub(crate) station: watch::Receiver<Station>,
+    /// Sources of which it is not known yet what they declare.
+    pub(crate) unsettled: watch::Receiver<BTreeSet<SourceName>>,
 }
+
+/// How long a source that leaves waits with its deletes for others to say whether they declare the same.
+const TRANSFER_GRACE: Duration = Duration::from_secs(30);
 
 /// How often a source that is to list once is tried.
 const MAX_ONCE_RUNS: u32 = 5;
@@ -100,7 +140,7 @@ enum Step {
 impl Actor {
     pub(crate) fn new(
         host: Host,
-        settings: SourceSettings,
+        settings: Arc<SourceSettings>,
         mode: Mode,
         notices: mpsc::Sender<Notice>,
         inbox: Inbox,
@@ -108,10 +148,14 @@ impl Actor {
         Self {
             storage: Storage::new(host.reader.watch_health()),
             host,
-            settings,
             mode,
             notices,
-            desk: Desk::new(inbox.orders, inbox.stop),
+            post: Post {
+                settings,
+                stay: Stay::Stays,
+                desk: Desk::new(inbox.orders, inbox.station),
+            },
+            unsettled: inbox.unsettled,
         }
     }
 
@@ -120,10 +164,7 @@ impl Actor {
         let Some(stored) = self.stored().await? else {
             return Ok(Ending::Stopped);
         };
-        let owner = Owner {
-            host: &self.host,
-            settings: &self.settings,
-        };
+        let owner = self.post.owner(&self.host);
         let mut lifecycle = Lifecycle::new(lifecycle::Settings {
             enablement: owner.enablement(),
             suspension: match stored.suspended {
@@ -131,12 +172,12 @@ impl Actor {
                 None => Suspension::Active,
             },
             last_epoch: stored.epoch,
-            stop_within: self.settings.timing.stop_deadline,
+            stop_within: self.post.settings.timing.stop_deadline,
         });
         owner.input(&mut lifecycle, Input::Start);
         let mut runs = 0;
         loop {
-            match self.until_launch(&mut lifecycle, runs).await {
+            match self.until_launch(&mut lifecycle, runs).await? {
                 Next::Launch(epoch) => self.launch(&mut lifecycle, epoch).await?,
                 Next::Ended(ending) => return Ok(ending),
             }
@@ -147,7 +188,7 @@ impl Actor {
     /// What is stored of the source; nothing when it is stopped before that could be read.
     async fn stored(&mut self) -> Result<Option<SourceRow>, StoreError> {
         loop {
-            match self.host.reader.source(&self.settings.name) {
+            match self.host.reader.source(&self.post.settings.name) {
                 // Another source has just found that nothing can be stored.
                 Err(StoreError::Engine(_)) if self.mode != Mode::Once && self.host.reader.health().outage.is_some() => {
                 }
@@ -155,34 +196,72 @@ impl Actor {
             }
             tokio::select! {
                 () = self.storage.changed() => {}
-                () = self.desk.stopped() => return Ok(None),
+                station = self.post.desk.station() => match station {
+                    Station::Configured(settings) => self.post.settings = settings,
+                    Station::Leaving | Station::Stopping { .. } => return Ok(None),
+                },
             }
         }
     }
 
     /// Waits, between runs, for the next launch or for the end.
-    async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Next {
+    async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Result<Next, StoreError> {
         loop {
-            let owner = Owner {
-                host: &self.host,
-                settings: &self.settings,
-            };
-            self.desk.reset(owner).await;
+            self.post.reset(&self.host).await;
             while let Some(command) = lifecycle.next_command() {
                 match command {
-                    Command::Launch { epoch } => return Next::Launch(epoch),
+                    Command::Launch { epoch } => return Ok(Next::Launch(epoch)),
                     // Both speak of a run, and there is none.
                     Command::Stop { .. } | Command::Kill { .. } => {}
-                    Command::Report(report) => tell(&self.notices, owner, report).await,
+                    Command::Report(report) => tell(&self.notices, self.post.owner(&self.host), report).await,
                 }
             }
             if let Some(ending) = self.ending(lifecycle.state(), runs) {
-                return Next::Ended(ending);
+                return match (ending, self.post.stay) {
+                    (Ending::Stopped, Stay::Leaves) => Ok(Next::Ended(self.leave().await?)),
+                    (ending, Stay::Stays | Stay::Leaves) => Ok(Next::Ended(ending)),
+                };
             }
             tokio::select! {
-                told = self.desk.next() => self.desk.take(told, lifecycle, owner),
-                () = self.storage.changed() => self.storage.tell(lifecycle, owner),
+                told = self.post.desk.next() => self.post.take(told, lifecycle, &self.host),
+                () = self.storage.changed() => self.storage.tell(lifecycle, self.post.owner(&self.host)),
                 () = self.host.clock.reach(lifecycle.next_timeout()) => lifecycle.handle_timeout(self.host.clock.moment()),
+            }
+        }
+    }
+
+    /// Lets go of what the source has, as it was configured last. Deletes wait for those who may declare the same: what
+    /// another source claims is handed over, and nobody sees it gone.
+    async fn leave(&mut self) -> Result<Ending, StoreError> {
+        let settings = &self.post.settings;
+        if settings.policy.removed == Departure::Prune {
+            let settled = self.unsettled.wait_for(BTreeSet::is_empty);
+            if tokio::time::timeout(TRANSFER_GRACE, settled).await.is_err() {
+                tracing::warn!(source = %settings.name, "its objects go although not every source has said what it declares");
+            }
+        }
+        record(&self.host.writer, &settings.name, StatusNote::Recovered).await;
+        let leaving = Leaving::One {
+            source: settings.name.clone(),
+            departure: settings.policy.removed,
+            guard: settings.policy.guard,
+        };
+        loop {
+            match self.host.writer.release(leaving.clone()).await {
+                Ok(mut released) => {
+                    let nothing = || Released::nothing_of(self.post.settings.name.clone());
+                    return Ok(Ending::Removed(released.pop().unwrap_or_else(nothing)));
+                }
+                Err(StoreError::Engine(_)) => {}
+                Err(error) => return Err(error),
+            }
+            // Nothing can be stored; what it has is let go of when that is over, or by the next host.
+            tokio::select! {
+                () = self.storage.changed() => {}
+                station = self.post.desk.station() => match station {
+                    Station::Leaving => {}
+                    Station::Configured(_) | Station::Stopping { .. } => return Ok(Ending::Stopped),
+                },
             }
         }
     }
@@ -216,11 +295,12 @@ impl Actor {
 
     /// Makes the launch known to the store, and follows the run to its end.
     async fn launch(&mut self, lifecycle: &mut Lifecycle, epoch: Epoch) -> Result<(), StoreError> {
+        let settings = Arc::clone(&self.post.settings);
         let owner = Owner {
             host: &self.host,
-            settings: &self.settings,
+            settings: &settings,
         };
-        let epoch = match self.host.writer.raise_epoch(self.settings.name.clone()).await {
+        let epoch = match self.host.writer.raise_epoch(settings.name.clone()).await {
             Ok(raised) => raised,
             Err(error @ StoreError::Engine(_)) => {
                 self.storage.tell(lifecycle, owner);
@@ -235,14 +315,14 @@ impl Actor {
         let (teller, mut news) = mpsc::channel(NEWS);
         let run = Run {
             host: &self.host,
-            settings: &self.settings,
+            settings: &settings,
             epoch,
             mode: self.mode,
             notices: &self.notices,
             news: teller,
             steer,
         };
-        let run = run.run(self.desk.begin_run());
+        let run = run.run(self.post.desk.begin_run());
         tokio::pin!(run);
         loop {
             while let Some(command) = lifecycle.next_command() {
@@ -251,7 +331,7 @@ impl Actor {
                     Command::Launch { .. } => {}
                     Command::Stop { deadline, .. } => drop(steering.send_replace(Steer::Drain { deadline })),
                     Command::Kill { .. } => drop(steering.send_replace(Steer::Kill)),
-                    Command::Report(report) => tell(&self.notices, owner, report).await,
+                    Command::Report(report) => tell(&self.notices, self.post.owner(&self.host), report).await,
                 }
             }
             let clock = &self.host.clock;
@@ -260,26 +340,100 @@ impl Actor {
                 Some(told) = news.recv() => Step::News(told),
                 () = self.storage.changed() => Step::Storage,
                 end = &mut run => Step::RunOver(end),
-                told = self.desk.next() => Step::Told(told),
+                told = self.post.desk.next() => Step::Told(told),
                 () = clock.reach(lifecycle.next_timeout()) => Step::Timeout,
             };
             match step {
-                Step::Told(told) => self.desk.take(told, lifecycle, owner),
-                Step::News(News::Launched(epoch)) => owner.input(lifecycle, Input::Launched { epoch }),
-                Step::News(News::Met(demand)) => handled(&self.notices, owner, self.desk.met(demand)).await,
+                Step::Told(told) => self.post.take(told, lifecycle, &self.host),
+                Step::News(News::Launched(epoch)) => {
+                    self.post.owner(&self.host).input(lifecycle, Input::Launched { epoch })
+                }
+                Step::News(News::Met(demand)) => self.post.met(demand, &self.notices).await,
                 Step::Storage => self.storage.tell(lifecycle, owner),
                 Step::Timeout => lifecycle.handle_timeout(clock.moment()),
                 Step::RunOver(end) => {
                     while let Ok(News::Met(demand)) = news.try_recv() {
-                        handled(&self.notices, owner, self.desk.met(demand)).await;
+                        self.post.met(demand, &self.notices).await;
                     }
                     // A command may have ended the session before its answer was read.
-                    self.desk.settle(lifecycle, owner).await;
+                    self.post.settle(lifecycle, &self.host).await;
                     self.storage.tell(lifecycle, owner);
                     owner.input(lifecycle, over(end, epoch));
                     return Ok(());
                 }
             }
+        }
+    }
+}
+
+impl Post {
+    fn owner<'a>(&'a self, host: &'a Host) -> Owner<'a> {
+        Owner {
+            host,
+            settings: &self.settings,
+        }
+    }
+
+    /// Takes what the source was told.
+    fn take(&mut self, told: Told, lifecycle: &mut Lifecycle, host: &Host) {
+        let owner = Owner {
+            host,
+            settings: &self.settings,
+        };
+        match told {
+            Told::Order(order) => self.desk.begin(order, lifecycle, owner),
+            Told::Done(outcome) => self.desk.conclude(outcome, lifecycle, owner),
+            Told::Station(Station::Stopping { within }) => {
+                // What it has is let go of by the next host.
+                self.stay = Stay::Stays;
+                owner.input(lifecycle, Input::Stop { within });
+            }
+            Told::Station(Station::Leaving) => {
+                self.stay = Stay::Leaves;
+                let within = self.settings.timing.stop_deadline;
+                owner.input(lifecycle, Input::Stop { within });
+            }
+            Told::Station(Station::Configured(settings)) => self.configure(settings, lifecycle, host),
+        }
+    }
+
+    /// Another configuration: what runs is begun anew, unless it would do the same. A source that was to leave stays.
+    fn configure(&mut self, settings: Arc<SourceSettings>, lifecycle: &mut Lifecycle, host: &Host) {
+        let before = std::mem::replace(&mut self.settings, settings);
+        let stay = std::mem::replace(&mut self.stay, Stay::Stays);
+        let owner = self.owner(host);
+        lifecycle.set_stop_within(before.timing.stop_deadline);
+        if !self.settings.works_like(&before) {
+            owner.input(lifecycle, Input::Configured(owner.enablement()));
+        }
+        lifecycle.set_stop_within(self.settings.timing.stop_deadline);
+        if stay == Stay::Leaves {
+            owner.input(lifecycle, Input::Start);
+        }
+    }
+
+    async fn reset(&mut self, host: &Host) {
+        let settings = Arc::clone(&self.settings);
+        let owner = Owner {
+            host,
+            settings: &settings,
+        };
+        self.desk.reset(owner).await;
+    }
+
+    async fn settle(&mut self, lifecycle: &mut Lifecycle, host: &Host) {
+        let settings = Arc::clone(&self.settings);
+        let owner = Owner {
+            host,
+            settings: &settings,
+        };
+        self.desk.settle(lifecycle, owner).await;
+    }
+
+    /// Tells that a request to list was handled, unless that was told before.
+    async fn met(&mut self, demand: Demand, notices: &mpsc::Sender<Notice>) {
+        if let Some(request) = self.desk.met(demand) {
+            notify(notices, &self.settings, What::Handled(request)).await;
         }
     }
 }
@@ -309,13 +463,6 @@ async fn tell(notices: &mpsc::Sender<Notice>, owner: Owner<'_>, report: Report) 
         Report::CircuitClosed => What::CircuitClosed,
     };
     notify(notices, settings, what).await;
-}
-
-/// Tells that a request to list was handled, unless that was told before.
-async fn handled(notices: &mpsc::Sender<Notice>, owner: Owner<'_>, request: Option<Box<str>>) {
-    if let Some(request) = request {
-        notify(notices, owner.settings, What::Handled(request)).await;
-    }
 }
 
 /// A host that is going away listens no more.

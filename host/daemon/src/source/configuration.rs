@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use bytes::Bytes;
+use k1s_sync_engine::policy::Identity;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 use thiserror::Error;
@@ -22,6 +23,8 @@ pub(super) struct Prepared {
     pub(super) secrets: BTreeMap<String, Bytes>,
     /// Fingerprint of the fields that are not mere tuning.
     pub(super) selection: u64,
+    /// The fields that say which place it is: compact JSON by JSON pointer.
+    pub(super) identity: Identity,
 }
 
 /// Why a configuration cannot be handed over.
@@ -59,9 +62,13 @@ pub(super) fn prepare(
         secrets: BTreeMap::new(),
     };
     preparation.visit(&schema, &mut values, "")?;
-    let mut selecting = values.clone();
-    drop_tuning(&schema, &mut selecting);
-    let digest: [u8; 32] = Sha256::digest(Value::Object(selecting).to_string()).into();
+    let mut effects = Effects {
+        selecting: values.clone(),
+        identity: Map::new(),
+    };
+    let Effects { selecting, identity } = &mut effects;
+    sort_out(&schema, selecting, identity, "");
+    let digest: [u8; 32] = Sha256::digest(Value::Object(effects.selecting).to_string()).into();
     Ok(Prepared {
         config: Value::Object(values).to_string().into(),
         secrets: preparation.secrets,
@@ -69,6 +76,7 @@ pub(super) fn prepare(
             .iter()
             .take(8)
             .fold(0, |number, byte| (number << 8) | u64::from(*byte)),
+        identity: Identity(Value::Object(effects.identity).to_string().into()),
     })
 }
 
@@ -156,15 +164,36 @@ fn make_absolute(value: &mut Value, base_dir: &Path) {
     }
 }
 
-fn drop_tuning(schema: &Value, values: &mut Map<String, Value>) {
+/// A configuration by what a change of it means.
+struct Effects {
+    /// What selects, and what says which place it is.
+    selecting: Map<String, Value>,
+    /// What says which place it is, by JSON pointer.
+    identity: Map<String, Value>,
+}
+
+/// Takes out what is mere tuning, and writes out defaults, so that to say what holds anyway changes nothing. Identity is
+/// kept beside.
+fn sort_out(schema: &Value, values: &mut Map<String, Value>, identity: &mut Map<String, Value>, above: &str) {
     let Some(properties) = schema.get("properties").and_then(Value::as_object) else {
         return;
     };
     for (name, property) in properties {
-        if property.get("x-k1s-effect").and_then(Value::as_str) == Some("tuning") {
+        let effect = property.get("x-k1s-effect").and_then(Value::as_str);
+        if effect == Some("tuning") || property.get("x-k1s-secret") == Some(&Value::Bool(true)) {
             values.remove(name);
-        } else if let Some(inner) = values.get_mut(name).and_then(Value::as_object_mut) {
-            drop_tuning(property, inner);
+            continue;
+        }
+        if !values.contains_key(name)
+            && let Some(default) = property.get("default").filter(|default| !default.is_null())
+        {
+            values.insert(name.clone(), default.clone());
+        }
+        let pointer = format!("{above}/{}", name.replace('~', "~0").replace('/', "~1"));
+        match values.get_mut(name) {
+            Some(value) if effect == Some("identity") => drop(identity.insert(pointer, value.clone())),
+            Some(Value::Object(inner)) => sort_out(property, inner, identity, &pointer),
+            Some(_) | None => {}
         }
     }
 }
@@ -210,6 +239,59 @@ mod tests {
         assert_eq!(selection(json!({"workers": 1})), selection(json!({"workers": 2})));
         assert_ne!(selection(json!({"path": "a"})), selection(json!({"path": "b"})));
         assert_eq!(selection(json!({"token": "env:TOKEN"})), selection(json!({})));
+    }
+
+    #[test]
+    fn every_field_has_one_effect() {
+        const EFFECTS: &str = r#"{"properties": {
+            "path": {"type": "string"},
+            "deep": {"type": "boolean", "default": true},
+            "server": {"type": "string", "x-k1s-effect": "identity"},
+            "account": {"type": "string", "x-k1s-effect": "identity", "default": "main"},
+            "workers": {"type": "integer", "x-k1s-effect": "tuning"},
+            "token": {"type": "string", "x-k1s-secret": true, "x-k1s-effect": "identity"},
+            "inner": {"properties": {
+                "region": {"type": "string", "x-k1s-effect": "identity"},
+                "retries": {"type": "integer", "x-k1s-effect": "tuning"},
+                "prefix": {"type": "string", "x-k1s-effect": "selection"}
+            }}
+        }}"#;
+        let effects = |values: Value| {
+            let config = PluginConfig::Values(values.as_object().expect("a map").clone());
+            let prepared = prepare(&config, EFFECTS, Path::new("/base"), &|_| Some("s".to_owned())).expect("valid");
+            (prepared.selection, prepared.identity.0)
+        };
+        let before = json!({"path": "a", "server": "x", "inner": {"region": "eu", "prefix": "p"}});
+        let with = |pointer: &str, value: Value| {
+            let mut after = before.clone();
+            let (above, name) = pointer.rsplit_once('/').expect("a pointer");
+            after.pointer_mut(above).expect("there")[name] = value;
+            after
+        };
+        let (selection, identity) = effects(before.clone());
+        assert_eq!(&*identity, r#"{"/account":"main","/inner/region":"eu","/server":"x"}"#);
+        // The field, whether the fingerprint changes with it, whether the identity does.
+        for (pointer, value, selects, identifies) in [
+            ("/path", json!("b"), true, false),
+            ("/deep", json!(true), false, false),
+            ("/deep", json!(false), true, false),
+            ("/server", json!("y"), true, true),
+            ("/account", json!("main"), false, false),
+            ("/account", json!("other"), true, true),
+            ("/workers", json!(9), false, false),
+            ("/token", json!("env:T"), false, false),
+            ("/inner/region", json!("us"), true, true),
+            ("/inner/retries", json!(3), false, false),
+            ("/inner/prefix", json!("q"), true, false),
+            ("/unheard", json!(1), true, false),
+        ] {
+            let after = effects(with(pointer, value.clone()));
+            assert_eq!(
+                (after.0 != selection, after.1 != identity),
+                (selects, identifies),
+                "{pointer} {value}"
+            );
+        }
     }
 
     #[test]

@@ -9,6 +9,7 @@ use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_store::StoreError;
+use k1s_store::status::StatusNote;
 use k1s_store::writer::{ReadAhead, Ticket};
 use k1s_sync_engine::id::{Generation, Moment, ScopeId};
 use k1s_sync_engine::message::{Mode, SourceMessage, SyncReason};
@@ -254,7 +255,12 @@ impl<'a> Conversation<'a> {
         match report {
             // The summary of the pass says it.
             Report::GenerationClosed(_) => {}
-            Report::Live(_) => self.notify(What::Live).await,
+            Report::Live(_) => {
+                // A session that went on from its token lists nothing by which it could be seen to work again.
+                let Run { host, settings, .. } = self.run;
+                record(&host.writer, &settings.name, StatusNote::Recovered).await;
+                self.notify(What::Live).await;
+            }
             Report::Met(demand) if self.pass.is_open() => self.met.push(demand),
             Report::Met(demand) => self.tell_met(demand).await,
             Report::Progress(progress) => self.notify(What::Progress(progress)).await,

@@ -14,7 +14,7 @@ use k1s_sync_engine::lifecycle::{Enablement, Input, Lifecycle, State};
 use k1s_sync_engine::session::Demand;
 use tokio::sync::{mpsc, watch};
 
-use super::actor::Host;
+use super::actor::{Host, Station};
 use super::order::{Order, Reply, Wish};
 use crate::config::{Activation, SourceSettings};
 use crate::console::described;
@@ -47,7 +47,7 @@ struct Reset {
 
 /// Something that a source was told.
 pub(super) enum Told {
-    Stop(Duration),
+    Station(Station),
     Order(Order),
     Done(Result<CommandOutcome, StoreError>),
 }
@@ -56,7 +56,7 @@ pub(super) enum Told {
 pub(super) struct Desk {
     orders: mpsc::Receiver<Order>,
     /// Absent once whoever could stop the source is gone.
-    stop: Option<watch::Receiver<Option<Duration>>>,
+    station: Option<watch::Receiver<Station>>,
     deed: Option<Deed>,
     reset: Option<Reset>,
     requests: Requests,
@@ -78,10 +78,10 @@ pub(super) struct Owner<'a> {
 }
 
 impl Desk {
-    pub(super) fn new(orders: mpsc::Receiver<Order>, stop: watch::Receiver<Option<Duration>>) -> Self {
+    pub(super) fn new(orders: mpsc::Receiver<Order>, station: watch::Receiver<Station>) -> Self {
         Self {
             orders,
-            stop: Some(stop),
+            station: Some(station),
             deed: None,
             reset: None,
             requests: Requests::default(),
@@ -92,24 +92,15 @@ impl Desk {
     pub(super) async fn next(&mut self) -> Told {
         tokio::select! {
             biased;
-            within = stopped(&mut self.stop) => Told::Stop(within),
+            station = stationed(&mut self.station) => Told::Station(station),
             done = done(&mut self.deed) => Told::Done(done),
             Some(order) = self.orders.recv(), if self.deed.is_none() => Told::Order(order),
         }
     }
 
-    /// Waits until it is to stop.
-    pub(super) async fn stopped(&mut self) {
-        stopped(&mut self.stop).await;
-    }
-
-    /// Takes what was told.
-    pub(super) fn take(&mut self, told: Told, lifecycle: &mut Lifecycle, owner: Owner<'_>) {
-        match told {
-            Told::Stop(within) => owner.input(lifecycle, Input::Stop { within }),
-            Told::Order(order) => self.begin(order, lifecycle, owner),
-            Told::Done(outcome) => self.conclude(outcome, lifecycle, owner),
-        }
+    /// Waits for another word of what the source is for.
+    pub(super) async fn station(&mut self) -> Station {
+        stationed(&mut self.station).await
     }
 
     /// Waits for a command that is on its way to the store; what ended a run may be what that command did.
@@ -152,7 +143,8 @@ impl Desk {
         request
     }
 
-    fn begin(&mut self, order: Order, lifecycle: &mut Lifecycle, owner: Owner<'_>) {
+    /// Takes an order.
+    pub(super) fn begin(&mut self, order: Order, lifecycle: &mut Lifecycle, owner: Owner<'_>) {
         let Order { wish, user, reply } = order;
         let source = owner.settings.name.clone();
         let (command, then) = match wish {
@@ -184,7 +176,13 @@ impl Desk {
         });
     }
 
-    fn conclude(&mut self, outcome: Result<CommandOutcome, StoreError>, lifecycle: &mut Lifecycle, owner: Owner<'_>) {
+    /// Takes what came of a command.
+    pub(super) fn conclude(
+        &mut self,
+        outcome: Result<CommandOutcome, StoreError>,
+        lifecycle: &mut Lifecycle,
+        owner: Owner<'_>,
+    ) {
         let Some(Deed { then, reply, .. }) = self.deed.take() else {
             return;
         };
@@ -270,11 +268,8 @@ impl Owner<'_> {
                 format!("it is suspended; k1s-sync-host resume {name} lets it run")
             }
             State::Paused { cause } => format!("nothing can be stored ({})", described(cause)),
-            State::Disabled => "it is disabled; enable it in its configuration, and start the host again".to_owned(),
-            State::Refused { cause } => format!(
-                "it is refused; correct its configuration, and start the host again ({})",
-                described(cause)
-            ),
+            State::Disabled => "it is disabled; enable it in its configuration".to_owned(),
+            State::Refused { cause } => format!("it is refused; correct its configuration ({})", described(cause)),
         };
         Err(self.not_running(why))
     }
@@ -289,28 +284,23 @@ impl Owner<'_> {
     /// The store does not know a source that never ran, although it is there.
     fn refused(self, error: StoreError) -> OrderError {
         if let StoreError::Command(CommandError::UnknownSource { .. }) = error {
-            let why =
-                "it never ran, so there is nothing to change; enable it in its configuration, and start the host again";
+            let why = "it never ran, so there is nothing to change; enable it in its configuration";
             return self.not_running(why.to_owned());
         }
         error.into()
     }
 }
 
-async fn stopped(stop: &mut Option<watch::Receiver<Option<Duration>>>) -> Duration {
-    loop {
-        let Some(receiver) = stop else {
-            return std::future::pending().await;
-        };
-        if receiver.changed().await.is_err() {
-            // Whoever could stop it is gone, and with it the host.
-            *stop = None;
-            return Duration::ZERO;
-        }
-        if let Some(within) = *receiver.borrow_and_update() {
-            return within;
-        }
+async fn stationed(station: &mut Option<watch::Receiver<Station>>) -> Station {
+    let Some(receiver) = station else {
+        return std::future::pending().await;
+    };
+    if receiver.changed().await.is_err() {
+        // Whoever could stop it is gone, and with it the host.
+        *station = None;
+        return Station::Stopping { within: Duration::ZERO };
     }
+    receiver.borrow_and_update().clone()
 }
 
 async fn done(deed: &mut Option<Deed>) -> Result<CommandOutcome, StoreError> {

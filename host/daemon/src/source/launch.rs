@@ -8,6 +8,7 @@ use k1s_crash::{Point, pass};
 use k1s_process::{Child, Environment, LaunchSpec, Limits, SpawnError};
 use k1s_source_proto::{PROTOCOL_MAJORS, features, limits, v1};
 use k1s_sync_engine::id::Epoch;
+use k1s_sync_engine::policy::Identity;
 use k1s_sync_engine::problem::{Level, Problem, ProblemCode, Retry};
 use k1s_sync_engine::session;
 use tokio::time::Instant;
@@ -27,7 +28,12 @@ pub(super) struct Ready {
     pub(super) limits: session::Limits,
     /// How often the plugin wants to be listed, if it says so.
     pub(super) default_resync: Option<Duration>,
+    /// Fingerprint of the fields of its configuration that select.
     pub(super) selection: u64,
+    /// The fields of its configuration that say which place it is.
+    pub(super) identity: Identity,
+    /// The plugin's own name.
+    pub(super) name: String,
     /// The plugin's word for the kind of place it reads.
     pub(super) source_type: String,
     /// The plugin's word for its release.
@@ -107,7 +113,7 @@ async fn agree(
         &variable,
     )
     .map_err(|error| refused(ProblemCode::ConfigInvalid, error.to_string()))?;
-    let selection = prepared.selection;
+    let (selection, identity) = (prepared.selection, prepared.identity.clone());
     // Before the plugin knows its secrets, so that it can never print one.
     echo.redaction.add(prepared.secrets.values().map(|secret| &**secret));
     echo.during(configure(settings, &mut connections, prepared)).await?;
@@ -122,6 +128,8 @@ async fn agree(
         default_resync: (description.default_resync_ms > 0)
             .then(|| Duration::from_millis(description.default_resync_ms)),
         selection,
+        identity,
+        name: description.name,
         source_type: description.r#type,
         version: description.version,
     })
@@ -281,7 +289,7 @@ fn nonce_bytes(nonce: &str) -> Vec<u8> {
 }
 
 /// A problem that only another configuration or another plugin solves.
-fn refused(code: ProblemCode, message: String) -> Problem {
+pub(super) fn refused(code: ProblemCode, message: String) -> Problem {
     Problem {
         code,
         level: Level::Source,

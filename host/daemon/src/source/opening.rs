@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k1s_source_proto::limits::KNOWN_ENTRIES;
 use k1s_source_proto::v1;
-use k1s_store::writer::Opening;
+use k1s_store::writer::{Knowledge, Opening};
 use k1s_store::{Reader, StoreError};
 use k1s_sync_engine::id::{ScopeId, SourceName};
 use k1s_sync_engine::message::{HostMessage, KnownObject, Mode, More};
@@ -50,9 +50,14 @@ pub(super) async fn send(
 ) -> Result<(), StoreError> {
     tell(stream, HostMessage::Begin(plan.mode)).await;
     if capabilities.contains(&Capability::NeedsKnown) {
-        for scope in opening.scopes.keys() {
+        for (scope, stored) in &opening.scopes {
             let mut known = Vec::new();
-            reader.known(source, scope, &mut |object| known.push(object))?;
+            match stored.knowledge {
+                Knowledge::Current => reader.known(source, scope, &mut |object| known.push(object))?,
+                // Everything has to be declared anew; the scope is named all the same, so that the source can say that it is
+                // gone.
+                Knowledge::Outdated => {}
+            }
             tell_known(stream, scope, known).await;
         }
     }

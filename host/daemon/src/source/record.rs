@@ -29,9 +29,9 @@ pub(super) fn note_of(report: &Report) -> Option<StatusNote> {
         State::CircuitOpen(circuit) => trouble(Standstill::CircuitOpen, &circuit.reason),
         State::Quarantined { cause } => trouble(Standstill::Quarantined, cause),
         State::Refused { cause } => trouble(Standstill::Refused, cause),
-        State::Finished => Some(StatusNote::Recovered),
+        // What is not to work does not fail.
+        State::Finished | State::Disabled => Some(StatusNote::Recovered),
         State::Stopped
-        | State::Disabled
         | State::Suspended { .. }
         | State::Paused { .. }
         | State::Launching { .. }

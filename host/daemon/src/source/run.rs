@@ -1,15 +1,18 @@
 //! One run of a source: from the launch of its process until that is reaped.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k1s_source_proto::v1;
+use k1s_store::StoreError;
 use k1s_store::status::{PluginRow, StatusNote};
 use k1s_store::writer::ReadAhead;
-use k1s_sync_engine::id::Epoch;
+use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::message::Mode;
-use k1s_sync_engine::policy::SourcePolicy;
+use k1s_sync_engine::policy::{Program, SourcePolicy};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::session::{self, Capability, Demand, EndCause, Session};
+use serde_json::Value;
 use tokio::sync::{mpsc, watch};
 use tokio_stream::wrappers::ReceiverStream;
 
@@ -78,16 +81,15 @@ impl Run<'_> {
     /// Opens the session and follows it to its end.
     pub(super) async fn converse(&mut self, echo: &mut Echo, ready: Ready, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let name = &self.settings.name;
-        let unavailable = |error: k1s_store::StoreError| {
-            Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
-        };
-        let policy = SourcePolicy {
-            selection: ready.selection,
-            source_type: ready.source_type.clone().into(),
-            ..self.settings.policy.clone()
-        };
+        let unavailable =
+            |error: StoreError| Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"));
+        let policy = self.policy(&ready);
         let opened = match self.host.writer.open_session(name.clone(), self.epoch, policy).await {
             Ok(opened) => opened,
+            Err(StoreError::IdentityChanged { before, now, .. }) => {
+                let message = another_identity(name, &before, &now);
+                return RunEnd::Failed(launch::refused(ProblemCode::IdentityChanged, message));
+            }
             Err(error) => return RunEnd::Failed(unavailable(error)),
         };
         record(&self.host.writer, name, self.plugin_note(&ready)).await;
@@ -127,6 +129,19 @@ impl Run<'_> {
             tracing::warn!(source = %name, "{error}");
         }
         RunEnd::Ended(cause)
+    }
+
+    fn policy(&self, ready: &Ready) -> SourcePolicy {
+        SourcePolicy {
+            source_type: ready.source_type.as_str().into(),
+            program: Program {
+                name: ready.name.as_str().into(),
+                major: major(&ready.version),
+            },
+            identity: ready.identity.clone(),
+            ..self.settings.policy.clone()
+        }
+        .selecting(ready.selection)
     }
 
     fn plugin_note(&self, ready: &Ready) -> StatusNote {
@@ -206,6 +221,39 @@ impl Run<'_> {
     }
 }
 
+/// The number at the begin of a version; of one that has none, zero.
+fn major(version: &str) -> u64 {
+    let digits = version.trim_start_matches('v');
+    let end = digits
+        .find(|digit: char| !digit.is_ascii_digit())
+        .unwrap_or(digits.len());
+    digits.get(..end).and_then(|digits| digits.parse().ok()).unwrap_or(0)
+}
+
+/// Says which fields name another place than before, and the way out.
+fn another_identity(name: &SourceName, before: &str, now: &str) -> String {
+    let fields = |text: &str| serde_json::from_str::<BTreeMap<String, Value>>(text).unwrap_or_default();
+    let (before, now) = (fields(before), fields(now));
+    let pointers: BTreeSet<&String> = before.keys().chain(now.keys()).collect();
+    let shown = |value: Option<&Value>| value.map_or_else(|| "unset".to_owned(), ToString::to_string);
+    let changes: Vec<String> = pointers
+        .into_iter()
+        .filter(|pointer| before.get(*pointer) != now.get(*pointer))
+        .map(|pointer| {
+            format!(
+                "config{pointer} is {}, was {}",
+                shown(now.get(pointer)),
+                shown(before.get(pointer))
+            )
+        })
+        .collect();
+    format!(
+        "another place than its objects came from: {}; set it back, or k1s-sync-host reset {name} accepts it (what it has \
+         of the former place stays, and belongs to no source)",
+        changes.join(", ")
+    )
+}
+
 fn start_failed(status: &tonic::Status) -> Problem {
     Problem::with_source(
         ProblemCode::Crashed,
@@ -215,3 +263,33 @@ fn start_failed(status: &tonic::Status) -> Problem {
 
 /// The wire's stream of a session.
 pub(super) type Incoming = tonic::Streaming<v1::SourceMessage>;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn another_place_is_told_field_by_field() {
+        let name = SourceName::new("files").expect("valid");
+        let told = another_identity(&name, r#"{"/a":1,"/b":"x","/c":true}"#, r#"{"/b":"y","/c":true}"#);
+        assert!(
+            told.contains(r#"config/a is unset, was 1, config/b is "y", was "x";"#),
+            "{told}"
+        );
+        assert!(told.contains("k1s-sync-host reset files"), "{told}");
+    }
+
+    #[test]
+    fn a_major_version_is_a_number_or_zero() {
+        for (version, expected) in [
+            ("1.2.3", 1),
+            ("v2", 2),
+            ("12-rc.1", 12),
+            ("", 0),
+            ("next", 0),
+            ("0.9", 0),
+        ] {
+            assert_eq!(major(version), expected, "{version}");
+        }
+    }
+}

@@ -54,7 +54,8 @@ pairs!(
     PeerMismatch,
     AdoptionConflict,
     NoKind,
-    NoNamespace
+    NoNamespace,
+    IdentityChanged
 );
 
 pub(super) fn ignored_code(code: i32) -> Option<IgnoredCode> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use k1s_object::StatusRule;
 use k1s_sync_engine::decide::Adoption;
 use k1s_sync_engine::guard::GuardLimit;
-use k1s_sync_engine::policy::{EmptyRule, NamespaceCreation, PruneMode, Undeclared};
+use k1s_sync_engine::policy::{Departure, EmptyRule, NamespaceCreation, PruneMode, Undeclared};
 use k1s_sync_host::config::{
     Activation, ApiSettings, Configuration, Inputs, LogLevel, PluginConfig, PluginOrigin, PluginSearch, SourceSettings,
     load,
@@ -52,6 +52,7 @@ sources:
   enabled: true
   config: {{path: ./x, depth: 3}}
   defaultNamespace: shop
+  namespaceMapping: {{shop: store}}
   createNamespaces: false
   kinds: {{allow: [Deployment], deny: [core/*]}}
   namespaces: {{deny: [kube-*]}}
@@ -61,6 +62,8 @@ sources:
   allowEmpty: true
   includeStatus: true
   onError: continue
+  onSelectionChange: prune
+  onSourceRemoved: prune
   env: {{TOKEN: t}}
   conflictResolution: SourceWins
   interval: 5s
@@ -122,6 +125,11 @@ fn has_its_own(own: &SourceSettings, place: &Place) {
         PluginConfig::Values(json!({"path": "./x", "depth": 3}).as_object().unwrap().clone())
     );
     assert_eq!(&*own.policy.default_namespace, "shop");
+    assert_eq!(own.policy.namespace("shop"), "store");
+    assert_eq!(own.policy.namespace("other"), "other");
+    assert_eq!(own.policy.deselected, Departure::Prune);
+    // With `prune: false` nothing of it is ever deleted.
+    assert_eq!(own.policy.removed, Departure::Keep);
     assert_eq!(own.policy.namespace_creation, NamespaceCreation::Declared);
     assert_eq!(own.policy.adoption, Adoption::IfUnowned);
     assert_eq!(own.policy.undeclared, Undeclared::Strip);

@@ -37,7 +37,7 @@ fn the_examples_are_accepted() {
         Activation::Enabled(plugin) => plugin.program.clone(),
         Activation::Disabled => panic!("{} is disabled", source.name),
     };
-    let programs: Vec<_> = read.sources.iter().map(program).collect();
+    let programs: Vec<_> = read.sources.iter().map(|source| program(source)).collect();
     let expected = ["conf/k1s-sync-fs", "bin/k1s-sync-fs", "plugins.d/csv-source"].map(|name| place.path(name));
     assert_eq!(programs, expected);
 }

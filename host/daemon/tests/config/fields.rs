@@ -106,6 +106,22 @@ const WRONG_TYPES_AND_NAMES: &[(&str, &str, &[&str])] = &[
         &["4:46: the namespace \"Shop\" is not allowed"],
     ),
     (
+        "mapped namespace",
+        "sources:\n- {name: a, plugin: ../fs, namespaceMapping: {shop: Store, Shop: store}}",
+        &[
+            "4:53: the namespace \"Store\" is not allowed",
+            "4:60: the namespace \"Shop\" is not allowed",
+        ],
+    ),
+    (
+        "what becomes of objects",
+        "sources:\n- {name: a, plugin: ../fs, onSourceRemoved: delete, onSelectionChange: Keep}",
+        &[
+            "4:45: \"delete\" is not one of: keep, prune",
+            "4:72: \"Keep\" is not one of: keep, prune; did you mean \"keep\"?",
+        ],
+    ),
+    (
         "pattern",
         "sources:\n- {name: a, plugin: ../fs, kinds: {allow: [Secret, 'a/b/c']}}",
         &["4:52: \"a/b/c\" is not a pattern"],

@@ -14,10 +14,7 @@ fn fields_that_have_not_landed_are_refused_as_such() {
     let options = |field: &str| format!("options: {{{field}: x}}");
     for field in [
         "limits",
-        "namespaceMapping",
         "onConflict",
-        "onSelectionChange",
-        "onSourceRemoved",
         "onTimeout",
         "permissions",
         "priority",
@@ -90,7 +87,7 @@ fn the_files_are_read_with_the_fields_of_their_schemas() {
     let schema = sync_configuration_schema();
     let base = json!({
         "apiVersion": "sync.k1s.io/v1alpha1", "kind": "SyncConfiguration", "options": {"api": {}, "guard": {}},
-        "sources": [{"name": "a", "plugin": "../fs", "kinds": {}, "namespaces": {}, "guard": {}}],
+        "sources": [{"name": "a", "plugin": "../fs", "kinds": {}, "namespaces": {}, "guard": {}, "namespaceMapping": {}}],
     });
     let parts = [
         ("", &schema),

@@ -97,7 +97,7 @@ fn class(problem: &Problem) -> Class {
     match problem.code {
         ProblemCode::ProtocolViolation | ProblemCode::HashMismatch | ProblemCode::CountMismatch => Class::Violation,
         ProblemCode::Checksum => Class::Foreign,
-        ProblemCode::ConfigInvalid => Class::Permanent,
+        ProblemCode::ConfigInvalid | ProblemCode::IdentityChanged => Class::Permanent,
         ProblemCode::Auth
         | ProblemCode::Permission
         | ProblemCode::RootNotFound

@@ -94,7 +94,15 @@ impl Application<'_, '_> {
     }
 
     pub(crate) fn resolved_as(&self, declared: &DeclaredKey, scope: KindScope) -> Key {
-        declared.resolve(scope, &self.source.policy.default_namespace)
+        let policy = &self.source.policy;
+        let key = declared.resolve(scope, &policy.default_namespace);
+        if policy.namespace_by_declared.is_empty() || key.namespace.is_empty() {
+            return key;
+        }
+        Key {
+            namespace: policy.namespace(&key.namespace).into(),
+            ..key
+        }
     }
 
     /// The keys a declaration may have had a row under: a kind that is not known now may have been once.

@@ -4,7 +4,7 @@ use k1s_object::Key;
 use k1s_sync_engine::id::{Generation, ScopeId, Token};
 use k1s_sync_engine::inventory::OpenGeneration;
 use k1s_sync_engine::message::EmptyListing;
-use k1s_sync_engine::policy::EmptyRule;
+use k1s_sync_engine::policy::{Departure, EmptyRule};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::{Absence, GenerationClosed, GenerationEnd, HoldReason, Outcome, Receipt};
 
@@ -92,7 +92,10 @@ impl Application<'_, '_> {
         let before = self.scope_row()?;
         let selection = self.source.policy.selection;
         let root_changed = root_changed(&before, open, selection);
-        let absent = self.absent_rows(open)?;
+        let mut absent = self.absent_rows(open)?;
+        if before.selection != selection {
+            absent.extend(self.excluded_rows(open)?);
+        }
         let root_identity = if root_changed.is_some() {
             before.root_identity.clone()
         } else {
@@ -103,7 +106,12 @@ impl Application<'_, '_> {
             EmptyListing::Intentional => EmptyRule::Allow,
             EmptyListing::Suspicious => self.source.policy.empty,
         };
-        let absence = self.prune(absent, &Trigger::Absent { root_changed, empty })?;
+        let trigger = Trigger::Absent {
+            deselected: self.departure(&before, open),
+            root_changed,
+            empty,
+        };
+        let absence = self.prune(absent, &trigger)?;
         let after = ScopeRow {
             token: end.token.clone(),
             root_identity,
@@ -127,6 +135,27 @@ impl Application<'_, '_> {
         let mut absent = candidates(rows)?;
         absent.retain(|Candidate { row, .. }| row.standing == Standing::Owned && !open.pins(&row.provenance.path));
         Ok(absent)
+    }
+
+    /// Rows that the listing touched although the source may not have such objects any more: what it says of them is
+    /// refused, so that they are its own no longer.
+    fn excluded_rows(&mut self, open: &OpenGeneration) -> Result<Vec<Candidate>, EngineError> {
+        let generation = open.generation();
+        let mut rows = self.inventory_rows()?;
+        rows.retain(|Candidate { key, row }| {
+            row.standing == Standing::Owned && self.source.policy.permits(&key.group_kind, &key.namespace).is_err()
+        });
+        let (world, index) = (&*self.world, &self.source.scope(&self.scope).index);
+        rows.retain(|Candidate { key, .. }| index.was_touched(world.row_hash(key), generation));
+        Ok(rows)
+    }
+
+    /// What becomes of what another selection had; of another place that was seen under it nothing follows.
+    fn departure(&self, before: &ScopeRow, open: &OpenGeneration) -> Departure {
+        match &before.root_identity {
+            Some(stored) if stored != open.root_identity() => Departure::Keep,
+            Some(_) | None => self.source.policy.deselected,
+        }
     }
 
     /// Every inventory row of the scope.

@@ -28,7 +28,7 @@ impl Application<'_, '_> {
         let before = self.held_rows()?;
         let mut after = match trigger {
             Trigger::Declared => before.clone(),
-            Trigger::Absent { .. } => UidByKey::new(),
+            Trigger::Absent { .. } | Trigger::Removed => UidByKey::new(),
         };
         let reason = held.first().map(|held| held.reason.clone());
         let uid_by_key = held

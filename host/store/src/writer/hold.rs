@@ -40,7 +40,10 @@ impl Application<'_, '_> {
         if removals == 0 {
             return Ok(None);
         }
-        if let Trigger::Absent { root_changed, empty } = trigger {
+        if let Trigger::Absent {
+            root_changed, empty, ..
+        } = trigger
+        {
             if let Some(reason) = root_changed {
                 return Ok(Some(reason.clone()));
             }

@@ -1,6 +1,5 @@
 //! What can be asked of the writer.
 
-use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use k1s_sync_engine::id::{Epoch, SourceName};
@@ -12,7 +11,7 @@ use crate::command::{Command, CommandOutcome};
 use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::status::StatusNote;
-use crate::writer::release::Step;
+use crate::writer::release::{Leaving, Step};
 use crate::writer::{Edit, Edited, Opening, Submission};
 
 /// Where an answer goes.
@@ -73,7 +72,7 @@ pub(crate) enum Job {
         reply: Reply<CommandOutcome>,
     },
     Release {
-        configured: Arc<BTreeSet<SourceName>>,
+        leaving: Arc<Leaving>,
         reply: Reply<Step>,
     },
     Note {

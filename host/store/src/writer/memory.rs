@@ -16,7 +16,9 @@ use crate::writer::job::{Completion, Job, Outcome, answer};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
-use crate::writer::{Edit, Edited, Opening, StoredScope, Submission, batch, close, edit, scope_gone};
+use crate::writer::{
+    Edit, Edited, Knowledge, Opening, StoredScope, Submission, batch, close, edit, ground, scope_gone,
+};
 
 /// The world as of the last transaction, and the sessions that go on.
 pub(crate) struct Memory {
@@ -69,7 +71,7 @@ impl Memory {
             } => answer(reply, self.work(transaction, &source, epoch, submission)),
             Job::Close { source, epoch, reply } => answer(reply, self.close(&source, epoch)),
             Job::Edit { edit, reply } => answer(reply, self.edit(transaction, edit)),
-            Job::Release { configured, reply } => answer(reply, self.release(transaction, &configured)),
+            Job::Release { leaving, reply } => answer(reply, self.release(transaction, &leaving)),
             Job::Note { source, note, reply } => answer(reply, transaction.note(&source, note).map(Ok)),
             // Proven before this transaction began.
             Job::Probe { reply } => answer(reply, Ok(Ok(()))),
@@ -106,17 +108,26 @@ impl Memory {
         if row.epoch != epoch || row.suspended.is_some() {
             return Ok(Err(StoreError::NoSession(source.clone())));
         }
+        if let Err(error) = ground::stand(transaction, source, &policy)? {
+            return Ok(Err(error));
+        }
         self.policies.insert(source.clone(), policy.clone());
         let state = SourceState::load(transaction.tables(), source.clone(), policy, &self.world)?;
         let mut scopes = BTreeMap::new();
         for scope in state.scopes() {
-            let row: ScopeRow = transaction
-                .get(Table::Scopes, &place::scope(source, scope))?
-                .unwrap_or_default();
+            let row: Option<ScopeRow> = transaction.get(Table::Scopes, &place::scope(source, scope))?;
+            // A first listing that was cut short left no row, and what it left is of this selection.
+            let is_outdated = row.as_ref().is_some_and(|row| row.selection != state.policy.selection);
+            let row = row.unwrap_or_default();
             let is_of_this_selection = row.selection == state.policy.selection;
             let stored = StoredScope {
                 token: row.token.filter(|_| is_of_this_selection),
                 root_identity: row.root_identity.filter(|_| is_of_this_selection),
+                knowledge: if is_outdated {
+                    Knowledge::Outdated
+                } else {
+                    Knowledge::Current
+                },
             };
             scopes.insert(scope.clone(), stored);
         }

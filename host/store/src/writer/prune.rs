@@ -6,12 +6,13 @@
 use k1s_crash::{Point, pass_by};
 use k1s_object::{GroupKind, Key};
 use k1s_sync_engine::order::ApplyOrder;
-use k1s_sync_engine::policy::{EmptyRule, PruneMode};
+use k1s_sync_engine::policy::{Departure, EmptyRule, PruneMode};
 use k1s_sync_engine::work::{Absence, HeldPruneId, HoldReason};
 
 use crate::engine::EngineError;
 use crate::row::InventoryRow;
 use crate::writer::application::Application;
+use crate::writer::ground::DISOWNED;
 use crate::writer::held::{Held, list_id, uid_by_key};
 
 /// An owned row whose object may have to go.
@@ -47,7 +48,11 @@ pub(crate) enum Trigger {
         root_changed: Option<HoldReason>,
         /// What it means when nothing is left.
         empty: EmptyRule,
+        /// What becomes of rows that were claimed under another selection.
+        deselected: Departure,
     },
+    /// The source is configured no longer, and its objects are to go with it.
+    Removed,
 }
 
 impl Application<'_, '_> {
@@ -103,16 +108,25 @@ impl Application<'_, '_> {
             let Some(candidate) = self.let_go(candidate)? else {
                 continue;
             };
-            let deselected = match trigger {
-                Trigger::Declared => false,
-                Trigger::Absent { .. } => candidate.row.selection != self.source.policy.selection,
+            let stays = match trigger {
+                Trigger::Declared | Trigger::Removed => false,
+                Trigger::Absent { deselected, .. } => self.outlives(&candidate.row, *deselected),
             };
             match self.source.policy.prune {
-                PruneMode::Enabled if !deselected => left.push(candidate),
+                PruneMode::Enabled if !stays => left.push(candidate),
                 PruneMode::Enabled | PruneMode::Disabled => self.orphan(candidate)?,
             }
         }
         Ok(left)
+    }
+
+    /// Whether absence leaves the object of a row as it is, because the row was claimed under another selection.
+    fn outlives(&self, row: &InventoryRow, deselected: Departure) -> bool {
+        row.selection != self.source.policy.selection
+            && match deselected {
+                Departure::Keep => true,
+                Departure::Prune => row.selection == DISOWNED,
+            }
     }
 
     /// What is left when rows that another source or scope waits for were handed over: nothing is deleted by that, so no
@@ -123,7 +137,7 @@ impl Application<'_, '_> {
         trigger: &Trigger,
     ) -> Result<Vec<Candidate>, EngineError> {
         let is_other_place = match trigger {
-            Trigger::Declared => false,
+            Trigger::Declared | Trigger::Removed => false,
             Trigger::Absent { root_changed, .. } => root_changed.is_some(),
         };
         if is_other_place {

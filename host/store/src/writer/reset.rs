@@ -10,6 +10,7 @@ use crate::place;
 use crate::row::{InventoryRow, ScopeRow};
 use crate::table::Table;
 use crate::writer::control::source_row;
+use crate::writer::ground;
 use crate::writer::memory::Memory;
 use crate::writer::transaction::Transaction;
 
@@ -26,6 +27,7 @@ impl Memory {
         self.sessions.remove(source);
         let scopes = forget_positions(transaction, source)?;
         let objects = forget_states(transaction, source)?;
+        ground::let_go(transaction, source)?;
         Ok(Ok(CommandOutcome::Reset { scopes, objects }))
     }
 }

@@ -7,7 +7,7 @@ use k1s_sync_engine::work::Receipt;
 
 use crate::engine::EngineError;
 use crate::place;
-use crate::row::{Cause, CurrentRow, InventoryRow, Owner, PendingRow, Standing};
+use crate::row::{Cause, CurrentRow, InventoryRow, Owner, PendingRow, ScopeRow, Standing};
 use crate::table::Table;
 use crate::writer::application::{Application, Occasion};
 use crate::writer::prune::Candidate;
@@ -125,6 +125,18 @@ impl Application<'_, '_> {
             ..current
         };
         self.transaction.put(Table::Current, &key.encode(), &current)
+    }
+
+    /// Forgets where a scope went on from.
+    pub(crate) fn forget_token(&mut self) -> Result<(), EngineError> {
+        let place = place::scope(&self.source.name, &self.scope);
+        match self.transaction.get::<ScopeRow>(Table::Scopes, &place)? {
+            Some(row) if row.token.is_some() => {
+                let row = ScopeRow { token: None, ..row };
+                self.transaction.put(Table::Scopes, &place, &row)
+            }
+            Some(_) | None => Ok(()),
+        }
     }
 
     /// Forgets where a scope went on from and which place it was.

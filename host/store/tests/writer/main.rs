@@ -23,4 +23,5 @@ mod reads;
 mod release;
 mod root;
 mod seen;
+mod selection;
 mod session;

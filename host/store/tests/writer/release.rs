@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k1s_store::Table;
 use k1s_store::row::Standing;
-use k1s_store::writer::Released;
+use k1s_store::writer::{Leaving, Released};
 use k1s_sync_engine::event::Tally;
 use k1s_sync_engine::problem::ProblemCode;
 use k1s_sync_engine::work::{Absence, GenerationEnd};
@@ -17,7 +17,8 @@ use crate::harness::{Harness, WHOLE, source, token};
 
 fn release(harness: &Harness, configured: &[&str]) -> Vec<Released> {
     let configured: BTreeSet<_> = configured.iter().map(|name| source(name)).collect();
-    harness.wait(harness.writer().release(configured)).expect("released")
+    let leaving = Leaving::AllBut(configured);
+    harness.wait(harness.writer().release(leaving)).expect("released")
 }
 
 fn released(name: &str, objects: u64, pending: u64) -> Released {
@@ -25,6 +26,8 @@ fn released(name: &str, objects: u64, pending: u64) -> Released {
         source: source(name),
         objects,
         pending,
+        deleted: 0,
+        held: 0,
     }
 }
 

@@ -16,6 +16,7 @@ use k1s_store::row::VersionState;
 use k1s_store::{OpenOptions, Store};
 use k1s_sync_engine::id::{Revision, SourceName};
 use k1s_sync_engine::message::Mode;
+use k1s_sync_engine::policy::Identity;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::session;
 use serde_json::{Map, Value};
@@ -157,6 +158,8 @@ impl Stage {
             capabilities: [session::Capability::Watch, session::Capability::ReportsDeletes].into(),
             limits: session::Limits::default(),
             default_resync: None,
+            identity: Identity::default(),
+            name: "test".to_owned(),
             selection: 0,
             source_type: "replay".to_owned(),
             version: "1".to_owned(),
