@@ -15,8 +15,6 @@ pub enum Whose {
     Own,
     /// That of children that have ended and were waited for, and of theirs.
     Children,
-    /// Both together.
-    Family,
 }
 
 /// Fields of `/proc/PID/stat` after the name of the program: user and system time.
@@ -124,9 +122,8 @@ pub fn written(process: u32) -> Option<u64> {
 
 fn cpu(whose: Whose) -> anyhow::Result<Duration> {
     let fields = match whose {
-        Whose::Own => OWN_FIELDS.to_vec(),
-        Whose::Children => CHILDREN_FIELDS.to_vec(),
-        Whose::Family => [OWN_FIELDS, CHILDREN_FIELDS].concat(),
+        Whose::Own => OWN_FIELDS,
+        Whose::Children => CHILDREN_FIELDS,
     };
     stat_time("self", &fields)
 }

@@ -44,8 +44,6 @@ use report::Report;
 use row::Row;
 use scale::Scale;
 
-use crate::cost::{Stopwatch, Whose};
-
 /// What to measure.
 #[derive(Debug, clap::Args)]
 pub struct Plan {
@@ -109,13 +107,7 @@ pub fn run(plan: &Plan) -> anyhow::Result<()> {
             plan.rows.contains(&row)
         };
         if is_asked {
-            let watch = Stopwatch::start(Whose::Family)?;
-            let mut measured = measure(row, &ground).with_context(|| row.to_string())?;
-            // What a row did not look at run by run is told of all of it.
-            let others = watch.stop()?.others;
-            if measured.others.is_empty() {
-                measured.others.push(others);
-            }
+            let measured = measure(row, &ground).with_context(|| row.to_string())?;
             report.add(row, measured);
         }
     }

@@ -87,7 +87,7 @@ impl Figure {
             Some(Target::Most(_) | Target::Least(_)) => judged.show(|judged| self.unit.show(judged)),
             Some(Target::Over(_)) => format!("{} over", judged.show(|judged| self.unit.show(judged))),
             Some(Target::Times(_) | Target::Rate(_)) | None => {
-                format!("{} ×", judged.show(ratio))
+                format!("{} ×", judged.show(|ratio| format!("{ratio:.2}")))
             }
         }
     }
@@ -139,15 +139,6 @@ impl Series {
     /// The spread of what is judged, printed.
     pub(super) fn shown(&self) -> Option<String> {
         Some(self.figure.show(self.judged()?))
-    }
-}
-
-/// Prints a ratio with at least two of its digits, down to a thousandth.
-fn ratio(ratio: f64) -> String {
-    if ratio.abs() < 0.1 {
-        format!("{ratio:.4}")
-    } else {
-        format!("{ratio:.2}")
     }
 }
 
@@ -239,12 +230,6 @@ mod tests {
         assert_eq!(three.product().unwrap().median, 2.0);
         assert_eq!(three.yardstick().unwrap().most, 3.0);
         assert_eq!(three.to_string(), "time 2.00 s, yardstick 1.00 s, 2.00 ×");
-    }
-
-    #[test]
-    fn small_ratios_keep_their_digits() {
-        let small = series(None, Unit::Seconds, &[(0.013, Some(6.89))]);
-        assert_eq!(small.shown().unwrap(), "0.0019 ×");
     }
 
     #[test]

@@ -9,7 +9,7 @@ use super::figure::{Figure, Target, Unit};
 use super::ground::Ground;
 use super::measured::Measured;
 use super::row::Row;
-use crate::cost;
+use crate::cost::{self, Stopwatch, Whose};
 
 /// Of one core, by host and plugin together, over the whole time.
 const WHOLE: Figure = Figure::aimed("a core, whole time", Unit::Part, Target::Most(0.005));
@@ -26,7 +26,7 @@ pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
     let mut measured = Measured::default();
     let mut all = Busy::default();
     for _ in ground.runs() {
-        let busy = Busy::over(part, &processes)?;
+        let busy = Busy::over(part, &processes, &mut measured)?;
         measured.take(PART, busy.part());
         measured.note(Row::Idle);
         all.add(&busy);
@@ -48,19 +48,22 @@ struct Busy {
 
 impl Busy {
     /// Looks at processes for a while.
-    fn over(time: Duration, processes: &[u32]) -> anyhow::Result<Self> {
+    fn over(time: Duration, processes: &[u32], measured: &mut Measured) -> anyhow::Result<Self> {
         let spent = || {
             processes
                 .iter()
                 .map(|process| cost::spent(*process))
                 .sum::<anyhow::Result<Duration>>()
         };
-        let (begun, before) = (cost::now(), spent()?);
+        let (watch, before) = (Stopwatch::start(Whose::Own)?, spent()?);
         // The time is what is measured: nothing is to happen in it.
         thread::sleep(time);
+        let spent = spent()?.saturating_sub(before);
+        let cost = watch.stop()?;
+        measured.others.push(cost.others);
         Ok(Self {
-            spent: spent()?.saturating_sub(before),
-            time: cost::now().saturating_sub(begun),
+            time: Duration::from_secs_f64(cost.seconds),
+            spent,
         })
     }
 

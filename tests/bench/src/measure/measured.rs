@@ -17,7 +17,7 @@ const WRITTEN: Figure = Figure::told("written", Unit::Bytes);
 #[derive(Debug, Default)]
 pub(super) struct Measured {
     pub(super) series: Vec<Series>,
-    /// The part of the machine that everything else took: in each run, or in all of them.
+    /// In each run, the part of the machine that everything else took.
     pub(super) others: Vec<f64>,
 }
 

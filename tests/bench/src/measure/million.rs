@@ -47,6 +47,7 @@ pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
         let few = sync("unchanged")?;
         let same = host::once(ground, FILESYSTEM_SOURCE, &all.settings, &all.data, &expected)?.side;
         measured.compare(UNCHANGED, each(&same, many), each(&few, objects));
+        measured.others.push(same.cost.others);
         measured.note(Row::Million);
     }
     fs::remove_dir_all(&data)?;

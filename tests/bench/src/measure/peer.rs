@@ -21,8 +21,8 @@ use crate::{cost, manifests, objects};
 
 const FIRST: Figure = Figure::told("first sync / create", Unit::Seconds);
 const UNCHANGED: Figure = Figure::told("unchanged / apply", Unit::Seconds);
-const FIRST_RATE: Figure = Figure::told("first sync / create, rate", Unit::ObjectsPerSecond);
-const UNCHANGED_RATE: Figure = Figure::told("unchanged / apply, rate", Unit::ObjectsPerSecond);
+const FIRST_RATE: Figure = Figure::told("the same, rates", Unit::ObjectsPerSecond);
+const UNCHANGED_RATE: Figure = Figure::told("the same of apply", Unit::ObjectsPerSecond);
 /// The path of the server, built by `cargo xtask bench --row peer`.
 const SERVER: &str = "K1S_KUBE_APISERVER";
 /// Longest wait for the server to be ready: it makes its certificates and tables first.

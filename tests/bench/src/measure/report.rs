@@ -15,7 +15,7 @@ use super::spread::Spread;
 /// The part of the machine that others may take before a figure is said to be noisy.
 const NOISE: f64 = 0.05;
 /// The columns of the table, in characters.
-const WIDTHS: [usize; 6] = [28, 15, 30, 33, 33, 8];
+const WIDTHS: [usize; 6] = [26, 15, 30, 33, 33, 8];
 
 /// Everything that was measured.
 #[derive(Debug, Serialize)]
