@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
 
 use k1s_source::{
     Capability, Changes, Context, Diagnostic, Permission, Probe, Problem, Scope, SnapshotWriter, Source, list_on_order,
@@ -26,6 +27,10 @@ struct Folder {
     /// Taken by the listing under way, and put back by one that ended well.
     memory: Mutex<Memory>,
 }
+
+/// How often a folder that is watched is listed all the same, in case the system kept something to itself. An idle
+/// source of 100,000 files stays far below 0.5 % of a core with it.
+const WATCHED_RESYNC: Duration = Duration::from_mins(10);
 
 impl Folder {
     fn swap(&self, memory: Memory) -> Memory {
@@ -68,6 +73,13 @@ impl Source for Filesystem {
         self.folder_by_scope.keys().cloned().collect()
     }
 
+    fn resync(&self) -> Option<Duration> {
+        match self.settings.watching {
+            Watching::Notified | Watching::Polled(_) => Some(WATCHED_RESYNC),
+            Watching::Off => None,
+        }
+    }
+
     async fn snapshot(&self, scope: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
         let Some(folder) = self.folder_by_scope.get(scope) else {
             return Ok(());
@@ -100,4 +112,27 @@ impl Folder {
 
 fn scope(path: &Path) -> Scope {
     Scope::new(path.to_string_lossy())
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::*;
+
+    #[test]
+    fn a_folder_that_is_watched_is_listed_rarely() {
+        let resync = |config| {
+            let config: Config = serde_json::from_value(config).unwrap();
+            let context = Context {
+                source_name: "test".to_owned(),
+                base_dir: PathBuf::from("/srv"),
+                instance_id: "instance".to_owned(),
+            };
+            Filesystem::new(config, &context).unwrap().resync()
+        };
+        assert_eq!(resync(json!({})), Some(WATCHED_RESYNC));
+        assert_eq!(resync(json!({"pollInterval": "5s"})), Some(WATCHED_RESYNC));
+        assert_eq!(resync(json!({"watch": false})), None);
+    }
 }

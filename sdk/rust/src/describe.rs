@@ -1,5 +1,7 @@
 //! What a plugin is, as a message and as text.
 
+use std::time::Duration;
+
 use k1s_source_proto::v1;
 use serde_json::{Value, json};
 
@@ -25,7 +27,7 @@ pub(crate) fn describe<S: Source>() -> v1::DescribeResponse {
             .collect(),
         kinds: S::KINDS.iter().map(|&kind| kind.to_owned()).collect(),
         permissions: S::PERMISSIONS.iter().map(permission).collect(),
-        default_resync_ms: S::RESYNC.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX)),
+        default_resync_ms: resync_ms(S::RESYNC),
         documentation: S::DOCUMENTATION.to_owned(),
     }
 }
@@ -66,4 +68,9 @@ fn permission(permission: &Permission) -> v1::Permission {
 fn short_name(capability: Capability) -> &'static str {
     let name = capability.to_wire().as_str_name();
     name.strip_prefix("CAPABILITY_").unwrap_or(name)
+}
+
+/// An interval as on the wire: 0 leaves it to whoever asks.
+pub(crate) fn resync_ms(interval: Option<Duration>) -> u64 {
+    interval.map_or(0, |time| u64::try_from(time.as_millis()).unwrap_or(u64::MAX))
 }

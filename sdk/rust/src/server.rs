@@ -16,7 +16,7 @@ use tokio_stream::{Stream, StreamExt as _};
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::caught::{caught, caught_call};
-use crate::describe::describe;
+use crate::describe::{describe, resync_ms};
 use crate::launch::{Greeting, Stage};
 use crate::limits::SessionLimits;
 use crate::redactor::Redactor;
@@ -139,9 +139,11 @@ impl<S: Source> SourceService for Server<S> {
             Ok(initialized) => (Some(Arc::new(initialized)), Vec::new()),
             Err(diagnostics) => (None, diagnostics),
         };
+        let resync = initialized.as_ref().and_then(|initialized| initialized.resync);
         self.stage().initialized(initialized);
         Ok(Response::new(v1::InitializeResponse {
             diagnostics: to_wire(diagnostics, &redactor),
+            resync_ms: resync_ms(resync),
         }))
     }
 
@@ -216,11 +218,13 @@ fn initialize<S: Source>(
     };
     let source = caught_call(|| S::new(config, &context)).unwrap_or_else(|problem| Err(vec![fault(&problem)]));
     let source = source.map_err(at_least_one)?;
-    let scopes = caught_call(|| source.scopes()).map_err(|problem| vec![fault(&problem)])?;
+    let said = caught_call(|| (source.scopes(), source.resync()));
+    let (scopes, resync) = said.map_err(|problem| vec![fault(&problem)])?;
     check_scopes(&scopes)?;
     Ok(Initialized {
         source,
         scopes,
+        resync,
         redactor: Arc::clone(redactor),
         limits: greeting.limits,
     })

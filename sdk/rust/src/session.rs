@@ -29,6 +29,8 @@ pub(crate) const COMMANDS: usize = 8;
 pub(crate) struct Initialized<S> {
     pub(crate) source: S,
     pub(crate) scopes: Vec<Scope>,
+    /// How often it should be listed.
+    pub(crate) resync: Option<Duration>,
     pub(crate) redactor: Arc<Redactor>,
     pub(crate) limits: SessionLimits,
 }

@@ -55,6 +55,12 @@ pub trait Source: Sized + Send + Sync + 'static {
         vec![Scope::whole()]
     }
 
+    /// Returns how often to list with this configuration, where the user has not said it. A source that watches lists
+    /// only to be sure.
+    fn resync(&self) -> Option<Duration> {
+        Self::RESYNC
+    }
+
     /// Declares everything that the scope holds. What it holds no more is what goes unmentioned.
     ///
     /// # Errors

@@ -27,7 +27,7 @@ pub(super) struct Ready {
     pub(super) capabilities: BTreeSet<session::Capability>,
     pub(super) limits: session::Limits,
     /// How often the plugin wants to be listed, if it says so.
-    pub(super) default_resync: Option<Duration>,
+    pub(super) resync: Option<Duration>,
     /// Fingerprint of the fields of its configuration that select.
     pub(super) selection: u64,
     /// The fields of its configuration that say which place it is.
@@ -116,7 +116,7 @@ async fn agree(
     let (selection, identity) = (prepared.selection, prepared.identity.clone());
     // Before the plugin knows its secrets, so that it can never print one.
     echo.redaction.add(prepared.secrets.values().map(|secret| &**secret));
-    echo.during(configure(settings, &mut connections, prepared)).await?;
+    let resync = echo.during(configure(settings, &mut connections, prepared)).await?;
     Ok(Ready {
         connections,
         capabilities: description
@@ -125,8 +125,7 @@ async fn agree(
             .filter_map(|code| capability(*code))
             .collect(),
         limits,
-        default_resync: (description.default_resync_ms > 0)
-            .then(|| Duration::from_millis(description.default_resync_ms)),
+        resync: resync.or(interval(description.default_resync_ms)),
         selection,
         identity,
         name: description.name,
@@ -200,7 +199,7 @@ async fn configure(
     settings: &SourceSettings,
     connections: &mut Connections,
     prepared: Prepared,
-) -> Result<(), Problem> {
+) -> Result<Option<Duration>, Problem> {
     let request = v1::ValidateRequest {
         config: prepared.config.clone(),
         probe: false,
@@ -223,7 +222,14 @@ async fn configure(
         .initialize(request)
         .await
         .map_err(|status| failed("Initialize", &status))?;
-    accept(settings, &initialized.into_inner().diagnostics)
+    let initialized = initialized.into_inner();
+    accept(settings, &initialized.diagnostics)?;
+    Ok(interval(initialized.resync_ms))
+}
+
+/// An interval as on the wire, where 0 is none.
+fn interval(milliseconds: u64) -> Option<Duration> {
+    (milliseconds > 0).then(|| Duration::from_millis(milliseconds))
 }
 
 /// Warnings are logged; errors refuse the launch until the configuration changes.

@@ -163,7 +163,7 @@ impl Run<'_> {
             .settings
             .timing
             .interval
-            .or(ready.default_resync)
+            .or(ready.resync)
             .unwrap_or(DEFAULT_INTERVAL);
         session::Settings {
             limits: ready.limits,

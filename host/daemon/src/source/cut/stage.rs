@@ -157,7 +157,7 @@ impl Stage {
             connections: Connections { data, control },
             capabilities: [session::Capability::Watch, session::Capability::ReportsDeletes].into(),
             limits: session::Limits::default(),
-            default_resync: None,
+            resync: None,
             identity: Identity::default(),
             name: "test".to_owned(),
             selection: 0,
