@@ -3,7 +3,7 @@
 //! What is done, and the pauses in between, follow from a seed; on what the processes are at when they are killed, the
 //! machine has a say as well. A seed that failed is tried again with `K1S_SEED=17`; `K1S_SEEDS` is how many are tried.
 
-use std::collections::VecDeque;
+use std::collections::{BTreeSet, VecDeque};
 use std::fs;
 use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -137,14 +137,8 @@ impl Run {
             Deed::Save(which) => Some(self.edit(which)?),
             Deed::Remove(which) => self.remove(which)?,
             Deed::PutBack => self.put_back()?,
-            Deed::RenameFile(which) => {
-                let files: Vec<String> = self.tree.files().map(str::to_owned).collect();
-                Some(self.tree.rename_file(one_of(&files, which)?)?)
-            }
-            Deed::MoveDirectory(which) => {
-                let directories: Vec<String> = self.tree.directories().into_iter().map(str::to_owned).collect();
-                Some(self.tree.move_directory(one_of(&directories, which)?)?)
-            }
+            Deed::RenameFile(which) => self.rename_file(which)?,
+            Deed::MoveDirectory(which) => self.move_directory(which)?,
             Deed::KillPlugin => return self.kill_plugin(),
             Deed::KillHost(down) => return self.kill_host(down),
             Deed::StopHost => return self.stop_host(),
@@ -165,6 +159,34 @@ impl Run {
     fn edit(&mut self, which: u64) -> anyhow::Result<Step> {
         let keys: Vec<_> = self.tree.keys().into_iter().collect();
         self.tree.edit(one_of(&keys, which)?)
+    }
+
+    /// What was put back may stand beside what it was renamed to; that stays.
+    fn rename_file(&mut self, which: u64) -> anyhow::Result<Option<Step>> {
+        let target = |path: &str| match path.rsplit_once('/') {
+            Some((directory, name)) => format!("{directory}/renamed-{name}"),
+            None => format!("renamed-{path}"),
+        };
+        let taken: BTreeSet<&str> = self.tree.files().collect();
+        let is_free = |path: &&str| !taken.contains(&*target(path));
+        let files: Vec<String> = self.tree.files().filter(is_free).map(str::to_owned).collect();
+        let Ok(path) = one_of(&files, which) else {
+            return Ok(None);
+        };
+        self.tree.rename_file(path).map(Some)
+    }
+
+    fn move_directory(&mut self, which: u64) -> anyhow::Result<Option<Step>> {
+        let moved = self.stage.scene.manifests().join("moved");
+        let directories = self.tree.directories().into_iter();
+        let free: Vec<String> = directories
+            .filter(|directory| !moved.join(directory).exists())
+            .map(str::to_owned)
+            .collect();
+        let Ok(directory) = one_of(&free, which) else {
+            return Ok(None);
+        };
+        self.tree.move_directory(directory).map(Some)
     }
 
     /// Nothing goes on which others depend, and never so much that a guard would have a say.
