@@ -15,10 +15,15 @@ const SEEN: u8 = 3;
 const IGNORED: u8 = 4;
 const FAILED: u8 = 5;
 
+/// How much is collected before it is hashed: an event is made of many short parts.
+const PORTION_BYTES: usize = 4 * 1024;
+
 /// Digest and counts of one generation, fed with its events in the order sent.
 #[derive(Clone, Debug)]
 pub struct SnapshotDigest {
     hash: Sha256,
+    /// What comes next in the hash.
+    portion: Vec<u8>,
     counts: Counts,
 }
 
@@ -34,6 +39,7 @@ impl SnapshotDigest {
     pub fn new() -> Self {
         Self {
             hash: Sha256::new_with_prefix(PREFIX),
+            portion: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -77,22 +83,26 @@ impl SnapshotDigest {
     /// Returns the SHA-256 over everything added.
     #[must_use]
     pub fn finish(self) -> [u8; 32] {
-        self.hash.finalize().into()
+        self.hash.chain_update(&self.portion).finalize().into()
     }
 
     fn add(&mut self, outcome: u8, key: Option<&Key>, proof: &[u8]) {
-        self.hash.update([outcome]);
+        self.portion.push(outcome);
         let parts = key.map_or([""; 4], |key| [&key.group, &key.kind, &key.namespace, &key.name]);
         for part in parts {
             self.part(part.as_bytes());
         }
         self.part(proof);
+        if self.portion.len() >= PORTION_BYTES {
+            self.hash.update(&self.portion);
+            self.portion.clear();
+        }
     }
 
     /// A part longer than 4 GiB cannot arrive: messages are bounded by [`MESSAGE_BYTES`](crate::limits::MESSAGE_BYTES).
     fn part(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.hash.update(length.to_be_bytes());
-        self.hash.update(bytes);
+        self.portion.extend_from_slice(&length.to_be_bytes());
+        self.portion.extend_from_slice(bytes);
     }
 }

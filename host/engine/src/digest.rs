@@ -18,10 +18,15 @@ const SEEN: u8 = 3;
 const IGNORED: u8 = 4;
 const FAILED: u8 = 5;
 
+/// How much is collected before it is hashed: an event is made of many short parts.
+const PORTION_BYTES: usize = 4 * 1024;
+
 /// Digest and counts of one generation, fed with its events in the order sent.
 #[derive(Clone, Debug)]
 pub struct SnapshotDigest {
     hash: Sha256,
+    /// What comes next in the hash.
+    portion: Vec<u8>,
     counts: Counts,
 }
 
@@ -37,6 +42,7 @@ impl SnapshotDigest {
     pub fn new() -> Self {
         Self {
             hash: Sha256::new_with_prefix(PREFIX),
+            portion: Vec::new(),
             counts: Counts::default(),
         }
     }
@@ -51,11 +57,15 @@ impl SnapshotDigest {
             Change::Failed { .. } => (&mut self.counts.failed, FAILED, &[]),
         };
         *counter += 1;
-        self.hash.update([outcome]);
+        self.portion.push(outcome);
         for part in event.change.key().map_or([""; 4], parts) {
             self.part(part.as_bytes());
         }
         self.part(proof);
+        if self.portion.len() >= PORTION_BYTES {
+            self.hash.update(&self.portion);
+            self.portion.clear();
+        }
     }
 
     /// How many events of each outcome were added.
@@ -67,14 +77,14 @@ impl SnapshotDigest {
     /// The SHA-256 over everything added.
     #[must_use]
     pub fn finish(self) -> [u8; 32] {
-        self.hash.finalize().into()
+        self.hash.chain_update(&self.portion).finalize().into()
     }
 
     /// A part longer than 4 GiB cannot arrive: the transport bounds every message far below.
     fn part(&mut self, bytes: &[u8]) {
         let length = u32::try_from(bytes.len()).unwrap_or(u32::MAX);
-        self.hash.update(length.to_be_bytes());
-        self.hash.update(bytes);
+        self.portion.extend_from_slice(&length.to_be_bytes());
+        self.portion.extend_from_slice(bytes);
     }
 }
 
