@@ -1,5 +1,6 @@
 //! The names and counters of a sync.
 
+use std::borrow::Borrow;
 use std::fmt;
 use std::sync::Arc;
 
@@ -33,6 +34,12 @@ impl SourceName {
     /// The name as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+impl Borrow<str> for SourceName {
+    fn borrow(&self) -> &str {
         &self.0
     }
 }
@@ -137,15 +144,22 @@ impl SourceVersion {
     ///
     /// # Errors
     /// When it is longer than 128 bytes.
-    pub fn new(text: &str) -> Result<Self, TooLong> {
+    pub fn new(text: impl Into<Box<str>>) -> Result<Self, TooLong> {
+        let text = text.into();
         bounded("source version", text.len(), MAX_SOURCE_VERSION_BYTES)?;
-        Ok(Self(text.into()))
+        Ok(Self(text))
     }
 
     /// The version as text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
+    }
+}
+
+impl From<SourceVersion> for String {
+    fn from(version: SourceVersion) -> Self {
+        version.0.into()
     }
 }
 

@@ -154,6 +154,29 @@ pub struct InventoryRow {
     pub last_sync: Timestamp,
 }
 
+/// What an index and a source are told of a row: the same bytes, without a copy of them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+pub(crate) struct InventoryView<'r> {
+    pub(crate) declared_namespace: &'r str,
+    pub(crate) content_hash: ContentHash,
+    base_hash: ContentHash,
+    base: BaseAt,
+    api_version: &'r str,
+    applied: Applied,
+    pub(crate) source_version: &'r str,
+    pub(crate) source_type: &'r str,
+    pub(crate) uri: &'r str,
+    pub(crate) path: &'r str,
+    pub(crate) origin_revision: &'r str,
+    pub(crate) document: u32,
+    pub(crate) line: u32,
+    pub(crate) column: u32,
+    pub(crate) transform: u64,
+    pub(crate) selection: u64,
+    pub(crate) standing: Standing,
+    pub(crate) mark: Mark,
+}
+
 /// Where a base document is kept.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub enum BaseAt {
@@ -343,6 +366,13 @@ pub(crate) fn encode_version(head: &VersionHead, body: &[u8]) -> Result<Vec<u8>,
     Ok(bytes)
 }
 
+/// Reads what a row begins with, as far as [`InventoryView`] goes.
+pub(crate) fn view(bytes: &[u8]) -> Result<InventoryView<'_>, EngineError> {
+    let read = postcard::take_from_bytes(bytes).map_err(|error| undecodable(Table::Inventory, &error))?;
+    let (view, _rest): (InventoryView<'_>, &[u8]) = read;
+    Ok(view)
+}
+
 pub(crate) fn decode<T: DeserializeOwned>(table: Table, bytes: &[u8]) -> Result<T, EngineError> {
     postcard::from_bytes(bytes).map_err(|error| undecodable(table, &error))
 }
@@ -356,5 +386,63 @@ fn undecodable(table: Table, error: &postcard::Error) -> EngineError {
     EngineError::Row {
         table: table.name(),
         detail: error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_view_shows_the_row_that_was_encoded() {
+        let row = InventoryRow {
+            declared_namespace: "shop".into(),
+            content_hash: ContentHash::of(b"content"),
+            base_hash: ContentHash::of(b"base"),
+            base: BaseAt::Beside,
+            api_version: "apps/v1".into(),
+            applied: Applied {
+                revision: Revision::new(70_000),
+                uid: Uid::random(),
+            },
+            source_version: SourceVersion::new("version 1/2").expect("short"),
+            source_type: "filesystem".into(),
+            provenance: Provenance {
+                uri: "file:///srv".into(),
+                path: "a/b.yaml".into(),
+                revision: "commit".into(),
+                document: 1,
+                line: 300,
+                column: 3,
+            },
+            transform: u64::MAX,
+            selection: 9,
+            standing: Standing::Orphaned,
+            mark: Mark::Written,
+            generation: 4,
+            last_sync: Timestamp::from_millis(5),
+        };
+        let bytes = encode(Table::Inventory, &row).expect("encodes");
+        let expected = InventoryView {
+            declared_namespace: "shop",
+            content_hash: row.content_hash,
+            base_hash: row.base_hash,
+            base: row.base,
+            api_version: "apps/v1",
+            applied: row.applied,
+            source_version: "version 1/2",
+            source_type: "filesystem",
+            uri: "file:///srv",
+            path: "a/b.yaml",
+            origin_revision: "commit",
+            document: 1,
+            line: 300,
+            column: 3,
+            transform: row.transform,
+            selection: row.selection,
+            standing: row.standing,
+            mark: row.mark,
+        };
+        assert_eq!(view(&bytes).expect("decodes"), expected);
     }
 }

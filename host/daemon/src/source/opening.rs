@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use k1s_source_proto::limits::KNOWN_ENTRIES;
 use k1s_source_proto::v1;
+use k1s_store::reader::{KnownPage, KnownPosition};
 use k1s_store::writer::{Knowledge, Opening};
 use k1s_store::{Reader, StoreError};
 use k1s_sync_engine::id::{ScopeId, SourceName};
-use k1s_sync_engine::message::{HostMessage, KnownObject, Mode, More};
+use k1s_sync_engine::message::{HostMessage, Mode, More};
 use k1s_sync_engine::session::Capability;
 use tokio::sync::mpsc;
 
@@ -51,14 +52,13 @@ pub(super) async fn send(
     tell(stream, HostMessage::Begin(plan.mode)).await;
     if capabilities.contains(&Capability::NeedsKnown) {
         for (scope, stored) in &opening.scopes {
-            let mut known = Vec::new();
-            match stored.knowledge {
-                Knowledge::Current => reader.known(source, scope, &mut |object| known.push(object))?,
+            let from = match stored.knowledge {
+                Knowledge::Current => Some(KnownPosition::default()),
                 // Everything has to be declared anew; the scope is named all the same, so that the source can say that it is
                 // gone.
-                Knowledge::Outdated => {}
-            }
-            tell_known(stream, scope, known).await;
+                Knowledge::Outdated => None,
+            };
+            tell_known(stream, reader, source, scope, from).await?;
         }
     }
     for (scope, stored) in &opening.scopes {
@@ -77,26 +77,30 @@ pub(super) async fn send(
     Ok(())
 }
 
-async fn tell_known(stream: &mpsc::Sender<v1::HostMessage>, scope: &ScopeId, known: Vec<KnownObject>) {
-    let mut rest = known.into_iter().peekable();
+/// Sends the inventory of a scope in pages, each read when the one before is on its way; an empty one where nothing of it
+/// is to be told.
+async fn tell_known(
+    stream: &mpsc::Sender<v1::HostMessage>,
+    reader: &Reader,
+    source: &SourceName,
+    scope: &ScopeId,
+    mut next: Option<KnownPosition>,
+) -> Result<(), StoreError> {
     loop {
-        let objects: Vec<KnownObject> = rest.by_ref().take(KNOWN_ENTRIES).collect();
-        let more = if rest.peek().is_some() {
-            More::Follows
-        } else {
-            More::Last
+        let page = match next {
+            Some(from) => reader.known(source, scope, from, KNOWN_ENTRIES)?,
+            None => KnownPage::default(),
         };
-        tell(
-            stream,
-            HostMessage::Known {
-                scope: scope.clone(),
-                objects,
-                more,
-            },
-        )
-        .await;
+        next = page.next;
+        let more = if next.is_some() { More::Follows } else { More::Last };
+        let known = HostMessage::Known {
+            scope: scope.clone(),
+            objects: page.objects,
+            more,
+        };
+        tell(stream, known).await;
         if more == More::Last {
-            return;
+            return Ok(());
         }
     }
 }

@@ -139,12 +139,9 @@ fn batch(batch: v1::Batch) -> Read<Batch> {
 
 fn event(event: v1::Event) -> Read<Event> {
     Ok(Event {
-        change: change(
-            event.key.as_ref().map(key).transpose()?,
-            required(event.change, "Event.change")?,
-        )?,
+        change: change(event.key.map(key).transpose()?, required(event.change, "Event.change")?)?,
         provenance: event.provenance.map(provenance).unwrap_or_default(),
-        source_version: SourceVersion::new(&event.source_version)?,
+        source_version: SourceVersion::new(event.source_version)?,
     })
 }
 
@@ -179,9 +176,16 @@ fn hash(bytes: &[u8], field: &'static str) -> Read<ContentHash> {
     })
 }
 
-fn key(key: &v1::Key) -> Read<DeclaredKey> {
+fn key(key: v1::Key) -> Read<DeclaredKey> {
     without_nul(&[&key.group, &key.kind, &key.namespace, &key.name], "Event.key")?;
-    Ok(DeclaredKey::new(&key.group, &key.kind, &key.namespace, &key.name))
+    Ok(DeclaredKey {
+        group_kind: GroupKind {
+            group: key.group.into(),
+            kind: key.kind.into(),
+        },
+        namespace: key.namespace.into(),
+        name: key.name.into(),
+    })
 }
 
 /// The store separates the parts of a key with NUL.

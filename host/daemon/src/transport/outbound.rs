@@ -53,8 +53,8 @@ fn begin_mode(mode: Mode) -> v1::begin::Mode {
 
 fn known_object(known: KnownObject) -> v1::KnownObject {
     v1::KnownObject {
-        key: Some(key(&known.key)),
-        source_version: known.source_version.as_str().to_owned(),
+        key: Some(key(known.key)),
+        source_version: known.source_version.into(),
         path: known.path.into(),
     }
 }
@@ -67,11 +67,11 @@ fn refusal(refusal: Refusal) -> v1::Refusal {
     }
 }
 
-fn key(key: &DeclaredKey) -> v1::Key {
+fn key(key: DeclaredKey) -> v1::Key {
     v1::Key {
-        group: key.group_kind.group.clone().into(),
-        kind: key.group_kind.kind.clone().into(),
-        namespace: key.namespace.clone().into(),
-        name: key.name.clone().into(),
+        group: key.group_kind.group.into(),
+        kind: key.group_kind.kind.into(),
+        namespace: key.namespace.into(),
+        name: key.name.into(),
     }
 }

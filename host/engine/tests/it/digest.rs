@@ -86,7 +86,7 @@ fn event(fixture: &FixtureEvent) -> Event {
     Event {
         change,
         provenance: Provenance::default(),
-        source_version: SourceVersion::new(&fixture.source_version).unwrap(),
+        source_version: SourceVersion::new(fixture.source_version.as_str()).unwrap(),
     }
 }
 

@@ -10,7 +10,7 @@ use std::time::Duration;
 use k1s_object::{InstanceId, Key, Timestamp};
 use k1s_store::clock::Clock;
 use k1s_store::engine::{Engine, KeyRange, MemoryEngine, RedbEngine, RedbOptions};
-use k1s_store::reader::{HeldPrune, StoredObject, Version};
+use k1s_store::reader::{HeldPrune, KnownPosition, StoredObject, Version};
 use k1s_store::row::{HeldRow, InventoryRow, PendingRow, Standing};
 use k1s_store::served::Servery;
 use k1s_store::writer::{Edit, EditBody, Edited, Precondition, Writer};
@@ -301,10 +301,17 @@ impl Harness {
     }
 
     pub(crate) fn known(&self, name: &str) -> Vec<KnownObject> {
-        let mut known = Vec::new();
-        self.reader()
-            .known(&source(name), &scope(WHOLE), &mut |object| known.push(object))
-            .expect("readable");
+        self.known_of(&source(name), &scope(WHOLE))
+    }
+
+    /// What the host holds of a scope, read in pages that are smaller than it.
+    pub(crate) fn known_of(&self, source: &SourceName, scope: &ScopeId) -> Vec<KnownObject> {
+        let (mut known, mut next) = (Vec::new(), Some(KnownPosition::default()));
+        while let Some(from) = next {
+            let page = self.reader().known(source, scope, from, 2).expect("readable");
+            known.extend(page.objects);
+            next = page.next;
+        }
         known
     }
 }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k1s_object::{DeclaredKey, Key};
-use k1s_sync_engine::message::ScopeGone;
+use k1s_sync_engine::message::{KnownObject, ScopeGone};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Absence;
 
@@ -215,14 +215,9 @@ impl<'h> Run<'h> {
     }
 
     fn known(&self, who: Who) -> BTreeSet<(DeclaredKey, String)> {
-        let mut known = BTreeSet::new();
-        self.harness
-            .reader()
-            .known(&source(SOURCES[who.0]), &scope(SCOPES[who.1]), &mut |object| {
-                known.insert((object.key, object.source_version.as_str().to_owned()));
-            })
-            .expect("readable");
-        known
+        let known = self.harness.known_of(&source(SOURCES[who.0]), &scope(SCOPES[who.1]));
+        let pair = |object: KnownObject| (object.key, object.source_version.into());
+        known.into_iter().map(pair).collect()
     }
 
     /// Lists everything, twice: the second time nothing is written.
