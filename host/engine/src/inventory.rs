@@ -1,9 +1,14 @@
 //! What a scope owns, as far as an open generation must know it: which rows exist and which have been touched.
 //!
-//! The index holds hashes, not keys: 16 bytes a row and the map's slack. Two keys with one hash count as one row, which
+//! The index holds hashes, not keys: 32 bytes a row and the map's slack. Two keys with one hash count as one row, which
 //! can only make an absent row look present: it then stays until another process starts with another seed.
+//!
+//! Of a row that is as its source left it, the index can hold what it says, hashed under the same secret seed, so that
+//! a source which says the same again is answered without reading the row. Key and word would both have to collide for
+//! a wrong answer.
 
 use std::collections::{BTreeSet, HashMap};
+use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};
 
 use k1s_object::{DeclaredKey, GroupKind, Key};
 
@@ -11,7 +16,7 @@ use crate::id::Generation;
 use crate::problem::Problem;
 
 /// The hash of a key that the index goes by.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct KeyHash(u64);
 
 impl KeyHash {
@@ -28,24 +33,82 @@ impl KeyHash {
     }
 
     fn of_parts(group_kind: &GroupKind, namespace: &str, name: &str, seed: u64) -> Self {
-        // FNV-1a over the encoded key, finished by the mixer of SplitMix64: spread matters here, secrecy does not.
-        let mut hash = 0xcbf2_9ce4_8422_2325_u64 ^ seed;
-        for part in [&*group_kind.group, &*group_kind.kind, namespace, name] {
-            for byte in part.bytes().chain([0]) {
-                hash = (hash ^ u64::from(byte)).wrapping_mul(0x0100_0000_01b3);
-            }
+        let mut hasher = seeded(seed);
+        for part in [&*group_kind.group, &*group_kind.kind, namespace] {
+            hasher.write(part.as_bytes());
+            hasher.write(&[0]);
         }
-        hash = (hash ^ (hash >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
-        hash = (hash ^ (hash >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
-        Self(hash ^ (hash >> 31))
+        hasher.write(name.as_bytes());
+        Self(hasher.finish())
     }
+
+    /// Hashes a key as [`Key::encode`] writes it.
+    #[must_use]
+    pub fn of_encoded(key: &[u8], seed: u64) -> Self {
+        let mut hasher = seeded(seed);
+        hasher.write(key);
+        Self(hasher.finish())
+    }
+}
+
+impl Hash for KeyHash {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        state.write_u64(self.0);
+    }
+}
+
+/// What a row says, hashed: a source that says just this again changes nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Word(std::num::NonZeroU64);
+
+impl Word {
+    /// Hashes what a source says of an object, with all that decides what it means; `seed` as for [`KeyHash::of`].
+    #[must_use]
+    pub fn of(said: &impl Hash, seed: u64) -> Self {
+        let mut hasher = seeded(seed);
+        said.hash(&mut hasher);
+        Self(std::num::NonZeroU64::new(hasher.finish()).unwrap_or(std::num::NonZeroU64::MIN))
+    }
+}
+
+fn seeded(seed: u64) -> DefaultHasher {
+    let mut hasher = DefaultHasher::new();
+    hasher.write_u64(seed);
+    hasher
+}
+
+/// Takes a [`KeyHash`] for the hash that it is.
+#[derive(Clone, Copy, Debug, Default)]
+struct AsItIs(u64);
+
+impl Hasher for AsItIs {
+    fn finish(&self) -> u64 {
+        self.0
+    }
+
+    fn write(&mut self, bytes: &[u8]) {
+        for byte in bytes {
+            self.0 = (self.0 << 8) ^ u64::from(*byte);
+        }
+    }
+
+    fn write_u64(&mut self, number: u64) {
+        self.0 = number;
+    }
+}
+
+/// What is remembered of a row.
+#[derive(Clone, Copy, Debug, Default)]
+struct Row {
+    /// The generation that last touched it; 0 for none.
+    touched: u64,
+    words: Option<[Word; 2]>,
 }
 
 /// The rows of one scope.
 #[derive(Debug, Default)]
 pub struct ScopeIndex {
-    /// The generation that last touched each row; 0 for none.
-    touched_by_row: HashMap<KeyHash, u64>,
+    row_by_key: HashMap<KeyHash, Row, BuildHasherDefault<AsItIs>>,
     open: Option<OpenGeneration>,
 }
 
@@ -72,7 +135,7 @@ impl ScopeIndex {
     /// Whether a key has a row.
     #[must_use]
     pub fn presence(&self, key: KeyHash) -> Presence {
-        if self.touched_by_row.contains_key(&key) {
+        if self.row_by_key.contains_key(&key) {
             Presence::Indexed
         } else {
             Presence::Absent
@@ -81,14 +144,35 @@ impl ScopeIndex {
 
     /// Adds a row that was there before, or is new and not touched.
     pub fn insert(&mut self, key: KeyHash) {
-        self.touched_by_row.entry(key).or_insert(0);
+        self.row_by_key.entry(key).or_default();
+    }
+
+    /// Notes what a row says that is as its source left it, in two forms; a row that is not indexed is passed over.
+    pub fn note(&mut self, key: KeyHash, words: [Word; 2]) {
+        if let Some(row) = self.row_by_key.get_mut(&key) {
+            row.words = Some(words);
+        }
+    }
+
+    /// Forgets what a row said: it was written since.
+    pub fn unnote(&mut self, key: KeyHash) {
+        if let Some(row) = self.row_by_key.get_mut(&key) {
+            row.words = None;
+        }
+    }
+
+    /// Whether a row is known to say just this, in either form.
+    #[must_use]
+    pub fn says(&self, key: KeyHash, word: Word) -> bool {
+        let words = self.row_by_key.get(&key).and_then(|row| row.words);
+        words.is_some_and(|words| words.contains(&word))
     }
 
     /// Drops a row.
     pub fn remove(&mut self, key: KeyHash) {
-        let was = self.touched_by_row.remove(&key);
+        let was = self.row_by_key.remove(&key);
         if let Some(open) = &mut self.open
-            && was == Some(open.generation.get())
+            && was.is_some_and(|row| row.touched == open.generation.get())
         {
             open.touched -= 1;
         }
@@ -97,7 +181,7 @@ impl ScopeIndex {
     /// Rows there are.
     #[must_use]
     pub fn rows(&self) -> usize {
-        self.touched_by_row.len()
+        self.row_by_key.len()
     }
 
     /// Begins a listing; one that was open is forgotten.
@@ -121,7 +205,8 @@ impl ScopeIndex {
     /// Marks a key as touched by the open listing, adding a row for it.
     pub fn touch(&mut self, key: KeyHash) {
         let generation = self.open.as_ref().map_or(0, |open| open.generation.get());
-        let before = self.touched_by_row.insert(key, generation).unwrap_or(0);
+        let row = self.row_by_key.entry(key).or_default();
+        let before = std::mem::replace(&mut row.touched, generation);
         if let Some(open) = &mut self.open
             && before != generation
         {
@@ -132,14 +217,15 @@ impl ScopeIndex {
     /// Whether the open listing has touched a key.
     #[must_use]
     pub fn is_touched(&self, key: KeyHash) -> bool {
-        let Some(open) = &self.open else { return false };
-        self.touched_by_row.get(&key) == Some(&open.generation.get())
+        let open = self.open.as_ref();
+        open.is_some_and(|open| self.was_touched(key, open.generation))
     }
 
     /// Whether a listing, open or ended, touched a key.
     #[must_use]
     pub fn was_touched(&self, key: KeyHash, generation: Generation) -> bool {
-        self.touched_by_row.get(&key) == Some(&generation.get())
+        let row = self.row_by_key.get(&key);
+        row.is_some_and(|row| row.touched == generation.get())
     }
 
     /// Pins everything last seen at a path, or below it, in the open listing.
@@ -269,6 +355,41 @@ mod tests {
                 }
             }
         }
+    }
+
+    proptest! {
+        #[test]
+        fn a_key_and_its_encoded_form_have_one_hash(
+            parts in proptest::array::uniform4("[a-zA-Z.-]{0,12}"),
+            seed in any::<u64>(),
+        ) {
+            let [group, kind, namespace, name] = parts;
+            let key = Key::new(&group, &kind, &namespace, &name);
+            prop_assert_eq!(KeyHash::of(&key, seed), KeyHash::of_encoded(&key.encode(), seed));
+        }
+    }
+
+    #[test]
+    fn what_a_row_says_is_known_until_it_is_written() {
+        let word = |text: &str| Word::of(&text, 7);
+        let words = |text: &str| [word(text), word(&text.repeat(2))];
+        let mut index = ScopeIndex::default();
+        index.note(hash(1), words("a"));
+        assert!(!index.says(hash(1), word("a")), "there is no row");
+        index.insert(hash(1));
+        assert!(!index.says(hash(1), word("a")));
+        index.note(hash(1), words("a"));
+        index.begin(Generation::new(1), String::new());
+        index.touch(hash(1));
+        assert!(index.says(hash(1), word("a")) && index.says(hash(1), word("aa")));
+        assert!(!index.says(hash(1), word("b")));
+        assert!(!index.says(hash(2), word("a")));
+        index.unnote(hash(1));
+        assert!(!index.says(hash(1), word("a")));
+        index.note(hash(1), words("b"));
+        index.remove(hash(1));
+        index.insert(hash(1));
+        assert!(!index.says(hash(1), word("b")), "it is another row");
     }
 
     #[test]

@@ -43,6 +43,14 @@ pub(crate) fn split_row(table: Table, source_name: &SourceName, bytes: &[u8]) ->
     Ok((scope, Key::decode(key).map_err(|_| damaged())?))
 }
 
+/// Splits the key of a scope's row into source, scope and encoded object key.
+pub(crate) fn split_inventory(bytes: &[u8]) -> Option<(&str, ScopeId, &[u8])> {
+    let end = bytes.iter().position(|byte| *byte == 0)?;
+    let (name, rest) = bytes.split_at(end);
+    let (scope, key) = split_scope(rest.get(1..)?)?;
+    Some((std::str::from_utf8(name).ok()?, scope, key))
+}
+
 /// Reads the key of an object.
 pub(crate) fn object(table: Table, bytes: &[u8]) -> Result<Key, EngineError> {
     Key::decode(bytes).map_err(|error| EngineError::Row {

@@ -8,7 +8,7 @@ use bytes::Bytes;
 use k1s_object::{ContentHash, DeclaredKey, Document, Key, KindScope};
 use k1s_sync_engine::event::{Provenance, SyncEvent, Verdict};
 use k1s_sync_engine::id::{ScopeId, SourceVersion};
-use k1s_sync_engine::inventory::{KeyHash, Presence};
+use k1s_sync_engine::inventory::{KeyHash, Presence, Word};
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::EngineError;
@@ -16,7 +16,7 @@ use crate::place;
 use crate::row::{InventoryRow, Owner};
 use crate::table::Table;
 use crate::writer::prune::Candidate;
-use crate::writer::source::{ScopeState, SourceState};
+use crate::writer::source::{Said, ScopeState, SourceState};
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 
@@ -85,6 +85,43 @@ impl Application<'_, '_> {
             Presence::Absent => Ok(None),
             Presence::Indexed => self.transaction.get(Table::Inventory, &self.place(key)),
         }
+    }
+
+    /// What a declaration says, with or without its object.
+    pub(crate) fn said<'s>(&'s self, declaration: &'s Declaration, transform: u64) -> Said<'s> {
+        Said::sent(declaration, transform, &self.source.policy)
+    }
+
+    /// Whether the index knows that the row of a key says just this, so that nothing follows from it but a touch.
+    pub(crate) fn is_known(&mut self, key: &Key, declared: &DeclaredKey, word: Word) -> bool {
+        self.forget_rewritten();
+        let (row, pending) = (self.hash(key), self.pending_hash(declared));
+        let index = &self.scope_state().index;
+        index.says(row, word) && index.presence(pending) == Presence::Absent
+    }
+
+    /// Notes that the row of a key is as its source left it, and says what this declaration says.
+    pub(crate) fn note_said(&mut self, key: &Key, declaration: &Declaration, transform: u64) {
+        self.forget_rewritten();
+        let words = self.said(declaration, transform).words(self.world);
+        let row = self.hash(key);
+        self.scope_state().index.note(row, words);
+    }
+
+    /// Makes the index forget what rows said that were written in this transaction.
+    fn forget_rewritten(&mut self) {
+        let places = self.transaction.take_rewritten();
+        let mut others = Vec::new();
+        for place in places {
+            match place::split_inventory(&place) {
+                Some((source, scope, key)) if source == self.source.name.as_str() => {
+                    let key = self.world.encoded_row_hash(key);
+                    self.source.unnote(&scope, key);
+                }
+                Some(_) | None => others.push(place),
+            }
+        }
+        self.transaction.give_back_rewritten(others);
     }
 
     /// The key a declaration means; `None` while its kind is not known.

@@ -108,7 +108,7 @@ impl Memory {
         let Some(state) = absent.get_mut(source) else {
             return Ok(());
         };
-        state.policy = policy;
+        state.set_policy(policy);
         // Nobody is there to be told; the note of the change stays.
         drop(retry(transaction, &mut self.world, state, turn)?);
         Ok(())

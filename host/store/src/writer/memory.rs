@@ -55,6 +55,24 @@ impl Memory {
 
     /// Does one job. A job that fails by itself is answered; a failure of the engine ends the transaction.
     pub(crate) fn job(&mut self, transaction: &mut Transaction<'_>, job: Job) -> (Completion, Result<(), EngineError>) {
+        let done = self.done(transaction, job);
+        self.unnote_rewritten(transaction);
+        done
+    }
+
+    /// Makes the indexes of all sessions forget what rows said that were written.
+    fn unnote_rewritten(&mut self, transaction: &mut Transaction<'_>) {
+        for place in transaction.take_rewritten() {
+            let Some((source, scope, key)) = place::split_inventory(&place) else {
+                continue;
+            };
+            if let Some(session) = self.sessions.get_mut(source) {
+                session.state.unnote(&scope, self.world.encoded_row_hash(key));
+            }
+        }
+    }
+
+    fn done(&mut self, transaction: &mut Transaction<'_>, job: Job) -> (Completion, Result<(), EngineError>) {
         match job {
             Job::Raise { source, reply } => answer(reply, self.raise(transaction, &source)),
             Job::Open {

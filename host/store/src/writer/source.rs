@@ -1,25 +1,46 @@
 //! What the writer keeps in memory about a source with a session: its policy, and an index of what its scopes own.
 
 use std::collections::BTreeMap;
+use std::ops::ControlFlow;
 
-use k1s_object::Key;
+use k1s_object::{ContentHash, Key, KindScope};
 use k1s_sync_engine::id::{ScopeId, SourceName};
-use k1s_sync_engine::inventory::ScopeIndex;
+use k1s_sync_engine::inventory::{KeyHash, ScopeIndex, Word};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::place;
+use crate::row::{self, InventoryView, Mark, Standing};
 use crate::table::Table;
+use crate::writer::application::Declaration;
 use crate::writer::world::World;
 
 /// One source while it has a session.
 pub(crate) struct SourceState {
     pub(crate) name: SourceName,
+    /// Replaced by [`SourceState::set_policy`] only.
     pub(crate) policy: SourcePolicy,
+    transforms: Transforms,
     scopes: BTreeMap<ScopeId, ScopeState>,
     /// What happened to its objects because of others, for its next receipt.
     late: Receipt,
+}
+
+/// The policy's fingerprints of what turns declarations into objects, which are the same for each of them.
+#[derive(Clone, Copy)]
+struct Transforms {
+    cluster: u64,
+    namespaced: u64,
+}
+
+impl Transforms {
+    fn of(policy: &SourcePolicy) -> Self {
+        Self {
+            cluster: policy.transform(KindScope::Cluster),
+            namespaced: policy.transform(KindScope::Namespaced),
+        }
+    }
 }
 
 /// One scope of a source.
@@ -32,11 +53,83 @@ pub(crate) struct ScopeState {
     pub(crate) held: u64,
 }
 
+/// What a source says of an object, and all that decides what it means.
+#[derive(Clone, Copy, Hash)]
+pub(crate) struct Said<'s> {
+    declared_namespace: &'s str,
+    source_version: &'s str,
+    source_type: &'s str,
+    transform: u64,
+    selection: u64,
+    /// Absent where the source left the object out, for it has not changed.
+    sent: Option<Sent<'s>>,
+}
+
+/// What comes with an object.
+#[derive(Clone, Copy, Hash)]
+struct Sent<'s> {
+    content_hash: ContentHash,
+    uri: &'s str,
+    path: &'s str,
+    revision: &'s str,
+    place: [u32; 3],
+}
+
+impl<'s> Said<'s> {
+    /// What a row says that is as its source left it.
+    fn of_row(row: &InventoryView<'s>) -> Self {
+        Self {
+            declared_namespace: row.declared_namespace,
+            source_version: row.source_version,
+            source_type: row.source_type,
+            transform: row.transform,
+            selection: row.selection,
+            sent: Some(Sent {
+                content_hash: row.content_hash,
+                uri: row.uri,
+                path: row.path,
+                revision: row.origin_revision,
+                place: [row.document, row.line, row.column],
+            }),
+        }
+    }
+
+    /// What a source says with an object.
+    pub(crate) fn sent(declaration: &'s Declaration, transform: u64, policy: &'s SourcePolicy) -> Self {
+        let place = &declaration.provenance;
+        Self {
+            declared_namespace: &declaration.key.namespace,
+            source_version: declaration.source_version.as_str(),
+            source_type: &policy.source_type,
+            transform,
+            selection: policy.selection,
+            sent: Some(Sent {
+                content_hash: declaration.content_hash,
+                uri: &place.uri,
+                path: &place.path,
+                revision: &place.revision,
+                place: [place.document, place.line, place.column],
+            }),
+        }
+    }
+
+    /// The same, said without the object.
+    pub(crate) fn seen(self) -> Self {
+        Self { sent: None, ..self }
+    }
+
+    /// Both forms of it, as a scope's index knows them.
+    pub(crate) fn words(self, world: &World) -> [Word; 2] {
+        [world.word(&self), world.word(&self.seen())]
+    }
+}
+
 impl SourceState {
     /// A source of which nothing is known yet.
     pub(crate) fn new(name: SourceName, policy: SourcePolicy) -> Self {
         Self {
             name,
+            transforms: Transforms::of(&policy),
             policy,
             scopes: BTreeMap::new(),
             late: Receipt::default(),
@@ -56,9 +149,7 @@ impl SourceState {
                 state.scope(&scope);
             })?;
         }
-        each_key(tables, Table::Inventory, &name, &mut |scope, key| {
-            state.scope(&scope).index.insert(world.row_hash(&key));
-        })?;
+        state.index_inventory(tables, world)?;
         each_key(tables, Table::Pending, &name, &mut |scope, key| {
             let of_scope = state.scope(&scope);
             of_scope.index.insert(world.pending_hash_at(&key));
@@ -68,6 +159,65 @@ impl SourceState {
             state.scope(&scope).held += 1
         })?;
         Ok(state)
+    }
+
+    /// Indexes every inventory row, with what it says where it is as its source left it.
+    fn index_inventory(&mut self, tables: &dyn Read, world: &World) -> Result<(), EngineError> {
+        let mut failure = None;
+        let mut at: Option<(ScopeId, Vec<u8>)> = None;
+        let range = KeyRange::prefix(&place::source(&self.name));
+        let name = self.name.clone();
+        tables.scan(Table::Inventory, &range, &mut |place, value| {
+            let result = (|| {
+                // Rows of one scope follow each other.
+                let scope = match at.take().filter(|(_, prefix)| place.starts_with(prefix)) {
+                    Some(same) => same,
+                    None => {
+                        let (scope, _) = place::split_row(Table::Inventory, &name, place)?;
+                        let prefix = place::scope(&name, &scope);
+                        (scope, prefix)
+                    }
+                };
+                let (scope, prefix) = at.insert(scope);
+                let key = world.encoded_row_hash(place.get(prefix.len()..).unwrap_or_default());
+                let row = row::view(value)?;
+                let index = &mut self.scope(scope).index;
+                index.insert(key);
+                if row.standing == Standing::Owned && row.mark == Mark::Clean {
+                    index.note(key, Said::of_row(&row).words(world));
+                }
+                Ok(())
+            })();
+            match result {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(()), Err)
+    }
+
+    /// Takes another policy.
+    pub(crate) fn set_policy(&mut self, policy: SourcePolicy) {
+        self.transforms = Transforms::of(&policy);
+        self.policy = policy;
+    }
+
+    /// The fingerprint of what turns a declaration of a kind into an object.
+    pub(crate) fn transform(&self, scope: KindScope) -> u64 {
+        match scope {
+            KindScope::Cluster => self.transforms.cluster,
+            KindScope::Namespaced => self.transforms.namespaced,
+        }
+    }
+
+    /// Forgets what an inventory row said, for it was written.
+    pub(crate) fn unnote(&mut self, scope: &ScopeId, key: KeyHash) {
+        if let Some(state) = self.scopes.get_mut(scope) {
+            state.index.unnote(key);
+        }
     }
 
     /// The state of a scope, made when it is first named.

@@ -26,6 +26,8 @@ pub(crate) struct Transaction<'t> {
     flow_by_kind: BTreeMap<(SourceName, GroupKind), Flow>,
     arrived: BTreeSet<Cause>,
     dropped: Option<Dropped>,
+    /// Places of inventory rows that were written or deleted, and that the indexes were not told of yet.
+    rewritten: Vec<Vec<u8>>,
 }
 
 /// What a transaction did to an inventory.
@@ -64,6 +66,7 @@ impl<'t> Transaction<'t> {
             flow_by_kind: BTreeMap::new(),
             arrived: BTreeSet::new(),
             dropped: None,
+            rewritten: Vec::new(),
         })
     }
 
@@ -147,12 +150,31 @@ impl<'t> Transaction<'t> {
     pub(crate) fn put_bytes(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
         self.writes += 1;
         self.bytes += key.len() + value.len();
+        self.note_rewritten(table, key);
         self.tables.put(table, key, value)
     }
 
     pub(crate) fn delete(&mut self, table: Table, key: &[u8]) -> Result<(), EngineError> {
         self.writes += 1;
+        self.note_rewritten(table, key);
         self.tables.delete(table, key)
+    }
+
+    /// Every write goes through here, so no index can miss one.
+    fn note_rewritten(&mut self, table: Table, key: &[u8]) {
+        if table == Table::Inventory {
+            self.rewritten.push(key.to_vec());
+        }
+    }
+
+    /// Takes the places of inventory rows that were written or deleted since this was asked last.
+    pub(crate) fn take_rewritten(&mut self) -> Vec<Vec<u8>> {
+        std::mem::take(&mut self.rewritten)
+    }
+
+    /// Gives back places that concern others.
+    pub(crate) fn give_back_rewritten(&mut self, places: Vec<Vec<u8>>) {
+        self.rewritten.extend(places);
     }
 
     /// The keys of a range, without what they begin with.

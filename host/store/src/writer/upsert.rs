@@ -57,6 +57,11 @@ impl Application<'_, '_> {
         if let Err(denial) = self.source.policy.permits(&key.group_kind, &key.namespace) {
             return self.defer(declaration, Deferral::denied(denial, &key));
         }
+        let transform = self.source.transform(scope);
+        let word = self.world.word(&self.said(declaration, transform));
+        if self.is_known(&key, &declaration.key, word) {
+            return self.touch(&key).map(|()| Verdict::Unchanged);
+        }
         let row = self.comparable_row(&key)?;
         if let Some(row) = row.as_ref().filter(|row| is_duplicate(row, declaration)) {
             let other = &row.provenance;
@@ -65,7 +70,7 @@ impl Application<'_, '_> {
         let resolved = Resolved {
             declaration,
             key,
-            transform: self.source.policy.transform(scope),
+            transform,
             row,
         };
         match &resolved.row {
@@ -94,7 +99,8 @@ impl Application<'_, '_> {
         Ok(None)
     }
 
-    /// Keeps a row that still holds, bringing up to date what is remembered beside the content.
+    /// Keeps a row that still holds and is as its source left it, bringing up to date what is remembered beside the
+    /// content.
     pub(crate) fn refresh(
         &mut self,
         key: &Key,
@@ -110,10 +116,11 @@ impl Application<'_, '_> {
             selection: self.source.policy.selection,
             ..row.clone()
         };
-        if after == row {
-            return Ok(());
+        if after != row {
+            self.transaction.put(Table::Inventory, &self.place(key), &after)?;
         }
-        self.transaction.put(Table::Inventory, &self.place(key), &after)
+        self.note_said(key, declaration, row.transform);
+        Ok(())
     }
 
     fn apply(&mut self, resolved: Resolved<'_>) -> Result<Verdict, EngineError> {
@@ -188,7 +195,12 @@ impl Application<'_, '_> {
     pub(crate) fn seen(&mut self, declaration: &Declaration) -> Result<Option<(Option<Key>, Verdict)>, EngineError> {
         if let Some(scope) = self.world.scope_of(&declaration.key.group_kind) {
             let key = self.resolved_as(&declaration.key, scope);
-            let transform = self.source.policy.transform(scope);
+            let transform = self.source.transform(scope);
+            let word = self.world.word(&self.said(declaration, transform).seen());
+            if self.is_known(&key, &declaration.key, word) {
+                self.touch(&key)?;
+                return Ok(Some((Some(key), Verdict::Unchanged)));
+            }
             if let Some(row) = self
                 .comparable_row(&key)?
                 .filter(|row| is_seen(row, declaration, transform))

@@ -1,10 +1,11 @@
 //! What the writer keeps in memory about the store as a whole: kinds and namespaces.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::hash::Hash;
 use std::ops::ControlFlow;
 
 use k1s_object::{DeclaredKey, GroupKind, Key, KindNames, KindScope};
-use k1s_sync_engine::inventory::KeyHash;
+use k1s_sync_engine::inventory::{KeyHash, Word};
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::kinds::{KindOrigin, KindTable, definition_names};
@@ -58,6 +59,16 @@ impl World {
     /// The hash by which a scope's index knows an inventory row.
     pub(crate) fn row_hash(&self, key: &Key) -> KeyHash {
         KeyHash::of(key, self.seed)
+    }
+
+    /// The hash by which a scope's index knows the inventory row of an encoded key.
+    pub(crate) fn encoded_row_hash(&self, key: &[u8]) -> KeyHash {
+        KeyHash::of_encoded(key, self.seed)
+    }
+
+    /// The hash by which a scope's index knows what a row says.
+    pub(crate) fn word(&self, said: &impl Hash) -> Word {
+        Word::of(said, self.seed)
     }
 
     /// The hash by which a scope's index knows a pending row: never that of an inventory row of the same key.

@@ -21,6 +21,7 @@ pub(crate) enum Fault {
 /// Counts of what went through, and what is to fail.
 #[derive(Debug, Default)]
 struct Progress {
+    rows_read: usize,
     writes: usize,
     commits: usize,
     fault: Option<Fault>,
@@ -46,6 +47,11 @@ impl FaultyEngine {
     /// Commits so far.
     pub(crate) fn commits(&self) -> usize {
         self.progress.lock().expect("not poisoned").commits
+    }
+
+    /// Inventory rows that transactions looked up so far.
+    pub(crate) fn rows_read(&self) -> usize {
+        self.progress.lock().expect("not poisoned").rows_read
     }
 
     /// Puts and deletes so far.
@@ -149,6 +155,9 @@ struct FaultyWrite<'t> {
 
 impl Read for FaultyWrite<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        if table == Table::Inventory {
+            self.engine.progress.lock().expect("not poisoned").rows_read += 1;
+        }
         self.tables.get(table, key)
     }
 

@@ -89,6 +89,47 @@ fn seen_of_a_state_the_host_does_not_hold_proves_nothing() {
 }
 
 #[test]
+fn what_is_said_again_is_answered_without_its_row_until_somebody_writes_that() {
+    let harness = Harness::new();
+    let sent = || {
+        ["a", "b"]
+            .map(|name| version(upsert(config_map(name, "1")), "v1"))
+            .to_vec()
+    };
+    let left_out = || ["a", "b"].map(|name| seen(&config_map(name, "1"), "v1")).to_vec();
+    harness.session("files").list(sent());
+    for again in [sent, left_out] {
+        let session = harness.session("files");
+        session.begin(WHOLE);
+        let rows_read = harness.engine.rows_read();
+        assert_eq!(session.apply(again()).tally.unchanged, 2);
+        assert_eq!(harness.engine.rows_read(), rows_read);
+
+        let mut body = harness.body(&cm("default/a"));
+        body["data"]["v"] = "local".into();
+        harness.put(&cm("default/a"), body);
+        let tally = session.apply(again()).tally;
+        assert_eq!((tally.updated, tally.unchanged), (1, 1));
+        assert_eq!(harness.value(&cm("default/a")).as_deref(), Some("1"));
+    }
+}
+
+#[test]
+fn what_a_batch_has_written_itself_is_not_taken_for_what_it_was() {
+    let harness = Harness::new();
+    harness
+        .session("files")
+        .list(vec![version(upsert(config_map("a", "1")), "v1")]);
+    let session = harness.session("files");
+    session.begin(WHOLE);
+    let receipt = session.apply(vec![
+        version(upsert(config_map("a", "2")), "v2"),
+        seen(&config_map("a", "1"), "v1"),
+    ]);
+    assert!(receipt.unknown_seen.is_some());
+}
+
+#[test]
 fn seen_tries_a_pending_declaration_again() {
     let harness = Harness::new();
     harness
