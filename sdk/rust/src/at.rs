@@ -23,7 +23,10 @@ impl At {
     #[must_use]
     pub fn path(path: impl AsRef<Path>) -> Self {
         Self {
-            path: path.as_ref().to_string_lossy().into_owned(),
+            path: match path.as_ref().to_str() {
+                Some(path) => path.to_owned(),
+                None => path.as_ref().to_string_lossy().into_owned(),
+            },
             ..Self::default()
         }
     }

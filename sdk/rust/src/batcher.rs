@@ -11,7 +11,7 @@ use k1s_source_proto::{SnapshotDigest, limits};
 use prost::bytes::Bytes;
 
 use crate::limits::SessionLimits;
-use crate::outlet::{Item, What};
+use crate::outlet::{Item, Measured, What};
 use crate::{Code, Scope};
 
 /// Bytes that the frame of an event adds in its batch: one tag and a length of at most 5.
@@ -69,14 +69,13 @@ impl Batcher {
         let Item {
             scope,
             what,
-            bytes,
             room: _room,
         } = item;
         self.pulse.counter += 1;
         self.lanes.entry(scope.clone()).or_default().is_working = !matches!(what, What::Waiting);
         match what {
             What::Begin(begin) => self.begin(&scope, *begin, now),
-            What::Event(event) => self.event(&scope, *event, bytes, now),
+            What::Events(events) => self.events(&scope, events, now),
             What::Token(token) => self.flush(&scope, Some(token), now),
             What::End {
                 outcome,
@@ -146,47 +145,34 @@ impl Batcher {
         self.ready.push(Message::SnapshotBegin(begin));
     }
 
-    fn event(&mut self, scope: &Scope, event: v1::Event, bytes: usize, now: Instant) {
-        let bytes = bytes + EVENT_FRAME_BYTES;
+    fn events(&mut self, scope: &Scope, events: Vec<Measured>, now: Instant) {
         let limits = self.limits;
-        let lane = self.lane(scope);
-        if !lane.events.is_empty() && lane.bytes + bytes > limits.batch_bytes {
-            self.flush(scope, None, now);
-        }
-        let lane = self.lane(scope);
-        if let Some(open) = &mut lane.open {
-            count(&mut open.digest, &event);
-        }
-        lane.events.push(event);
-        lane.bytes += bytes;
-        let rested = lane
-            .sent
-            .is_none_or(|sent| now.saturating_duration_since(sent) >= limits::LINGER);
-        lane.due.get_or_insert(if rested { now } else { now + limits::LINGER });
-        if lane.events.len() >= limits.batch_events || lane.bytes >= limits.batch_bytes {
-            self.flush(scope, None, now);
+        let Self { lanes, seq, ready, .. } = self;
+        let lane = lanes.entry(scope.clone()).or_default();
+        for Measured { event, bytes } in events {
+            let bytes = bytes + EVENT_FRAME_BYTES;
+            if !lane.events.is_empty() && lane.bytes + bytes > limits.batch_bytes {
+                ready.extend(lane.batch(scope, None, seq, now));
+            }
+            if let Some(open) = &mut lane.open {
+                count(&mut open.digest, &event);
+            }
+            lane.events.push(event);
+            lane.bytes += bytes;
+            let rested = lane
+                .sent
+                .is_none_or(|sent| now.saturating_duration_since(sent) >= limits::LINGER);
+            lane.due.get_or_insert(if rested { now } else { now + limits::LINGER });
+            if lane.events.len() >= limits.batch_events || lane.bytes >= limits.batch_bytes {
+                ready.extend(lane.batch(scope, None, seq, now));
+            }
         }
     }
 
     fn flush(&mut self, scope: &Scope, token: Option<Bytes>, now: Instant) {
-        let lane = self.lane(scope);
-        if lane.events.is_empty() && token.is_none() {
-            return;
-        }
-        let events = std::mem::take(&mut lane.events);
-        let generation = lane.open.as_ref().map(|open| open.number);
-        lane.bytes = 0;
-        lane.due = None;
-        lane.sent = Some(now);
-        self.seq += 1;
-        let scope = scope.id().to_owned();
-        self.ready.push(Message::Batch(v1::Batch {
-            seq: self.seq,
-            scope,
-            generation,
-            events,
-            token,
-        }));
+        let Self { lanes, seq, ready, .. } = self;
+        let lane = lanes.entry(scope.clone()).or_default();
+        ready.extend(lane.batch(scope, token, seq, now));
     }
 
     fn end(
@@ -243,6 +229,27 @@ impl Batcher {
             counter: self.pulse.counter,
             state: state.into(),
         })
+    }
+}
+
+impl Lane {
+    /// Makes a batch of what waits, if there is anything to say.
+    fn batch(&mut self, scope: &Scope, token: Option<Bytes>, seq: &mut u64, now: Instant) -> Option<Message> {
+        if self.events.is_empty() && token.is_none() {
+            return None;
+        }
+        let events = std::mem::take(&mut self.events);
+        self.bytes = 0;
+        self.due = None;
+        self.sent = Some(now);
+        *seq += 1;
+        Some(Message::Batch(v1::Batch {
+            seq: *seq,
+            scope: scope.id().to_owned(),
+            generation: self.open.as_ref().map(|open| open.number),
+            events,
+            token,
+        }))
     }
 }
 

@@ -11,7 +11,7 @@ use crate::documents::{Documents, Entry};
 use crate::known::document_version;
 use crate::object::{ObjectLimits, Verdict, judge};
 use crate::orders::Inbox;
-use crate::outlet::What;
+use crate::outlet::{Outlet, What};
 use crate::scribe::Scribe;
 use crate::{At, Code, Ignore, KindInfo, Known, Problem, Progress, SnapshotWriter};
 
@@ -113,6 +113,11 @@ impl Changes {
         if self.next.is_some() {
             self.scribe.outlet.hint_working();
         }
+    }
+
+    /// Returns the way of everything that is said through this handle.
+    pub(crate) fn outlet(&self) -> Outlet {
+        self.scribe.outlet.clone()
     }
 
     /// Ends a listing that is open as incomplete, and says why.
@@ -367,7 +372,7 @@ impl Window<'_> {
         }
         match token {
             Some(token) => self.scribe.say(What::Token(token)).await,
-            None => Ok(()),
+            None => self.scribe.outlet.flush().await,
         }
     }
 

@@ -217,15 +217,18 @@ fn grace(deadline: Duration) -> Duration {
 /// Runs one scope until the host asks to stop; after an error or a panic the next order starts its loop again.
 async fn run_scope<S: Source>(initialized: Arc<Initialized<S>>, scope: Scope, mut changes: Changes, habits: Habits) {
     let source = &initialized.source;
+    let outlet = changes.outlet();
     loop {
         changes.receive().await;
         if !changes.has_next() {
             return;
         }
         let result = if habits.watches {
-            caught(source.watch(&scope, &mut changes)).await
+            outlet.flushing(caught(source.watch(&scope, &mut changes))).await
         } else {
-            caught(list_on_order(source, &scope, &mut changes)).await
+            outlet
+                .flushing(caught(list_on_order(source, &scope, &mut changes)))
+                .await
         };
         let problem = match result {
             Ok(Ok(())) => continue,

@@ -6,11 +6,12 @@
 //! win, at most [`HELD_BYTES`] of them; beyond that the rule degrades to "the one sent first wins".
 
 use std::collections::{BTreeMap, HashMap, HashSet};
+use std::hash::{BuildHasher as _, RandomState};
 use std::sync::Arc;
 
 use k1s_source_proto::v1::Key;
-use sha2::{Digest as _, Sha256};
 
+use crate::known::{KeyParts, key_of, parts};
 use crate::object::Object;
 use crate::{At, Problem};
 
@@ -38,7 +39,8 @@ pub(crate) enum Settled {
 /// The declarations of one generation.
 #[derive(Debug, Default)]
 pub(crate) struct Declared {
-    place_by_key: HashMap<[u8; 16], Place>,
+    hashers: [RandomState; 2],
+    place_by_key: HashMap<u128, Place>,
     paths: Vec<Arc<str>>,
     index_by_path: HashMap<Arc<str>, u32>,
     failed_paths: HashSet<Arc<str>>,
@@ -48,7 +50,7 @@ pub(crate) struct Declared {
 }
 
 /// Where a key was declared; a few words instead of the strings, for there is one for each key.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Copy, Debug, Default)]
 struct Place {
     path: u32,
     document: u32,
@@ -73,7 +75,7 @@ impl Declared {
 
     /// Judges a declaration. `owner` is the path whose declaration of the key the host applied last.
     pub(crate) fn declare(&mut self, object: &Object, at: &At, call: u32, owner: Option<&str>) -> Standing {
-        let hash = hash_of(&object.key);
+        let hash = self.hash(&parts(&object.key));
         let sitting = self.place_by_key.get(&hash).copied();
         match sitting {
             Some(place) if !self.is_replaced(place, at, call) => {
@@ -93,15 +95,19 @@ impl Declared {
 
     /// Records that `path` still declares `key`; false if another place declared it in this generation, also where
     /// that is still to be decided: the path must then be declared, for what loses is told with its place.
-    pub(crate) fn seen(&mut self, key: &Key, at: &At) -> bool {
-        let hash = hash_of(key);
-        if self.held_by_key.contains_key(key) {
+    pub(crate) fn seen(&mut self, key: &KeyParts<'_>, path: &str) -> bool {
+        if !self.held_by_key.is_empty() && self.held_by_key.contains_key(&key_of(key)) {
             return false;
         }
-        let place = self.place(at, 0);
+        let hash = self.hash(key);
+        let path = self.path_index(path);
         match self.place_by_key.get(&hash) {
-            Some(sitting) if sitting.path != place.path => false,
+            Some(sitting) if sitting.path != path => false,
             Some(_) | None => {
+                let place = Place {
+                    path,
+                    ..Place::default()
+                };
                 self.place_by_key.insert(hash, place);
                 true
             }
@@ -124,7 +130,7 @@ impl Declared {
 
     /// Forgets that `key` is declared.
     pub(crate) fn deleted(&mut self, key: &Key) {
-        self.place_by_key.remove(&hash_of(key));
+        self.place_by_key.remove(&self.hash(&parts(key)));
     }
 
     /// Decides about everything held, in the order of keys. `owner` is as in [`declare`](Self::declare).
@@ -133,7 +139,10 @@ impl Declared {
         let mut settled = Vec::new();
         for (key, mut held) in std::mem::take(&mut self.held_by_key) {
             held.sort_by(|left, right| rank(&left.at).cmp(&rank(&right.at)));
-            let sitting = self.place_by_key.get(&hash_of(&key)).map(|place| self.at(*place));
+            let sitting = self
+                .place_by_key
+                .get(&self.hash(&parts(&key)))
+                .map(|place| self.at(*place));
             let unreadable = owner(&key)
                 .filter(|path| sitting.is_none() && self.has_failed(path))
                 .map(At::path);
@@ -157,7 +166,7 @@ impl Declared {
         let mut held = held.into_iter();
         let Some(winner) = held.next() else { return };
         let place = self.place(&winner.at, winner.call);
-        self.place_by_key.insert(hash_of(key), place);
+        self.place_by_key.insert(self.hash(&parts(key)), place);
         let losers = sitting.into_iter().chain(held.map(|held| held.at));
         let losses: Vec<Settled> = losers.map(|at| lost(key, at, &winner.at)).collect();
         settled.push(Settled::Won(winner.object, winner.at));
@@ -195,23 +204,31 @@ impl Declared {
     }
 
     fn place(&mut self, at: &At, call: u32) -> Place {
-        let path = match self.index_by_path.get(at.path.as_str()) {
-            Some(index) => *index,
-            None => {
-                let path: Arc<str> = at.path.as_str().into();
-                let index = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
-                self.paths.push(Arc::clone(&path));
-                self.index_by_path.insert(path, index);
-                index
-            }
-        };
         Place {
-            path,
+            path: self.path_index(&at.path),
             document: at.document,
             line: at.line,
             column: at.column,
             call,
         }
+    }
+
+    fn path_index(&mut self, path: &str) -> u32 {
+        if let Some(index) = self.index_by_path.get(path) {
+            return *index;
+        }
+        let path: Arc<str> = path.into();
+        let index = u32::try_from(self.paths.len()).unwrap_or(u32::MAX);
+        self.paths.push(Arc::clone(&path));
+        self.index_by_path.insert(path, index);
+        index
+    }
+
+    /// 128 bits under two secret seeds: at a billion keys the chance of two alike is below 10^-20, also for keys chosen
+    /// to collide.
+    fn hash(&self, key: &KeyParts<'_>) -> u128 {
+        let [high, low] = self.hashers.each_ref().map(|hasher| u128::from(hasher.hash_one(key)));
+        (high << 64) | low
     }
 
     fn at(&self, place: Place) -> At {
@@ -239,18 +256,6 @@ fn rank(at: &At) -> (&str, u32, u32, u32) {
 
 fn lost(key: &Key, at: At, winner: &At) -> Settled {
     Settled::Lost(key.clone(), at, Problem::duplicate_key(key, winner))
-}
-
-/// 128 bits of SHA-256: at a billion keys the chance of two alike is below 10^-20, also for keys chosen to collide.
-fn hash_of(key: &Key) -> [u8; 16] {
-    let mut hash = Sha256::new();
-    for part in [&key.group, &key.kind, &key.namespace, &key.name] {
-        hash.update(part.len().to_be_bytes());
-        hash.update(part.as_bytes());
-    }
-    let full: [u8; 32] = hash.finalize().into();
-    let [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p, ..] = full;
-    [a, b, c, d, e, f, g, h, i, j, k, l, m, n, o, p]
 }
 
 #[cfg(test)]

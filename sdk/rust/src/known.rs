@@ -3,9 +3,11 @@
 //! It only serves `Seen` and the choice between two declarations of one key; forgetting an entry costs sending an
 //! object again and nothing else. Bounded by [`ENTRIES`]; beyond it new entries are not remembered.
 
-use std::collections::{BTreeMap, HashMap};
-use std::sync::Arc;
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::hash::{BuildHasher as _, RandomState};
 
+use hashbrown::HashTable;
 use k1s_source_proto::limits;
 use k1s_source_proto::v1::{Key, KnownObject};
 use sha2::{Digest as _, Sha256};
@@ -16,19 +18,35 @@ const ENTRIES: usize = 4_000_000;
 const PLACE_BYTES: usize = 20;
 
 /// What the host holds of one scope, by key and by path.
+///
+/// One allocation and about a hundred bytes beside its text for each object: a source may be told of millions.
 #[derive(Debug, Default)]
 pub struct Known {
-    by_key: HashMap<Arc<PackedKey>, Held>,
-    /// May name keys that have moved to another path since; `by_key` decides.
-    keys_by_path: HashMap<Arc<str>, Vec<Arc<PackedKey>>>,
+    hasher: RandomState,
+    slots: Vec<Option<Entry>>,
+    free: Vec<u32>,
+    by_key: HashTable<u32>,
+    /// The first entry of each path; the others follow from there.
+    by_path: HashTable<u32>,
 }
 
+/// Group, kind, namespace and name.
+pub(crate) type KeyParts<'k> = [&'k str; 4];
+
+/// One object that the host holds.
 #[derive(Debug)]
-struct Held {
-    path: Arc<str>,
-    version: Box<str>,
+struct Entry {
+    /// Path, group, kind, namespace, name and version.
+    text: Box<str>,
+    /// Where each but the last of them ends.
+    ends: [u32; 5],
+    key_hash: u64,
+    path_hash: u64,
     /// The last generation of this session that touched it; 0 before the first.
     touched: u64,
+    /// The neighbours among the entries of its path.
+    before: Option<u32>,
+    after: Option<u32>,
 }
 
 /// What the host holds of one path.
@@ -44,40 +62,75 @@ impl Known {
     /// Returns the source version at which the host holds `key`; empty where none was given.
     #[must_use]
     pub fn version(&self, key: &Key) -> Option<&str> {
-        self.by_key.get(&PackedKey::new(key)).map(|held| &*held.version)
+        Some(self.find(key)?.version())
     }
 
     /// Returns the path that declared `key` when the host last accepted it.
     #[must_use]
     pub fn owner(&self, key: &Key) -> Option<&str> {
-        self.by_key.get(&PackedKey::new(key)).map(|held| &*held.path)
+        Some(self.find(key)?.path())
     }
 
     /// Returns what the host holds of `path`; none where it holds nothing.
     #[must_use]
     pub fn path(&self, path: &str) -> Option<KnownPath> {
         let objects: BTreeMap<Key, String> = self
-            .held_by(path)
-            .map(|(key, version)| (key, version.to_owned()))
+            .at(path)
+            .map(|(_, entry)| (key_of(&entry.parts()), entry.version().to_owned()))
             .collect();
         if objects.is_empty() {
             return None;
         }
-        let version = whole_version(objects.values().map(String::as_str)).map(str::to_owned);
+        let version = self.path_version(path).map(str::to_owned);
         Some(KnownPath { objects, version })
     }
 
-    /// Returns the paths that the host holds something of, in no order; a path may have lost its objects since.
-    pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.keys_by_path.keys().map(|path| &**path)
+    /// Returns the version given for the whole of `path`, if the host holds every one of its documents at it.
+    #[must_use]
+    pub fn path_version(&self, path: &str) -> Option<&str> {
+        whole_version(self.at(path).map(|(_, entry)| entry.version()))
     }
 
-    fn held_by(&self, path: &str) -> impl Iterator<Item = (Key, &str)> {
-        let keys = self.keys_by_path.get(path).map(Vec::as_slice).unwrap_or_default();
-        keys.iter().filter_map(move |key| {
-            let held = self.by_key.get(key).filter(|held| &*held.path == path)?;
-            Some((key.unpack(), &*held.version))
-        })
+    /// Returns the paths that the host holds something of, in no order.
+    pub fn paths(&self) -> impl Iterator<Item = &str> {
+        self.by_path.iter().filter_map(|index| Some(self.entry(*index)?.path()))
+    }
+
+    /// Returns what `generation` has not touched, with the paths that declared it, in no order.
+    pub(crate) fn untouched(&self, generation: u64) -> impl Iterator<Item = (Key, &str)> {
+        let untouched = self
+            .slots
+            .iter()
+            .flatten()
+            .filter(move |entry| entry.touched != generation);
+        untouched.map(|entry| (key_of(&entry.parts()), entry.path()))
+    }
+
+    /// Collects the entries of a path in the order of their keys.
+    pub(crate) fn collect_at(&self, path: &str, entries: &mut Vec<u32>) {
+        entries.clear();
+        entries.extend(self.at(path).map(|(index, _)| index));
+        if entries.len() > 1 {
+            entries.sort_unstable_by_key(|index| self.entry(*index).map(Entry::parts));
+        }
+    }
+
+    /// Returns the entry of a key.
+    pub(crate) fn entry_of(&self, key: &Key) -> Option<u32> {
+        let parts = parts(key);
+        self.index_of(self.hasher.hash_one(parts), &parts)
+    }
+
+    /// Returns the key of an entry.
+    pub(crate) fn key_at(&self, entry: u32) -> Option<KeyParts<'_>> {
+        self.entry(entry).map(Entry::parts)
+    }
+
+    /// Touches an entry, and returns its key and its version.
+    pub(crate) fn touch_at(&mut self, entry: u32, generation: u64) -> Option<(Key, String)> {
+        let entry = self.entry_mut(entry)?;
+        entry.touched = generation;
+        Some((key_of(&entry.parts()), entry.version().to_owned()))
     }
 
     pub(crate) fn told(&mut self, object: KnownObject) {
@@ -92,58 +145,225 @@ impl Known {
     }
 
     pub(crate) fn hold(&mut self, key: &Key, path: &str, version: &str, generation: u64) {
-        let packed = PackedKey::new(key);
-        if let Some(held) = self.by_key.get_mut(&packed).filter(|held| &*held.path == path) {
-            held.version = version.into();
-            held.touched = generation;
-            return;
+        let parts = parts(key);
+        let key_hash = self.hasher.hash_one(parts);
+        if let Some(index) = self.index_of(key_hash, &parts) {
+            match self.entry_mut(index) {
+                Some(entry) if entry.path() == path => {
+                    entry.set_version(version);
+                    entry.touched = generation;
+                    return;
+                }
+                Some(_) | None => self.drop_at(index),
+            }
         }
         if self.by_key.len() >= ENTRIES {
             return;
         }
-        let packed = Arc::new(packed);
-        let shared = self.keys_by_path.get_key_value(path).map(|(path, _)| Arc::clone(path));
-        let path = shared.unwrap_or_else(|| path.into());
-        self.keys_by_path
-            .entry(Arc::clone(&path))
-            .or_default()
-            .push(Arc::clone(&packed));
-        self.by_key.insert(
-            packed,
-            Held {
-                path,
-                version: version.into(),
-                touched: generation,
-            },
-        );
+        let path_hash = self.hasher.hash_one(path);
+        let after = self.first_of(path_hash, path);
+        let entry = Entry {
+            touched: generation,
+            after,
+            ..Entry::new(parts, path, version, key_hash, path_hash)
+        };
+        let index = self.store(entry);
+        let Self {
+            slots, by_key, by_path, ..
+        } = self;
+        by_key.insert_unique(key_hash, index, |index| hashes(slots, *index).0);
+        match after {
+            None => {
+                by_path.insert_unique(path_hash, index, |index| hashes(slots, *index).1);
+            }
+            Some(second) => {
+                if let Some(first) = by_path.find_mut(path_hash, |first| *first == second) {
+                    *first = index;
+                }
+                if let Some(second) = self.entry_mut(second) {
+                    second.before = Some(index);
+                }
+            }
+        }
     }
 
     pub(crate) fn touch(&mut self, key: &Key, generation: u64) {
-        if let Some(held) = self.by_key.get_mut(&PackedKey::new(key)) {
-            held.touched = generation;
+        if let Some(entry) = self.entry_of(key).and_then(|entry| self.entry_mut(entry)) {
+            entry.touched = generation;
         }
     }
 
     pub(crate) fn remove(&mut self, key: &Key) {
-        self.by_key.remove(&PackedKey::new(key));
+        if let Some(entry) = self.entry_of(key) {
+            self.drop_at(entry);
+        }
     }
 
     /// Forgets what a complete generation did not touch and no failure pins.
     pub(crate) fn complete(&mut self, generation: u64, pinned: impl Fn(&str) -> bool) {
-        self.by_key
-            .retain(|_, held| held.touched == generation || pinned(&held.path));
-        self.keys_by_path.retain(|path, keys| {
-            keys.retain(|key| self.by_key.get(key).is_some_and(|held| held.path == *path));
-            keys.sort_unstable();
-            keys.dedup();
-            !keys.is_empty()
-        });
+        for index in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+            let is_gone = |entry: &Entry| entry.touched != generation && !pinned(entry.path());
+            if self.entry(index).is_some_and(is_gone) {
+                self.drop_at(index);
+            }
+        }
     }
 
     /// Forgets every version, so that nothing counts as seen; who declared what stays known.
     pub(crate) fn forget_versions(&mut self) {
-        self.by_key.values_mut().for_each(|held| held.version = "".into());
+        self.slots.iter_mut().flatten().for_each(|entry| entry.set_version(""));
     }
+
+    fn entry(&self, index: u32) -> Option<&Entry> {
+        self.slots.get(index as usize)?.as_ref()
+    }
+
+    fn entry_mut(&mut self, index: u32) -> Option<&mut Entry> {
+        self.slots.get_mut(index as usize)?.as_mut()
+    }
+
+    fn find(&self, key: &Key) -> Option<&Entry> {
+        self.entry(self.entry_of(key)?)
+    }
+
+    fn index_of(&self, hash: u64, parts: &KeyParts<'_>) -> Option<u32> {
+        let is_it = |index: &u32| self.entry(*index).is_some_and(|entry| entry.parts() == *parts);
+        self.by_key.find(hash, is_it).copied()
+    }
+
+    fn first_of(&self, hash: u64, path: &str) -> Option<u32> {
+        let is_it = |index: &u32| self.entry(*index).is_some_and(|entry| entry.path() == path);
+        self.by_path.find(hash, is_it).copied()
+    }
+
+    /// The entries of a path, the latest first.
+    fn at(&self, path: &str) -> impl Iterator<Item = (u32, &Entry)> {
+        let mut next = self.first_of(self.hasher.hash_one(path), path);
+        std::iter::from_fn(move || {
+            let index = next?;
+            let entry = self.entry(index)?;
+            next = entry.after;
+            Some((index, entry))
+        })
+    }
+
+    fn store(&mut self, entry: Entry) -> u32 {
+        match self.free.pop() {
+            Some(index) => {
+                if let Some(slot) = self.slots.get_mut(index as usize) {
+                    *slot = Some(entry);
+                }
+                index
+            }
+            None => {
+                // Bounded by `ENTRIES`.
+                let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
+                self.slots.push(Some(entry));
+                index
+            }
+        }
+    }
+
+    fn drop_at(&mut self, index: u32) {
+        let Some(entry) = self.slots.get_mut(index as usize).and_then(Option::take) else {
+            return;
+        };
+        self.free.push(index);
+        let is_it = |other: &u32| *other == index;
+        if let Ok(place) = self.by_key.find_entry(entry.key_hash, is_it) {
+            place.remove();
+        }
+        if let Some(after) = entry.after.and_then(|after| self.entry_mut(after)) {
+            after.before = entry.before;
+        }
+        match (entry.before, entry.after) {
+            (Some(before), after) => {
+                if let Some(before) = self.entry_mut(before) {
+                    before.after = after;
+                }
+            }
+            (None, Some(after)) => {
+                if let Some(first) = self.by_path.find_mut(entry.path_hash, is_it) {
+                    *first = after;
+                }
+            }
+            (None, None) => {
+                if let Ok(place) = self.by_path.find_entry(entry.path_hash, is_it) {
+                    place.remove();
+                }
+            }
+        }
+    }
+}
+
+impl Entry {
+    fn new(parts: KeyParts<'_>, path: &str, version: &str, key_hash: u64, path_hash: u64) -> Self {
+        let [group, kind, namespace, name] = parts;
+        let mut end = 0;
+        let ends = [path, group, kind, namespace, name].map(|part| {
+            end += part.len();
+            // No message is that long.
+            u32::try_from(end).unwrap_or(u32::MAX)
+        });
+        Self {
+            text: [path, group, kind, namespace, name, version].concat().into(),
+            ends,
+            key_hash,
+            path_hash,
+            touched: 0,
+            before: None,
+            after: None,
+        }
+    }
+
+    fn part(&self, from: u32, to: u32) -> &str {
+        self.text.get(from as usize..to as usize).unwrap_or_default()
+    }
+
+    fn path(&self) -> &str {
+        self.part(0, self.ends[0])
+    }
+
+    fn parts(&self) -> KeyParts<'_> {
+        let [path, group, kind, namespace, name] = self.ends;
+        [
+            self.part(path, group),
+            self.part(group, kind),
+            self.part(kind, namespace),
+            self.part(namespace, name),
+        ]
+    }
+
+    fn version(&self) -> &str {
+        self.text.get(self.ends[4] as usize..).unwrap_or_default()
+    }
+
+    fn set_version(&mut self, version: &str) {
+        if self.version() != version {
+            self.text = [self.part(0, self.ends[4]), version].concat().into();
+        }
+    }
+}
+
+/// Shows a key as its parts.
+pub(crate) fn parts(key: &Key) -> KeyParts<'_> {
+    [&key.group, &key.kind, &key.namespace, &key.name]
+}
+
+/// Makes a key of its parts.
+pub(crate) fn key_of(parts: &KeyParts<'_>) -> Key {
+    let [group, kind, namespace, name] = parts.map(str::to_owned);
+    Key {
+        group,
+        kind,
+        namespace,
+        name,
+    }
+}
+
+fn hashes(slots: &[Option<Entry>], index: u32) -> (u64, u64) {
+    let entry = slots.get(index as usize).and_then(Option::as_ref);
+    entry.map_or((0, 0), |entry| (entry.key_hash, entry.path_hash))
 }
 
 /// Makes the source version of one of the documents of a path.
@@ -155,77 +375,46 @@ pub(crate) fn document_version(path_version: &str, index: usize, count: usize) -
 }
 
 /// Returns what stands for the version of a whole path: itself, or its SHA-256 where it is too long.
-pub(crate) fn bounded_path_version(version: &str) -> String {
+pub(crate) fn bounded_path_version(version: &str) -> Cow<'_, str> {
     bounded(version, limits::SOURCE_VERSION_BYTES - PLACE_BYTES)
 }
 
 /// Returns what stands for the version of one object: itself, or its SHA-256 where it is too long.
-pub(crate) fn bounded_version(version: &str) -> String {
+pub(crate) fn bounded_version(version: &str) -> Cow<'_, str> {
     bounded(version, limits::SOURCE_VERSION_BYTES)
 }
 
-fn bounded(version: &str, bytes: usize) -> String {
+fn bounded(version: &str, bytes: usize) -> Cow<'_, str> {
     if version.len() <= bytes {
-        return version.to_owned();
+        return Cow::Borrowed(version);
     }
-    Sha256::digest(version.as_bytes())
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    let digest = Sha256::digest(version.as_bytes());
+    Cow::Owned(digest.iter().map(|byte| format!("{byte:02x}")).collect())
 }
 
 /// Returns what a path's documents have as their common version, if they are all there.
-fn whole_version<'a>(versions: impl Iterator<Item = &'a str>) -> Option<&'a str> {
-    let mut seen = Vec::new();
-    let mut whole = None;
+fn whole_version<'a>(mut versions: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let (whole, first, count) = document_of(versions.next()?)?;
+    if count == 1 {
+        return (first == 1 && versions.next().is_none()).then_some(whole);
+    }
+    let mut seen = vec![first];
     for version in versions {
-        let (base, place) = version.rsplit_once(' ')?;
-        let (index, count) = place.split_once('/')?;
-        let (index, count): (usize, usize) = (index.parse().ok()?, count.parse().ok()?);
-        if *whole.get_or_insert((base, count)) != (base, count) {
+        let (base, index, of) = document_of(version)?;
+        if (base, of) != (whole, count) {
             return None;
         }
         seen.push(index);
     }
-    let (base, count) = whole?;
     seen.sort_unstable();
-    seen.iter().copied().eq(1..=count).then_some(base)
+    seen.iter().copied().eq(1..=count).then_some(whole)
 }
 
-/// A key in one allocation: its four parts joined, and where the first three end.
-#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct PackedKey {
-    text: Box<str>,
-    ends: [u32; 3],
-}
-
-impl PackedKey {
-    pub(crate) fn new(key: &Key) -> Self {
-        let Key {
-            group,
-            kind,
-            namespace,
-            name,
-        } = key;
-        let end =
-            |parts: &[&str]| u32::try_from(parts.iter().map(|part| part.len()).sum::<usize>()).unwrap_or(u32::MAX);
-        let ends = [end(&[group]), end(&[group, kind]), end(&[group, kind, namespace])];
-        Self {
-            text: [group.as_str(), kind, namespace, name].concat().into(),
-            ends,
-        }
-    }
-
-    fn unpack(&self) -> Key {
-        let [group, kind, namespace] = self.ends.map(|end| end as usize);
-        let part = |from: usize, to: usize| self.text.get(from..to).unwrap_or_default().to_owned();
-        Key {
-            group: part(0, group),
-            kind: part(group, kind),
-            namespace: part(kind, namespace),
-            name: part(namespace, self.text.len()),
-        }
-    }
+/// Splits the version of one of the documents of a path into the path's, which of them it is, and of how many.
+fn document_of(version: &str) -> Option<(&str, usize, usize)> {
+    let (base, place) = version.rsplit_once(' ')?;
+    let (index, count) = place.split_once('/')?;
+    Some((base, index.parse().ok()?, count.parse().ok()?))
 }
 
 #[cfg(test)]

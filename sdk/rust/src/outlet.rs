@@ -1,14 +1,21 @@
 //! The way from one scope's loop to the session: a bounded queue of what it says.
 //!
-//! At most [`QUEUE`] items and [`QUEUE_BYTES`] bytes of events wait there; then the loop waits, and so does the
-//! author's code behind it. One event larger than that waits for the queue to be empty.
+//! Events that follow each other travel in one item, for each item wakes the session: the first after a rest goes at
+//! once, the others when [`CHUNK_EVENTS`] or [`CHUNK_BYTES`] of them are together, before anything else is said, and
+//! whenever the loop waits for something. At most [`QUEUE`] items and [`QUEUE_BYTES`] bytes of events wait; then the loop waits, and so does
+//! the author's code behind it. One event larger than that waits for the queue to be empty.
 
-use std::sync::Arc;
+use std::convert::Infallible;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::task::Poll;
+use std::time::Instant;
 
+use k1s_source_proto::limits::LINGER;
 use k1s_source_proto::v1::{self, source_message::Message};
 use prost::Message as _;
 use prost::bytes::Bytes;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
+use tokio::task::coop::consume_budget;
 
 use crate::{Code, Problem, Scope};
 
@@ -16,14 +23,18 @@ use crate::{Code, Problem, Scope};
 pub(crate) const QUEUE: usize = 1024;
 /// Most bytes of events that wait.
 pub(crate) const QUEUE_BYTES: usize = 2 * 1024 * 1024;
+/// Most events in one item.
+const CHUNK_EVENTS: usize = 128;
+/// How many bytes of events end an item; one larger event may be in it.
+const CHUNK_BYTES: usize = 128 * 1024;
 
 /// What a scope's loop says.
 #[derive(Debug)]
 pub(crate) enum What {
     /// A listing begins.
     Begin(Box<v1::SnapshotBegin>),
-    /// An event, inside the open listing if there is one.
-    Event(Box<v1::Event>),
+    /// Events, inside the open listing if there is one.
+    Events(Vec<Measured>),
     /// The batch ends here and carries this token.
     Token(Bytes),
     /// The listing ends: whole, or without something for the given reason.
@@ -42,15 +53,29 @@ pub(crate) enum What {
     Waiting,
 }
 
+/// An event and its encoded size in bytes.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    pub(crate) event: v1::Event,
+    pub(crate) bytes: usize,
+}
+
 /// One thing said, by one scope.
 #[derive(Debug)]
 pub(crate) struct Item {
     pub(crate) scope: Scope,
     pub(crate) what: What,
-    /// Encoded size of an event in bytes; 0 for everything else.
-    pub(crate) bytes: usize,
-    /// Given back when the event has left the queue.
+    /// Given back when the events have left the queue.
     pub(crate) room: Option<OwnedSemaphorePermit>,
+}
+
+/// Events that were said and are not on their way.
+#[derive(Debug, Default)]
+struct Chunk {
+    events: Vec<Measured>,
+    bytes: usize,
+    /// When the last ones went.
+    sent: Option<Instant>,
 }
 
 /// One scope's end of the queue.
@@ -60,6 +85,8 @@ pub(crate) struct Outlet {
     items: mpsc::Sender<Item>,
     room: Arc<Semaphore>,
     stop: watch::Receiver<bool>,
+    /// Shared by the author's code and what flushes behind it, which take turns on one task.
+    chunk: Arc<Mutex<Chunk>>,
 }
 
 impl Outlet {
@@ -74,6 +101,7 @@ impl Outlet {
             items,
             room,
             stop,
+            chunk: Arc::default(),
         }
     }
 
@@ -103,7 +131,13 @@ impl Outlet {
 
     /// Says something that ends what was begun; it may still be said after the host asked to stop.
     pub(crate) async fn close(&self, what: What) -> Result<(), Problem> {
-        self.push(what, 0, None).await
+        self.flush().await?;
+        let item = Item {
+            scope: self.scope.clone(),
+            what,
+            room: None,
+        };
+        self.items.send(item).await.map_err(|_| Problem::stopped())
     }
 
     /// Sends an event; fails once the host asked to stop.
@@ -111,13 +145,58 @@ impl Outlet {
         if self.is_stopped() {
             return Err(Problem::stopped());
         }
+        // A loop that never has to wait must let others run all the same.
+        consume_budget().await;
         let bytes = event.encoded_len();
-        let share = u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
-        let room = Arc::clone(&self.room)
-            .acquire_many_owned(share)
-            .await
-            .map_err(|_| Problem::stopped())?;
-        self.push(What::Event(Box::new(event)), bytes, Some(room)).await
+        if self.chunk().add(Measured { event, bytes }) {
+            self.flush().await?;
+        }
+        Ok(())
+    }
+
+    /// Sends the events that are not on their way. They are taken only when there is room for them, so that two that
+    /// flush cannot overtake each other.
+    pub(crate) async fn flush(&self) -> Result<(), Problem> {
+        loop {
+            let bytes = self.chunk().bytes;
+            if bytes == 0 {
+                return Ok(());
+            }
+            let share = u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
+            let room = Arc::clone(&self.room).acquire_many_owned(share).await;
+            let room = room.map_err(|_| Problem::stopped())?;
+            let slot = self.items.reserve().await.map_err(|_| Problem::stopped())?;
+            if let Some(events) = self.chunk().take(bytes) {
+                slot.send(Item {
+                    scope: self.scope.clone(),
+                    what: What::Events(events),
+                    room: Some(room),
+                });
+                return Ok(());
+            }
+        }
+    }
+
+    /// Runs a loop, and sends what it said whenever it waits, and at its end.
+    pub(crate) async fn flushing<T>(&self, work: impl Future<Output = T>) -> T {
+        let result = tokio::select! {
+            biased;
+            result = work => result,
+            never = self.keep_flushing() => match never {},
+        };
+        if self.flush().await.is_err() {
+            tracing::debug!("the session is over");
+        }
+        result
+    }
+
+    async fn keep_flushing(&self) -> Infallible {
+        loop {
+            if self.flush().await.is_err() {
+                return std::future::pending().await;
+            }
+            next_poll().await;
+        }
     }
 
     /// Says that there is work, unless the queue is full: then what waits there says it.
@@ -125,7 +204,6 @@ impl Outlet {
         let item = Item {
             scope: self.scope.clone(),
             what: What::Working,
-            bytes: 0,
             room: None,
         };
         if self.items.try_send(item).is_err() {
@@ -133,13 +211,39 @@ impl Outlet {
         }
     }
 
-    async fn push(&self, what: What, bytes: usize, room: Option<OwnedSemaphorePermit>) -> Result<(), Problem> {
-        let item = Item {
-            scope: self.scope.clone(),
-            what,
-            bytes,
-            room,
-        };
-        self.items.send(item).await.map_err(|_| Problem::stopped())
+    fn chunk(&self) -> MutexGuard<'_, Chunk> {
+        self.chunk.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+impl Chunk {
+    /// Adds an event; says whether the chunk is to go now.
+    fn add(&mut self, event: Measured) -> bool {
+        self.bytes += event.bytes;
+        self.events.push(event);
+        match self.events.len() {
+            1 => self.bytes >= CHUNK_BYTES || self.sent.is_none_or(|sent| sent.elapsed() >= LINGER),
+            events => events >= CHUNK_EVENTS || self.bytes >= CHUNK_BYTES,
+        }
+    }
+
+    /// Takes the events, if they still have so many bytes.
+    fn take(&mut self, bytes: usize) -> Option<Vec<Measured>> {
+        if self.bytes != bytes {
+            return None;
+        }
+        self.bytes = 0;
+        self.sent = Some(Instant::now());
+        Some(std::mem::replace(&mut self.events, Vec::with_capacity(CHUNK_EVENTS)))
+    }
+}
+
+/// Waits until the task is polled again, for whatever reason.
+async fn next_poll() {
+    let mut polled = false;
+    std::future::poll_fn(move |_| match std::mem::replace(&mut polled, true) {
+        true => Poll::Ready(()),
+        false => Poll::Pending,
+    })
+    .await;
 }

@@ -123,6 +123,7 @@ impl Scribe {
         if self.habits.remembers {
             self.known.hold(&key, &at.path, &version, generation);
         }
+        let version = version.into_owned();
         let upsert = v1::Upsert {
             object: json,
             content_hash: Bytes::copy_from_slice(&hash),
@@ -130,15 +131,22 @@ impl Scribe {
         self.event(Some(key), Change::Upsert(upsert), at, version).await
     }
 
-    pub(crate) async fn seen(
-        &mut self,
-        key: v1::Key,
-        at: &At,
-        version: String,
-        generation: u64,
-    ) -> Result<(), Problem> {
-        self.known.touch(&key, generation);
-        self.event(Some(key), Change::Seen(v1::Seen {}), at, version).await
+    /// Says that an entry of what is known is unchanged. Of its place only the path is said: the host keeps what it has.
+    pub(crate) async fn seen(&mut self, entry: u32, path: &str, generation: u64) -> Result<(), Problem> {
+        let Some((key, version)) = self.known.touch_at(entry, generation) else {
+            return Ok(());
+        };
+        let provenance = v1::Provenance {
+            path: path.to_owned(),
+            ..v1::Provenance::default()
+        };
+        self.send(v1::Event {
+            key: Some(key),
+            provenance: Some(provenance),
+            source_version: version,
+            change: Some(Change::Seen(v1::Seen {})),
+        })
+        .await
     }
 
     pub(crate) async fn deleted(&mut self, key: v1::Key, at: &At, reason: String) -> Result<(), Problem> {
@@ -203,15 +211,18 @@ impl Scribe {
         at: &At,
         source_version: String,
     ) -> Result<(), Problem> {
-        debug_assert!(source_version.len() <= limits::SOURCE_VERSION_BYTES);
+        self.send(v1::Event {
+            key,
+            provenance: at.to_wire(),
+            source_version,
+            change: Some(change),
+        })
+        .await
+    }
+
+    async fn send(&mut self, event: v1::Event) -> Result<(), Problem> {
+        debug_assert!(event.source_version.len() <= limits::SOURCE_VERSION_BYTES);
         self.close_abandoned().await?;
-        self.outlet
-            .event(v1::Event {
-                key,
-                provenance: at.to_wire(),
-                source_version,
-                change: Some(change),
-            })
-            .await
+        self.outlet.event(event).await
     }
 }

@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::declared::{Declared, Settled, Standing};
 use crate::documents::{Documents, Entry};
-use crate::known::{bounded_path_version, bounded_version, document_version};
+use crate::known::{bounded_path_version, bounded_version, document_version, parts};
 use crate::object::{ObjectLimits, Verdict, judge};
 use crate::outlet::What;
 use crate::progress::Throttle;
@@ -27,6 +27,8 @@ pub struct SnapshotWriter<'c> {
     generation: u64,
     stage: Stage,
     declared: Declared,
+    /// The entries of one path; kept for its memory.
+    held: Vec<u32>,
     throttle: Throttle,
     token: Option<Bytes>,
     empty_is_intentional: bool,
@@ -56,6 +58,7 @@ impl<'c> SnapshotWriter<'c> {
                 expected: None,
             },
             declared: Declared::default(),
+            held: Vec::new(),
             throttle: Throttle::default(),
             token: None,
             empty_is_intentional: false,
@@ -184,19 +187,21 @@ impl<'c> SnapshotWriter<'c> {
     /// # Errors
     /// Fails when the session is over.
     pub async fn unchanged(&mut self, at: &At) -> Result<bool, Problem> {
-        let Some(held) = self.scribe.known.path(&at.path) else {
-            return Ok(false);
-        };
-        if !self.scribe.habits.sees || at.version.is_empty() || held.version != Some(bounded_path_version(&at.version))
+        let known = &self.scribe.known;
+        if !self.scribe.habits.sees
+            || at.version.is_empty()
+            || known.path_version(&at.path) != Some(&*bounded_path_version(&at.version))
         {
             return Ok(false);
         }
-        if !held.objects.keys().all(|key| self.declared.seen(key, at)) {
+        known.collect_at(&at.path, &mut self.held);
+        let mut keys = self.held.iter().filter_map(|entry| known.key_at(*entry));
+        if !keys.all(|key| self.declared.seen(&key, &at.path)) {
             return Ok(false);
         }
         self.begin().await?;
-        for (key, version) in held.objects {
-            self.scribe.seen(key, at, version, self.generation).await?;
+        for entry in &self.held {
+            self.scribe.seen(*entry, &at.path, self.generation).await?;
         }
         Ok(true)
     }
@@ -208,16 +213,24 @@ impl<'c> SnapshotWriter<'c> {
     /// Fails when the session is over.
     pub async fn seen(&mut self, key: &Key, at: &At) -> Result<bool, Problem> {
         let version = bounded_version(&at.version);
-        if !self.scribe.habits.sees
-            || version.is_empty()
-            || self.scribe.known.version(key) != Some(&version)
-            || !self.declared.seen(key, at)
-        {
+        if !self.scribe.habits.sees || version.is_empty() || self.scribe.known.version(key) != Some(&version) {
+            return Ok(false);
+        }
+        let Some(entry) = self.scribe.known.entry_of(key) else {
+            return Ok(false);
+        };
+        if !self.declared.seen(&parts(key), &at.path) {
             return Ok(false);
         }
         self.begin().await?;
-        self.scribe.seen(key.clone(), at, version, self.generation).await?;
+        self.scribe.seen(entry, &at.path, self.generation).await?;
         Ok(true)
+    }
+
+    /// Returns what the host holds and this listing has not mentioned so far, with the paths that declared it, in no
+    /// order.
+    pub fn unmentioned(&self) -> impl Iterator<Item = (Key, &str)> {
+        self.scribe.known.untouched(self.generation)
     }
 
     /// Says that something is not meant to be an object.

@@ -8,20 +8,9 @@ use prost::Message as _;
 use super::*;
 
 fn item(scope: &str, what: What) -> Item {
-    let bytes = match &what {
-        What::Event(event) => event.encoded_len(),
-        What::Begin(_)
-        | What::Token(_)
-        | What::End { .. }
-        | What::Abandon(_)
-        | What::Message(_)
-        | What::Working
-        | What::Waiting => 0,
-    };
     Item {
         scope: Scope::new(scope),
         what,
-        bytes,
         room: None,
     }
 }
@@ -37,11 +26,13 @@ fn upsert(size: usize) -> What {
         name: "a".into(),
         ..Default::default()
     });
-    What::Event(Box::new(v1::Event {
+    let event = v1::Event {
         key,
         change: Some(change),
         ..Default::default()
-    }))
+    };
+    let bytes = event.encoded_len();
+    What::Events(vec![Measured { event, bytes }])
 }
 
 fn begin(generation: u64) -> What {

@@ -90,7 +90,7 @@ fn a_path_that_cannot_be_read_keeps_what_it_declared() {
 #[test]
 fn a_path_that_is_unchanged_still_declares() {
     let mut declared = Declared::default();
-    assert!(declared.seen(&object("k").key, &At::path("b")));
+    assert!(declared.seen(&parts(&object("k").key), "b"));
     assert_eq!(
         declared.declare(&object("k"), &At::path("a"), 1, Some("b")),
         Standing::Held
@@ -98,7 +98,7 @@ fn a_path_that_is_unchanged_still_declares() {
     let lost = ("lost", "b: ConfigMap n/k, also in a, which is used".to_owned());
     assert_eq!(settle(&mut declared, Some("b")), [("won", "a".to_owned()), lost]);
     assert!(
-        !declared.seen(&object("k").key, &At::path("b")),
+        !declared.seen(&parts(&object("k").key), "b"),
         "the key is another path's now"
     );
 }

@@ -1,5 +1,9 @@
 //! What is held, by key and by path.
 
+use std::collections::BTreeSet;
+
+use proptest::prelude::*;
+
 use super::*;
 
 fn key(name: &str) -> Key {
@@ -48,8 +52,8 @@ fn versions_given_and_read_agree_at_every_length() {
             known.hold(&key(&index.to_string()), "p", &version, 0);
         }
         assert_eq!(
-            known.path("p").unwrap().version,
-            Some(bounded_path_version(&version)),
+            known.path("p").unwrap().version.as_deref(),
+            Some(&*bounded_path_version(&version)),
             "{length}"
         );
     }
@@ -128,7 +132,7 @@ fn forgetting_versions_keeps_the_owners() {
 }
 
 #[test]
-fn packed_keys_are_as_distinct_as_keys() {
+fn keys_are_told_apart_by_each_of_their_parts() {
     let parts = |parts: [&str; 4]| {
         let [group, kind, namespace, name] = parts.map(str::to_owned);
         Key {
@@ -145,12 +149,68 @@ fn packed_keys_are_as_distinct_as_keys() {
         parts(["", "", "", "abcd"]),
         parts(["é", "\0", "c", ""]),
     ];
+    let mut known = Known::default();
     for (index, key) in keys.iter().enumerate() {
-        assert_eq!(&PackedKey::new(key).unpack(), key);
-        assert!(
-            keys[..index]
-                .iter()
-                .all(|other| PackedKey::new(other) != PackedKey::new(key))
+        assert_eq!(known.owner(key), None);
+        known.hold(key, &index.to_string(), "v", 0);
+    }
+    for (index, key) in keys.iter().enumerate() {
+        assert_eq!(known.owner(key), Some(index.to_string().as_str()));
+        assert_eq!(
+            known.path(&index.to_string()).unwrap().objects,
+            [(key.clone(), "v".to_owned())].into()
         );
+    }
+}
+
+/// What is held, plainly: path, version and last generation of each name.
+type Plain = BTreeMap<u8, (u8, u8, u64)>;
+
+fn agree(known: &Known, plain: &Plain) {
+    let mut paths: Vec<&str> = known.paths().collect();
+    paths.sort_unstable();
+    let expected: BTreeSet<String> = plain.values().map(|(path, _, _)| path.to_string()).collect();
+    assert_eq!(paths, expected.iter().map(String::as_str).collect::<Vec<_>>());
+    for path in expected {
+        let held = plain.iter().filter(|(_, (at, _, _))| at.to_string() == path);
+        let held = held.map(|(name, (_, version, _))| (key(&name.to_string()), version.to_string()));
+        assert_eq!(known.path(&path).unwrap().objects, held.collect());
+    }
+    for name in 0..8 {
+        let version = plain.get(&name).map(|(_, version, _)| version.to_string());
+        assert_eq!(known.version(&key(&name.to_string())), version.as_deref());
+    }
+}
+
+proptest! {
+    #[test]
+    fn what_is_known_equals_a_plain_map(steps in prop::collection::vec((0..5_u8, 0..8_u8, 0..4_u8, 0..3_u8), 0..120)) {
+        let (mut known, mut plain, mut generation) = (Known::default(), Plain::new(), 1);
+        for (step, name, path, version) in steps {
+            let of = key(&name.to_string());
+            match step {
+                0 | 1 => {
+                    known.hold(&of, &path.to_string(), &version.to_string(), generation);
+                    plain.insert(name, (path, version, generation));
+                }
+                2 => {
+                    known.remove(&of);
+                    plain.remove(&name);
+                }
+                3 => {
+                    known.touch(&of, generation);
+                    plain.entry(name).and_modify(|held| held.2 = generation);
+                }
+                _ => {
+                    let untouched: BTreeSet<Key> = known.untouched(generation).map(|(key, _)| key).collect();
+                    let expected = plain.iter().filter(|(_, held)| held.2 != generation);
+                    assert_eq!(untouched, expected.map(|(name, _)| key(&name.to_string())).collect());
+                    known.complete(generation, |path| path == "0");
+                    plain.retain(|_, held| held.2 == generation || held.0 == 0);
+                    generation += 1;
+                }
+            }
+            agree(&known, &plain);
+        }
     }
 }
