@@ -1,30 +1,23 @@
 //! What a listing has mentioned, and so what the host holds that it has not: what is about to be deleted.
 //!
-//! Paths and keys are remembered as 64-bit hashes. Two that collide cost one key its second look, not its safety
+//! Keys are remembered as 64-bit hashes. Two that collide cost one key its second look, not its safety
 //! otherwise: the host's guards and the next listing stand behind it.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::hash::{BuildHasher as _, RandomState};
 
-use k1s_source::{Documents, Key, Known};
+use k1s_source::{Documents, Key};
 
 /// What has been mentioned so far.
 #[derive(Debug, Default)]
 pub(crate) struct Ledger {
     hasher: RandomState,
-    /// Paths of which everything held was mentioned, and that need no look.
-    whole: HashSet<u64>,
     keys: HashSet<u64>,
     /// Files and directories of which something failed: what they hold stays.
     failed: BTreeSet<Box<str>>,
 }
 
 impl Ledger {
-    /// Notes that all of `path` is as it was.
-    pub(crate) fn unchanged(&mut self, path: &str) {
-        self.whole.insert(self.hasher.hash_one(path));
-    }
-
     /// Notes what `path` declares now.
     pub(crate) fn declared(&mut self, path: &str, documents: &Documents) {
         for key in documents.keys() {
@@ -40,23 +33,15 @@ impl Ledger {
         self.failed.insert(path.into());
     }
 
-    /// Returns what the host holds and nothing has mentioned, with the path that declared it.
-    pub(crate) fn missing(&self, known: &Known) -> BTreeMap<Key, Box<str>> {
-        let mut missing = BTreeMap::new();
-        for path in known
-            .paths()
-            .filter(|path| !self.whole.contains(&self.hasher.hash_one(*path)))
-        {
-            if self.has_failed(path) {
-                continue;
-            }
-            let held = known.path(path).map(|held| held.objects).unwrap_or_default();
-            let unmentioned = held
-                .into_keys()
-                .filter(|key| !self.keys.contains(&self.hasher.hash_one(key)));
-            missing.extend(unmentioned.map(|key| (key, path.into())));
-        }
-        missing
+    /// Returns what of the `unmentioned` nothing is known about, with the path that declared it: what waits for the end
+    /// of the listing is not sent, and yet declared.
+    pub(crate) fn missing<'k>(&self, unmentioned: impl Iterator<Item = (Key, &'k str)>) -> BTreeMap<Key, Box<str>> {
+        let is_missing =
+            |key: &Key, path: &str| !self.has_failed(path) && !self.keys.contains(&self.hasher.hash_one(key));
+        unmentioned
+            .filter(|(key, path)| is_missing(key, path))
+            .map(|(key, path)| (key, path.into()))
+            .collect()
     }
 
     /// Returns the files and directories of which something failed.

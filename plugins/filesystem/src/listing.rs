@@ -3,6 +3,7 @@
 //! Does not look into files and enters no directory. What the configuration does not select is not in the listing at
 //! all; what cannot be read although it is selected is in it as a fault.
 
+use std::cmp::Ordering;
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 
@@ -28,6 +29,8 @@ pub(crate) struct Listing {
     /// By the bytes of their paths, those of directories with a slash at the end.
     pub(crate) entries: Vec<Entry>,
     pub(crate) rules: Rules,
+    /// The directory itself, to look up its entries in.
+    pub(crate) folder: OwnedFd,
     /// Whether there is a `Chart.yaml`.
     pub(crate) is_chart: bool,
 }
@@ -35,7 +38,7 @@ pub(crate) struct Listing {
 /// An entry that matters.
 #[derive(Debug)]
 pub(crate) struct Entry {
-    pub(crate) name: Box<str>,
+    pub(crate) path: RelPath,
     pub(crate) kind: Kind,
 }
 
@@ -98,10 +101,11 @@ pub(crate) fn list(
         .into_iter()
         .filter_map(|(name, kind)| sieve.keep(name, kind))
         .collect();
-    entries.sort_by(|one, other| one.sort_key().cmp(other.sort_key()));
+    entries.sort_by(Entry::order);
     Ok(Some(Listing {
         entries,
         rules,
+        folder,
         is_chart,
     }))
 }
@@ -166,7 +170,7 @@ impl Sieve<'_> {
                 .then_some(Kind::Fault(Fault::Open(OpenError::NotAFile { kind }))),
         }?;
         Some(Entry {
-            name,
+            path,
             kind: if readable { kind } else { Kind::Fault(Fault::Name) },
         })
     }
@@ -205,12 +209,25 @@ impl Sieve<'_> {
 }
 
 impl Entry {
-    /// Orders a directory where its files stand among the paths of the tree.
+    /// Returns the last part of the path.
+    pub(crate) fn name(&self) -> &str {
+        self.path.name()
+    }
+
+    /// Orders two entries of one directory as the paths of the tree; most differ before either ends.
+    fn order(&self, other: &Self) -> Ordering {
+        let (one, two) = (self.path.as_str().as_bytes(), other.path.as_str().as_bytes());
+        let common = one.len().min(two.len());
+        let beginnings = one[..common].cmp(&two[..common]);
+        beginnings.then_with(|| self.sort_key().cmp(other.sort_key()))
+    }
+
+    /// A directory stands where its files do.
     fn sort_key(&self) -> impl Iterator<Item = u8> {
         let slash = match self.kind {
             Kind::Directory | Kind::DirectoryLink(_) => Some(b'/'),
             Kind::File | Kind::FileLink(_) | Kind::Link | Kind::Fault(_) => None,
         };
-        self.name.bytes().chain(slash)
+        self.path.as_str().bytes().chain(slash)
     }
 }

@@ -37,13 +37,13 @@ struct Barren {
 }
 
 impl Memory {
-    /// Returns whether a file with this stamp has the content that the host holds as `version`.
-    pub(crate) fn is_unchanged(&self, path: &RelPath, stamp: &Stamp, version: &Version) -> bool {
-        let confirmed = Confirmed {
-            stamp: *stamp,
-            hash: version.hash,
-        };
-        version.stamp.as_ref() == Some(stamp) || self.confirmed.get(path) == Some(&confirmed)
+    /// Returns whether a file with this stamp was found to have the content that the host holds as `version`.
+    pub(crate) fn is_confirmed(&self, path: &RelPath, stamp: &Stamp, version: &str) -> bool {
+        let confirmed = self.confirmed.get(path).filter(|confirmed| confirmed.stamp == *stamp);
+        confirmed.is_some_and(|confirmed| {
+            let held = version.parse::<Version>();
+            held.is_ok_and(|held| held.hash == confirmed.hash)
+        })
     }
 
     /// Returns what a file without objects holds, if it still has this stamp.
@@ -107,31 +107,19 @@ mod tests {
     }
 
     #[test]
-    fn a_file_is_unchanged_by_the_hosts_stamp_or_by_our_own() {
-        let held = Version {
-            stamp: Some(stamp(1)),
-            hash: [1; 32],
-        };
+    fn a_file_is_confirmed_by_its_stamp_and_what_was_in_it() {
+        let version = |stamp: Option<Stamp>, hash| Version { stamp, hash };
+        let held = version(Some(stamp(1)), [1; 32]).to_string();
         let mut memory = Memory::default();
-        assert!(memory.is_unchanged(&path(), &stamp(1), &held));
-        assert!(!memory.is_unchanged(&path(), &stamp(9), &held));
-        memory.confirm(
-            &path(),
-            &Version {
-                stamp: None,
-                hash: [1; 32],
-            },
-        );
-        assert!(!memory.is_unchanged(&path(), &stamp(9), &held));
-        memory.confirm(
-            &path(),
-            &Version {
-                stamp: Some(stamp(9)),
-                hash: [1; 32],
-            },
-        );
-        assert!(memory.is_unchanged(&path(), &stamp(9), &held));
-        assert!(!memory.is_unchanged(&path(), &stamp(9), &Version { hash: [2; 32], ..held }));
+        assert!(!memory.is_confirmed(&path(), &stamp(9), &held));
+        memory.confirm(&path(), &version(None, [1; 32]));
+        assert!(!memory.is_confirmed(&path(), &stamp(9), &held));
+        memory.confirm(&path(), &version(Some(stamp(9)), [1; 32]));
+        assert!(memory.is_confirmed(&path(), &stamp(9), &held));
+        assert!(!memory.is_confirmed(&path(), &stamp(8), &held));
+        let other = version(Some(stamp(1)), [2; 32]).to_string();
+        assert!(!memory.is_confirmed(&path(), &stamp(9), &other));
+        assert!(!memory.is_confirmed(&path(), &stamp(9), "no version"));
     }
 
     #[test]

@@ -6,10 +6,11 @@
 use k1s_source::{Documents, ObjectLimits};
 
 use crate::fault::Fault;
+use crate::memory::Memory;
 use crate::read::{self, Content};
 use crate::relative::RelPath;
 use crate::root::Root;
-use crate::version::Version;
+use crate::version::{Version, has_stamp};
 use crate::walk::{Candidate, Found, What};
 
 /// The most files of a page.
@@ -22,8 +23,8 @@ const PAGE_BYTES: u64 = 1 << 20;
 pub(crate) enum Task {
     /// Say it as it is.
     Report(What),
-    /// Say that nothing has changed.
-    Unchanged { version: Version, candidate: Candidate },
+    /// Say that nothing has changed since the version that the host holds.
+    Unchanged { held: Box<str>, candidate: Candidate },
     /// Say again what is in a file without objects.
     Barren(Documents),
     /// Read it. `held` is what the host holds of the whole file.
@@ -38,8 +39,8 @@ pub(crate) enum Task {
 pub(crate) enum Outcome {
     /// Still to be said as it is.
     Report(What),
-    /// The file is as the host holds it, and was not read.
-    Unchanged { version: Version, candidate: Candidate },
+    /// The file is as the host holds it at `held`, and was not read.
+    Unchanged { held: Box<str>, candidate: Candidate },
     /// The file was read and is as the host holds it at `held`.
     Same {
         held: Version,
@@ -83,6 +84,43 @@ impl<I: Iterator<Item = Found>> Iterator for Pages<I> {
     }
 }
 
+impl Task {
+    /// Decides by the stamp whether a file has to be read, of which the host holds all at the version `held`.
+    pub(crate) fn of(path: &RelPath, candidate: Candidate, held: Option<&str>, memory: &Memory) -> Self {
+        let Some(stamp) = candidate.stamp else {
+            return Self::Read {
+                candidate,
+                held: held.and_then(|held| held.parse().ok()),
+            };
+        };
+        let is_unchanged = |text: &&str| has_stamp(text, &stamp) || memory.is_confirmed(path, &stamp, text);
+        if let Some(held) = held.filter(is_unchanged) {
+            return Self::Unchanged {
+                held: held.into(),
+                candidate,
+            };
+        }
+        let held = held.and_then(|held| held.parse::<Version>().ok());
+        match memory.barren(path, &stamp).filter(|_| held.is_none()) {
+            Some(documents) => Self::Barren(documents.clone()),
+            None => Self::Read { candidate, held },
+        }
+    }
+
+    /// Returns whether it can be done without a file.
+    fn is_idle(&self) -> bool {
+        match self {
+            Self::Report(_) | Self::Unchanged { .. } | Self::Barren(_) => true,
+            Self::Read { .. } => false,
+        }
+    }
+}
+
+/// Returns whether none of the tasks of a page needs a file.
+pub(crate) fn is_idle(tasks: &[(RelPath, Task)]) -> bool {
+    tasks.iter().all(|(_, task)| task.is_idle())
+}
+
 /// Does the tasks of a page in their order.
 pub(crate) fn work(root: &Root, tasks: Vec<(RelPath, Task)>, limits: &Limits) -> Vec<(RelPath, Outcome)> {
     tasks
@@ -102,7 +140,7 @@ pub(crate) struct Limits {
 fn outcome(root: &Root, task: Task, limits: &Limits) -> Outcome {
     match task {
         Task::Report(what) => Outcome::Report(what),
-        Task::Unchanged { version, candidate } => Outcome::Unchanged { version, candidate },
+        Task::Unchanged { held, candidate } => Outcome::Unchanged { held, candidate },
         Task::Barren(documents) => Outcome::Barren(documents),
         Task::Read { candidate, held } => read(root, candidate, held, limits),
     }

@@ -58,8 +58,16 @@ pub(crate) struct Landed {
 
 #[derive(Debug)]
 struct Flight {
-    reading: JoinHandle<Vec<(RelPath, Outcome)>>,
+    stage: Stage,
     bytes: u64,
+}
+
+/// How far a page is.
+#[derive(Debug)]
+enum Stage {
+    Reading(JoinHandle<Vec<(RelPath, Outcome)>>),
+    /// Nothing of it had to be read.
+    Done(Vec<(RelPath, Outcome)>),
 }
 
 impl Pipeline {
@@ -107,11 +115,12 @@ impl Pipeline {
             let flight = self.read(decided.collect());
             self.flights.push_back(flight);
         }
-        if let Some(Flight { reading, bytes }) = self.flights.pop_front() {
-            return Ok(Some(Landed {
-                outcomes: reading.await?,
-                bytes,
-            }));
+        if let Some(Flight { stage, bytes }) = self.flights.pop_front() {
+            let outcomes = match stage {
+                Stage::Reading(reading) => reading.await?,
+                Stage::Done(outcomes) => outcomes,
+            };
+            return Ok(Some(Landed { outcomes, bytes }));
         }
         match self.walking.take() {
             Some(walking) => walking.await?.map(|()| None).map_err(|fault| fault.problem()),
@@ -131,9 +140,11 @@ impl Pipeline {
         };
         let bytes = tasks.iter().map(|(_, task)| size(task)).sum();
         let (root, limits) = (Arc::clone(&self.root), self.limits);
-        Flight {
-            reading: spawn_blocking(move || page::work(&root, tasks, &limits)),
-            bytes,
-        }
+        let stage = if page::is_idle(&tasks) {
+            Stage::Done(page::work(&root, tasks, &limits))
+        } else {
+            Stage::Reading(spawn_blocking(move || page::work(&root, tasks, &limits)))
+        };
+        Flight { stage, bytes }
     }
 }

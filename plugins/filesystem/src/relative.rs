@@ -2,12 +2,13 @@
 
 use std::borrow::Borrow;
 use std::fmt;
+use std::sync::Arc;
 
 /// A path below a root: UTF-8, parts joined by `/`, no `.`, no `..`, no leading `/`; empty for the root itself.
 ///
 /// The order is that of the bytes, in which a walk yields files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RelPath(Box<str>);
+pub(crate) struct RelPath(Arc<str>);
 
 impl RelPath {
     /// Returns the path of the root.
@@ -27,7 +28,7 @@ impl RelPath {
         if self.is_root() {
             Self(name.into())
         } else {
-            Self(format!("{}/{name}", self.0).into())
+            Self([&*self.0, "/", name].concat().into())
         }
     }
 

@@ -73,7 +73,7 @@ pub(crate) async fn list(
         out,
     };
     listing.first_look().await?;
-    let missing = listing.ledger.missing(listing.out.known());
+    let missing = listing.ledger.missing(listing.out.unmentioned());
     if !missing.is_empty() {
         tokio::time::sleep(SETTLE).await;
         listing.second_look(missing).await?;
@@ -189,35 +189,21 @@ impl Listing<'_, '_> {
         let What::File(candidate) = what else {
             return Task::Report(what);
         };
-        let held = self
-            .out
-            .known()
-            .path(path.as_str())
-            .and_then(|known| known.version?.parse::<Version>().ok());
-        match (candidate.stamp, held) {
-            (Some(stamp), Some(version)) if memory.is_unchanged(path, &stamp, &version) => {
-                Task::Unchanged { version, candidate }
-            }
-            (Some(stamp), None) => match memory.barren(path, &stamp) {
-                Some(documents) => Task::Barren(documents.clone()),
-                None => Task::Read { candidate, held: None },
-            },
-            (Some(_) | None, held) => Task::Read { candidate, held },
-        }
+        Task::of(path, candidate, self.out.known().path_version(path.as_str()), memory)
     }
 
     async fn declare(&mut self, path: &RelPath, outcome: Outcome) -> Result<(), Problem> {
         match outcome {
             Outcome::Report(what) => self.report(path, what).await,
-            Outcome::Unchanged { version, candidate } => {
-                if self.unchanged(path, &version).await? {
+            Outcome::Unchanged { held, candidate } => {
+                if self.unchanged(path, held).await? {
                     self.next.keep(path, self.last);
                     return Ok(());
                 }
                 self.read(path, candidate).await
             }
             Outcome::Same { held, read, candidate } => {
-                if self.unchanged(path, &held).await? {
+                if self.unchanged(path, held.to_string()).await? {
                     self.next.confirm(path, &read);
                     return Ok(());
                 }
@@ -232,12 +218,8 @@ impl Listing<'_, '_> {
         }
     }
 
-    async fn unchanged(&mut self, path: &RelPath, version: &Version) -> Result<bool, Problem> {
-        let said = self.out.unchanged(&self.at(path, version)).await?;
-        if said {
-            self.ledger.unchanged(path.as_str());
-        }
-        Ok(said)
+    async fn unchanged(&mut self, path: &RelPath, version: impl Into<String>) -> Result<bool, Problem> {
+        self.out.unchanged(&At::path(path.as_str()).version(version)).await
     }
 
     /// Reads a file that looked unchanged, because another path declares one of its keys now.

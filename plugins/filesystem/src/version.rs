@@ -16,6 +16,9 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::stamp::Stamp;
 
+/// Letters of a hash in base64.
+const HASH_LETTERS: usize = 43;
+
 /// The SHA-256 of a file's content.
 pub(crate) type ContentHash = [u8; 32];
 
@@ -47,6 +50,34 @@ impl fmt::Display for Version {
         }
         write!(f, ".{}", BASE64_URL_SAFE_NO_PAD.encode(self.hash))
     }
+}
+
+/// Returns whether `text` is a version with this stamp, without reading the hash.
+pub(crate) fn has_stamp(text: &str, stamp: &Stamp) -> bool {
+    let Stamp {
+        modified,
+        changed,
+        size,
+        inode,
+    } = *stamp;
+    let numbers = [modified.cast_unsigned(), changed.cast_unsigned(), size, inode];
+    let after_stamp = text.strip_prefix('1').and_then(|rest| {
+        let mut numbers = numbers.into_iter();
+        numbers.try_fold(rest, |rest, number| after_hexadecimal(rest.strip_prefix('.')?, number))
+    });
+    let hash = after_stamp.and_then(|rest| rest.strip_prefix('.'));
+    hash.is_some_and(|hash| hash.len() == HASH_LETTERS)
+}
+
+/// Returns what follows a number at the beginning of a text, if it is there as it would be printed.
+fn after_hexadecimal(text: &str, number: u64) -> Option<&str> {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digits = (u64::BITS - number.leading_zeros()).div_ceil(4).max(1);
+    let (head, rest) = text.split_at_checked(digits as usize)?;
+    let expected = (0..digits)
+        .rev()
+        .map(|place| DIGITS[(number >> (4 * place)) as usize % 16]);
+    head.bytes().eq(expected).then_some(rest)
 }
 
 impl FromStr for Version {
@@ -143,6 +174,20 @@ mod tests {
             let stamp = stamp.map(|(modified, changed, size, inode)| Stamp { modified, changed, size, inode });
             let version = Version { stamp, hash };
             prop_assert_eq!(version.to_string().parse::<Version>(), Ok(version));
+            let Some(stamp) = stamp else { return Ok(()) };
+            let text = version.to_string();
+            prop_assert!(has_stamp(&text, &stamp));
+            for other in [
+                Stamp { modified: stamp.modified ^ 1, ..stamp },
+                Stamp { changed: stamp.changed ^ i64::MIN, ..stamp },
+                Stamp { size: stamp.size ^ 16, ..stamp },
+                Stamp { inode: !stamp.inode, ..stamp },
+            ] {
+                prop_assert!(!has_stamp(&text, &other));
+            }
+            prop_assert!(!has_stamp(text.get(..text.len() - 1).unwrap_or_default(), &stamp));
+            let young = Version { stamp: None, hash }.to_string();
+            prop_assert!(!has_stamp(&young, &stamp));
         }
     }
 }

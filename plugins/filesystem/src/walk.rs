@@ -7,6 +7,7 @@
 //! the same tree is walked in the same order.
 
 use std::collections::HashSet;
+use std::os::fd::OwnedFd;
 use std::vec;
 
 use rustix::fs::{AtFlags, FileType, Stat, statat};
@@ -22,6 +23,10 @@ use crate::relative::RelPath;
 use crate::root::Root;
 use crate::stamp::Stamp;
 use crate::watch::{Interest, Lookout};
+
+/// How many directories on the way down are kept open, to look up their entries by name alone; below them entries are
+/// looked up by their whole path.
+const OPEN_LEVELS: usize = 32;
 
 /// The directory of a Helm chart that holds what only Helm can read.
 const TEMPLATES: &str = "templates";
@@ -71,6 +76,7 @@ pub(crate) struct Walk<'a> {
 #[derive(Debug)]
 struct Level {
     directory: Directory,
+    folder: Option<OwnedFd>,
     entries: vec::IntoIter<Entry>,
     rules: Rules,
     zone: Zone,
@@ -124,6 +130,7 @@ impl<'a> Walk<'a> {
         };
         self.levels.push(Level {
             directory,
+            folder: (self.levels.len() < OPEN_LEVELS).then_some(listing.folder),
             entries: listing.entries.into_iter(),
             rules: listing.rules,
             zone,
@@ -136,36 +143,32 @@ impl<'a> Walk<'a> {
             directory, rules, zone, ..
         } = self.levels.last()?;
         let (rules, zone) = (rules.clone(), *zone);
-        let path = directory.path.join(&entry.name);
-        let real = directory.real.join(&entry.name);
-        if !(self.interest.covers(&path) || self.interest.leads_below(&path)) {
+        let name = entry.name();
+        let real = match directory.path == directory.real {
+            true => entry.path.clone(),
+            false => directory.real.join(name),
+        };
+        let path = &entry.path;
+        if !(self.interest.covers(path) || self.interest.leads_below(path)) {
             return None;
         }
-        self.attend_way(&entry.kind, &real);
-        let what = match entry.kind {
-            Kind::File | Kind::FileLink(_) if zone.is_helms(&entry.name) => Some(What::ChartPart),
-            Kind::File => self.file(real),
+        let (below, is_helms) = (zone.below(name), zone.is_helms(name));
+        let Entry { path, kind } = entry;
+        self.attend_way(&kind, &real);
+        let directory_at = |real: RelPath| Directory {
+            path: path.clone(),
+            real,
+        };
+        let what = match kind {
+            Kind::File | Kind::FileLink(_) if is_helms => Some(What::ChartPart),
+            Kind::File => self.entry(real),
             Kind::FileLink(target) => self.file(target),
-            Kind::Directory => self.directory(
-                Directory {
-                    path: path.clone(),
-                    real,
-                },
-                &rules,
-                zone.below(&entry.name),
-            ),
+            Kind::Directory => self.directory(directory_at(real), &rules, below),
             Kind::DirectoryLink(target) => {
                 let is_new = !self.levels.iter().any(|level| level.directory.real == target)
                     && self.followed.insert(target.clone());
                 match is_new {
-                    true => self.directory(
-                        Directory {
-                            path: path.clone(),
-                            real: target,
-                        },
-                        &rules,
-                        zone.below(&entry.name),
-                    ),
+                    true => self.directory(directory_at(target), &rules, below),
                     false => Some(What::Link),
                 }
             }
@@ -191,17 +194,35 @@ impl<'a> Walk<'a> {
         }
     }
 
-    fn file(&self, real: RelPath) -> Option<What> {
-        let stat = match statat(self.root.folder(), real.as_operand(), AtFlags::SYMLINK_NOFOLLOW) {
-            Ok(stat) => stat,
-            Err(Errno::NOENT | Errno::NOTDIR) => return None,
-            Err(errno) => return Some(What::Fault(OpenError::from(errno).into())),
-        };
-        Some(match Special::of(FileType::from_raw_mode(stat.st_mode)) {
-            None => What::File(Candidate::new(real, &stat)),
-            Some(kind) => What::Fault(OpenError::NotAFile { kind }.into()),
-        })
+    /// Looks at a file of the directory that is being walked.
+    fn entry(&self, real: RelPath) -> Option<What> {
+        match self.levels.last().and_then(|level| level.folder.as_ref()) {
+            Some(folder) => {
+                let stat = statat(folder, real.name(), AtFlags::SYMLINK_NOFOLLOW);
+                candidate(real, stat)
+            }
+            None => self.file(real),
+        }
     }
+
+    /// Looks at a file wherever it is.
+    fn file(&self, real: RelPath) -> Option<What> {
+        let stat = statat(self.root.folder(), real.as_operand(), AtFlags::SYMLINK_NOFOLLOW);
+        candidate(real, stat)
+    }
+}
+
+/// Tells what lies at a path; `None` if nothing does any more.
+fn candidate(real: RelPath, stat: rustix::io::Result<Stat>) -> Option<What> {
+    let stat = match stat {
+        Ok(stat) => stat,
+        Err(Errno::NOENT | Errno::NOTDIR) => return None,
+        Err(errno) => return Some(What::Fault(OpenError::from(errno).into())),
+    };
+    Some(match Special::of(FileType::from_raw_mode(stat.st_mode)) {
+        None => What::File(Candidate::new(real, &stat)),
+        Some(kind) => What::Fault(OpenError::NotAFile { kind }.into()),
+    })
 }
 
 impl Candidate {

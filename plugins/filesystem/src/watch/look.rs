@@ -103,22 +103,10 @@ impl<'c> Look<'_, 'c> {
         let What::File(candidate) = what else {
             return Task::Report(what);
         };
-        let known = self.window.known().path(path.as_str());
-        let held = known
-            .and_then(|known| known.version?.parse::<Version>().ok())
-            // What was complained of has to be declared again, also as it was before.
-            .filter(|_| !self.knowledge.told.knows(path));
-        let memory = &self.knowledge.memory;
-        match (candidate.stamp, held) {
-            (Some(stamp), Some(version)) if memory.is_unchanged(path, &stamp, &version) => {
-                Task::Unchanged { version, candidate }
-            }
-            (Some(stamp), None) => match memory.barren(path, &stamp) {
-                Some(documents) => Task::Barren(documents.clone()),
-                None => Task::Read { candidate, held: None },
-            },
-            (Some(_) | None, held) => Task::Read { candidate, held },
-        }
+        let held = self.window.known().path_version(path.as_str());
+        // What was complained of has to be declared again, also as it was before.
+        let held = held.filter(|_| !self.knowledge.told.knows(path));
+        Task::of(path, candidate, held, &self.knowledge.memory)
     }
 
     async fn judge(
