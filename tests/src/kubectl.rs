@@ -163,7 +163,8 @@ mod tests {
         let version = version["clientVersion"]["gitVersion"].as_str().unwrap();
         let module = fs::read_to_string(Path::new(BUILD).with_file_name("go.mod")).unwrap();
         let pinned = format!("k8s.io/kubectl v0.{}\n", version.trim_start_matches("v1."));
-        assert_eq!(module.contains(&pinned), kubectl.is_pinned(), "{version}");
+        // One that a person named may be of that version, too.
+        assert!(module.contains(&pinned) || !kubectl.is_pinned(), "{version}");
     }
 
     #[test]

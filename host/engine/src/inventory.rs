@@ -4,8 +4,8 @@
 //! can only make an absent row look present: it then stays until another process starts with another seed.
 //!
 //! Of a row that is as its source left it, the index can hold what it says, hashed under the same secret seed, so that
-//! a source which says the same again is answered without reading the row. Key and word would both have to collide for
-//! a wrong answer.
+//! a source which says the same again is answered without reading the row. A change would be taken for none if the two
+//! words of 64 bits collided under a seed that no source knows: once in 2⁶⁴ changes.
 
 use std::collections::{BTreeSet, HashMap};
 use std::hash::{BuildHasherDefault, DefaultHasher, Hash, Hasher};

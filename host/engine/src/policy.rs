@@ -298,104 +298,35 @@ mod tests {
 
     #[test]
     fn the_selection_changes_with_what_selects_and_nothing_else() {
-        let plain = SourcePolicy::default;
-        let selection = |policy: SourcePolicy| policy.selecting(7).selection;
-        let program = |name: &str, major| Program {
-            name: name.into(),
-            major,
-        };
-        let mapping = BTreeMap::from([("shop".into(), "store".into())]);
-        for (other, selects, what) in [
-            (
-                SourcePolicy {
-                    kinds: NameFilter {
-                        allow: vec![],
-                        deny: patterns(&["Secret"]),
-                    },
-                    ..plain()
-                },
-                true,
-                "kinds",
-            ),
-            (
-                SourcePolicy {
-                    namespaces: NameFilter {
-                        allow: patterns(&["a"]),
-                        deny: vec![],
-                    },
-                    ..plain()
-                },
-                true,
-                "namespaces",
-            ),
-            (
-                SourcePolicy {
-                    namespace_by_declared: mapping,
-                    ..plain()
-                },
-                true,
-                "mapping",
-            ),
-            (
-                SourcePolicy {
-                    default_namespace: "shop".into(),
-                    ..plain()
-                },
-                true,
-                "default namespace",
-            ),
-            (
-                SourcePolicy {
-                    program: program("other", 0),
-                    ..plain()
-                },
-                true,
-                "program",
-            ),
-            (
-                SourcePolicy {
-                    program: program("", 2),
-                    ..plain()
-                },
-                false,
-                "major version",
-            ),
-            (
-                SourcePolicy {
-                    identity: Identity("{}".into()),
-                    ..plain()
-                },
-                false,
-                "identity, which is a field of the plugin",
-            ),
-            (
-                SourcePolicy {
-                    prune: PruneMode::Disabled,
-                    ..plain()
-                },
-                false,
-                "prune",
-            ),
-            (
-                SourcePolicy {
-                    deselected: Departure::Prune,
-                    removed: Departure::Prune,
-                    ..plain()
-                },
-                false,
-                "departures",
-            ),
-            (
-                SourcePolicy {
-                    guard: GuardLimit { min: 1, percent: 1 },
-                    ..plain()
-                },
-                false,
-                "guard",
-            ),
-        ] {
-            assert_eq!(selection(plain()) != selection(other), selects, "{what}");
+        type Case = (&'static str, bool, fn(&mut SourcePolicy));
+        let cases: [Case; 10] = [
+            ("kinds", true, |policy| policy.kinds.deny = patterns(&["Secret"])),
+            ("namespaces", true, |policy| policy.namespaces.allow = patterns(&["a"])),
+            ("mapping", true, |policy| {
+                policy.namespace_by_declared = BTreeMap::from([("shop".into(), "store".into())]);
+            }),
+            ("default namespace", true, |policy| {
+                policy.default_namespace = "shop".into()
+            }),
+            ("program", true, |policy| policy.program.name = "other".into()),
+            ("major version", false, |policy| policy.program.major = 2),
+            ("identity, which is a field of the plugin", false, |policy| {
+                policy.identity = Identity("{}".into());
+            }),
+            ("prune", false, |policy| policy.prune = PruneMode::Disabled),
+            ("departures", false, |policy| {
+                (policy.deselected, policy.removed) = (Departure::Prune, Departure::Prune);
+            }),
+            ("guard", false, |policy| {
+                policy.guard = GuardLimit { min: 1, percent: 1 }
+            }),
+        ];
+        let plain = SourcePolicy::default().selecting(7).selection;
+        for (what, selects, edit) in cases {
+            let mut policy = SourcePolicy::default();
+            edit(&mut policy);
+            assert_eq!(policy.selecting(7).selection != plain, selects, "{what}");
         }
-        assert_ne!(plain().selecting(1).selection, plain().selecting(2).selection);
+        assert_ne!(SourcePolicy::default().selecting(1).selection, plain);
     }
 }

@@ -7,8 +7,9 @@ use tokio::sync::mpsc;
 
 use crate::{Order, Reason};
 
-/// Most orders that wait: one that lets things count as seen and one that does not. Further ones are the same.
-pub(crate) const QUEUE: usize = 2;
+/// Most orders that wait: to go on from a token, to list, and to list without anything counting as seen. Further ones are
+/// the same.
+pub(crate) const QUEUE: usize = 3;
 
 /// The last generation that was given out. Whoever numbers a generation holds it until the order is on its way, so
 /// that orders arrive in the order of their numbers.
@@ -19,7 +20,8 @@ type Last = Arc<Mutex<u64>>;
 pub(crate) struct Orders {
     queue: mpsc::Sender<Order>,
     last: Last,
-    last_reason: Reason,
+    /// Why the last order was to list; none if it was to go on from a token.
+    last_listing: Option<Reason>,
 }
 
 /// The loop's end of one scope's orders.
@@ -41,16 +43,19 @@ impl Orders {
         let mut opened = Self {
             queue,
             last,
-            last_reason: Reason::First,
+            last_listing: None,
         };
         opened.push(Reason::First, token);
         (opened, inbox)
     }
 
     /// Orders a listing and returns the generation that will answer. One that has not begun answers this order as
-    /// well, unless only this one forbids `Seen`.
+    /// well, unless only this one forbids `Seen`. One that goes on from a token lists nothing and answers none.
     pub(crate) fn order(&mut self, reason: Reason) -> u64 {
-        let suffices = reason != Reason::ForgetKnown || self.last_reason == Reason::ForgetKnown;
+        let suffices = match self.last_listing {
+            Some(last) => reason != Reason::ForgetKnown || last == Reason::ForgetKnown,
+            None => false,
+        };
         {
             let last = locked(&self.last);
             if self.queue.capacity() < QUEUE && suffices {
@@ -63,9 +68,10 @@ impl Orders {
     fn push(&mut self, reason: Reason, token: Option<Bytes>) -> u64 {
         let mut last = locked(&self.last);
         let generation = *last + 1;
+        let listing = token.is_none().then_some(reason);
         if self.queue.try_send(Order::new(generation, reason, token)).is_ok() {
             *last = generation;
-            self.last_reason = reason;
+            self.last_listing = listing;
         }
         *last
     }
@@ -118,6 +124,20 @@ mod tests {
         assert_eq!((last.generation(), last.reason()), (3, Reason::ForgetKnown));
         assert!(inbox.queue.try_recv().is_err());
     }
+
+    #[test]
+    fn going_on_from_a_token_answers_no_order_to_list() {
+        let (mut orders, mut inbox) = Orders::open(Some(Bytes::from_static(b"here")));
+        assert_eq!(orders.order(Reason::Requested), 2, "what goes on lists nothing");
+        assert_eq!(orders.order(Reason::Interval), 2);
+        assert_eq!(orders.order(Reason::ForgetKnown), 3);
+        assert_eq!(orders.order(Reason::Requested), 3);
+        assert!(inbox.queue.try_recv().unwrap().token().is_some());
+        let listing = inbox.queue.try_recv().unwrap();
+        assert_eq!((listing.generation(), listing.token()), (2, None));
+        assert_eq!(inbox.queue.try_recv().unwrap().generation(), 3);
+    }
+
     #[test]
     fn an_order_of_the_sources_own_never_overtakes_the_hosts() {
         let (mut orders, mut inbox) = Orders::open(None);

@@ -90,11 +90,13 @@ fn filters_let_go_of_what_they_exclude() -> anyhow::Result<()> {
         "shop/a nobody",
         "shop/b nobody",
     ])?;
-    let (_, _, waiting) = flight.condition(FILES, "PendingObjects")?.unwrap_or_default();
-    ensure!(waiting.starts_with("2 wait"), "{waiting:?}");
+    let waiting = |flight: &Flight| flight.condition(FILES, "PendingObjects");
+    flight.until("two objects wait", |flight| {
+        Ok(waiting(flight)?.is_some_and(|(_, _, message)| message.starts_with("2 wait")))
+    })?;
     assert_eq!(changed(&flight, &Said::default())?, "list");
     flight.until_objects(&BEFORE)?;
-    assert_eq!(flight.condition(FILES, "PendingObjects")?, None);
+    flight.until("nothing waits", |flight| Ok(waiting(flight)?.is_none()))?;
     let kinds = Said::default().field("kinds: {deny: [ConfigMap]}");
     assert_eq!(changed(&flight, &kinds)?, "list");
     flight.until_objects(&[

@@ -17,6 +17,7 @@ fn ready() -> Arc<Initialized<()>> {
     Arc::new(Initialized {
         source: (),
         scopes: Vec::new(),
+        resync: None,
         redactor,
         limits: SessionLimits::default(),
     })
