@@ -125,7 +125,7 @@ impl Console {
             What::State { .. } => self.bars.finish(source),
             What::Live => return self.hint(),
             What::Durable { .. } => return,
-            What::CircuitClosed | What::Problem(_) | What::Events(_) | What::Handled(_) => {}
+            What::CircuitClosed | What::Problem(_) | What::Events(_) | What::Held(_) | What::Handled(_) => {}
         }
         self.bars.aside(|| self.tell(source, &notice.what));
     }
@@ -137,6 +137,7 @@ impl Console {
             What::State { state, retry_in } => state_line(source, state, *retry_in).iter().for_each(|text| line(text)),
             What::CircuitClosed => line(&format!("source {source}   circuit closed: it works again")),
             What::Problem(problem) => line(&format!("source {source}   {}", described(problem))),
+            What::Held(held) => line(&format!("source {source}   {}", held_line(held))),
             What::Events(events) => {
                 self.changes(source, events).iter().for_each(|change| line(change));
                 self.lines.failures(events).iter().for_each(|failure| line(failure));

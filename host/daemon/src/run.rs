@@ -393,6 +393,7 @@ fn judged(what: &What) -> Outcome {
         | What::Live
         | What::Handled(_)
         | What::Durable { .. }
+        | What::Held(_)
         | What::Events(_) => Outcome::Done,
     }
 }

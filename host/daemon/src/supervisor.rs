@@ -222,6 +222,7 @@ fn settles(what: &What) -> bool {
         | What::Progress(_)
         | What::Problem(_)
         | What::Events(_)
+        | What::Held(_)
         | What::Handled(_)
         | What::Durable { .. } => false,
     }

@@ -72,6 +72,8 @@ pub struct Receipt {
     pub refusals: Vec<Refusal>,
     /// The scope in which a `Seen` named a state the host does not hold, so that its listing is incomplete.
     pub unknown_seen: Option<ScopeId>,
+    /// What became of the deletes that the source declared, for an `Apply` that has any.
+    pub declared: Option<Absence>,
     /// What the end of a listing led to, for an `EndGeneration`.
     pub closed: Option<GenerationClosed>,
 }
@@ -89,7 +91,7 @@ pub struct GenerationClosed {
     pub pending: u64,
 }
 
-/// What became of the rows a listing did not touch.
+/// What became of the rows a listing did not touch, or the source declared no longer.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Absence {
     /// There were none.

@@ -76,6 +76,10 @@ impl Batcher {
         match what {
             What::Begin(begin) => self.begin(&scope, *begin, now),
             What::Events(events) => self.events(&scope, events, now),
+            What::Together(events) => {
+                self.flush(&scope, None, now);
+                self.events(&scope, events, now);
+            }
             What::Token(token) => self.flush(&scope, Some(token), now),
             What::End {
                 outcome,

@@ -367,8 +367,8 @@ impl Window<'_> {
         if !self.deletes.is_empty() || token.is_some() {
             self.scribe.go_live().await?;
         }
-        for (key, (at, reason)) in self.deletes {
-            self.scribe.deleted(key, &at, reason).await?;
+        if !self.deletes.is_empty() {
+            self.scribe.deleted_together(self.deletes).await?;
         }
         match token {
             Some(token) => self.scribe.say(What::Token(token)).await,

@@ -1,5 +1,6 @@
 //! What listing and watching have in common: turning declarations into events, and remembering what was sent.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use k1s_source_proto::limits;
@@ -153,6 +154,23 @@ impl Scribe {
         self.known.remove(&key);
         self.event(Some(key), Change::Delete(v1::Delete { reason }), at, String::new())
             .await
+    }
+
+    /// Deletes what belongs together: the host's guard judges a batch as one, and what came by itself in an earlier batch
+    /// would be gone before the rest is held.
+    pub(crate) async fn deleted_together(&mut self, deletes: BTreeMap<v1::Key, (At, String)>) -> Result<(), Problem> {
+        self.close_abandoned().await?;
+        let known = &mut self.known;
+        let events = deletes.into_iter().map(|(key, (at, reason))| {
+            known.remove(&key);
+            v1::Event {
+                key: Some(key),
+                provenance: at.to_wire(),
+                source_version: String::new(),
+                change: Some(Change::Delete(v1::Delete { reason })),
+            }
+        });
+        self.outlet.together(events.collect()).await
     }
 
     pub(crate) async fn ignored(&mut self, at: &At, ignore: Ignore) -> Result<(), Problem> {

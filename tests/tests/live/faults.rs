@@ -4,7 +4,8 @@ use std::fs;
 
 use anyhow::{Context as _, ensure};
 use k1s_tests::daemon::Daemon;
-use k1s_tests::scene::{Scene, config_map};
+use k1s_tests::eventually;
+use k1s_tests::scene::{DEADLINE, Scene, config_map};
 use rustix::process::{Pid, Signal, kill_process};
 
 const OBJECTS: usize = 20;
@@ -53,5 +54,32 @@ fn a_folder_that_vanishes_or_empties_deletes_nothing() -> anyhow::Result<()> {
     ensure!(scene.keys("configmaps")?.len() == OBJECTS);
     let held = scene.host(&["prunes", "list"])?;
     ensure!(held.stdout.contains("20"), "{}", held.stdout);
+    Ok(())
+}
+
+#[test]
+fn what_is_removed_at_once_is_held_whole() -> anyhow::Result<()> {
+    for (removed, kept) in [(300, 20), (40, 0)] {
+        let scene = Scene::new()?;
+        for (folder, count) in [("going", removed), ("staying", kept)] {
+            for number in 0..count {
+                let name = format!("{folder}-{number}");
+                scene.write(&format!("{folder}/{number}.yaml"), &config_map(&name, "1"))?;
+            }
+        }
+        let daemon = Daemon::over(scene)?;
+        fs::remove_dir_all(daemon.scene.manifests().join("going"))?;
+        let held = format!("   {removed} ");
+        eventually(DEADLINE, "all of it is held", || {
+            let list = daemon.scene.host(&["prunes", "list"])?.stdout;
+            Ok(list.contains("Held").then_some(list))
+        })
+        .and_then(|list| {
+            ensure!(list.contains(&held) && !list.contains("Pruned"), "{list}");
+            Ok(())
+        })?;
+        let scene = daemon.stop()?;
+        ensure!(scene.keys("configmaps")?.len() == removed + kept);
+    }
     Ok(())
 }

@@ -96,7 +96,7 @@ impl Figures {
             What::Events(events) => self.count(source, &tally(events)),
             What::Durable { lag } => self.lag.get_or_create(&of(source)).observe(lag.as_secs_f64()),
             What::CircuitClosed => self.set_circuit(source, CLOSED),
-            What::Progress(_) | What::Problem(_) | What::Live | What::Handled(_) => {}
+            What::Progress(_) | What::Problem(_) | What::Live | What::Handled(_) | What::Held(_) => {}
         }
     }
 

@@ -133,6 +133,10 @@ impl Showcase {
                 self.touch(source);
             }
             What::Events(events) => self.happened(source, events),
+            What::Held(_) => {
+                self.prunes = PruneView::Stale;
+                self.touch(source);
+            }
             What::CircuitClosed | What::Live => self.touch(source),
             What::Progress(_) | What::Problem(_) | What::Durable { .. } => {}
         }

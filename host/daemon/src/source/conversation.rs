@@ -21,7 +21,7 @@ use tonic::transport::Channel;
 
 use super::actor::{News, Steer};
 use super::logs::Echo;
-use super::notice::{Notice, What};
+use super::notice::{Held, Notice, What};
 use super::pass::{Pass, Progress};
 use super::record::{pass_of, record};
 use super::run::{Incoming, Run};
@@ -154,8 +154,13 @@ impl<'a> Conversation<'a> {
             if self.pass.take(&receipt) == Progress::Closed && self.run.mode != Mode::Once {
                 self.finish_pass().await?;
             }
-        } else if !receipt.events.is_empty() {
-            self.notify(What::Events(receipt.events.clone())).await;
+        } else {
+            if !receipt.events.is_empty() {
+                self.notify(What::Events(receipt.events.clone())).await;
+            }
+            if let Some(held) = receipt.declared.as_ref().and_then(Held::of) {
+                self.notify(What::Held(held)).await;
+            }
         }
         self.session.handle_committed(receipt, self.run.host.clock.moment());
         Ok(())

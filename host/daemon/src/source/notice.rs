@@ -7,7 +7,7 @@ use k1s_sync_engine::id::SourceName;
 use k1s_sync_engine::lifecycle::State;
 use k1s_sync_engine::message::Progress;
 use k1s_sync_engine::problem::Problem;
-use k1s_sync_engine::work::{HeldPruneId, HoldReason};
+use k1s_sync_engine::work::{Absence, HeldPruneId, HoldReason};
 
 /// Something that happened to a source.
 #[derive(Clone, Debug, PartialEq)]
@@ -39,6 +39,8 @@ pub(crate) enum What {
     },
     /// Objects changed, or could not, outside a listing.
     Events(Vec<SyncEvent>),
+    /// Deletes are held, outside a listing.
+    Held(Held),
     /// A scope follows its place from here on, and everything before is durable.
     Live,
     /// A request to list, named like this, was handled; what the listing led to was told before.
@@ -78,4 +80,18 @@ pub(crate) struct Held {
     pub(crate) id: HeldPruneId,
     pub(crate) rows: u64,
     pub(crate) reason: HoldReason,
+}
+
+impl Held {
+    /// What is held of rows that went.
+    pub(crate) fn of(absence: &Absence) -> Option<Self> {
+        match absence {
+            Absence::Held { id, rows, reason } => Some(Self {
+                id: id.clone(),
+                rows: *rows,
+                reason: reason.clone(),
+            }),
+            Absence::None | Absence::Pruned(_) | Absence::Unproven(_) => None,
+        }
+    }
 }

@@ -57,22 +57,14 @@ impl Pass {
                 | Verdict::Ignored(_) => {}
             }
         }
+        self.held.extend(receipt.declared.as_ref().and_then(Held::of));
         let Some(closed) = &receipt.closed else {
             return Progress::Open;
         };
         self.open_listings = self.open_listings.saturating_sub(1);
-        match &closed.absence {
-            Absence::None | Absence::Pruned(_) => {}
-            Absence::Held { id, rows, reason } => {
-                self.held.push(Held {
-                    id: id.clone(),
-                    rows: *rows,
-                    reason: reason.clone(),
-                });
-            }
-            Absence::Unproven(problem) => {
-                self.incomplete.get_or_insert_with(|| problem.clone());
-            }
+        self.held.extend(Held::of(&closed.absence));
+        if let Absence::Unproven(problem) = &closed.absence {
+            self.incomplete.get_or_insert_with(|| problem.clone());
         }
         if self.open_listings == 0 {
             Progress::Closed

@@ -200,7 +200,7 @@ impl Application<'_, '_> {
             }
         }
         if !candidates.is_empty() {
-            self.prune(candidates, &Trigger::Declared)?;
+            self.receipt.declared = Some(self.prune(candidates, &Trigger::Declared)?);
         }
         Ok(())
     }

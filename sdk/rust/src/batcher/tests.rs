@@ -100,6 +100,26 @@ fn the_first_event_after_idle_goes_at_once_and_the_next_wait_for_company() {
 }
 
 #[test]
+fn what_belongs_together_is_in_one_batch_with_nothing_before_it() {
+    let mut batcher = Batcher::new(SessionLimits::default());
+    let start = Instant::now();
+    batcher.accept(item("", upsert(1)), start);
+    batcher.tick(start);
+    batcher.accept(item("", upsert(1)), start);
+    said(&mut batcher);
+    let events = |count| {
+        let one = || match upsert(1) {
+            What::Events(events) => events,
+            other => panic!("{other:?}"),
+        };
+        What::Together((0..count).flat_map(|_| one()).collect())
+    };
+    batcher.accept(item("", events(300)), start);
+    batcher.tick(start + LINGER);
+    assert_eq!(said(&mut batcher), ["batch 2 of None: 1", "batch 3 of None: 300"]);
+}
+
+#[test]
 fn batches_are_bounded_in_events_and_in_bytes() {
     let mut batcher = Batcher::new(SessionLimits::default());
     let now = Instant::now();
