@@ -16,6 +16,10 @@ fn item(scope: &str, what: What) -> Item {
 }
 
 fn upsert(size: usize) -> What {
+    What::Events(vec![measured(size)])
+}
+
+fn measured(size: usize) -> Measured {
     let object = vec![b'x'; size].into();
     let change = Change::Upsert(v1::Upsert {
         object,
@@ -32,7 +36,7 @@ fn upsert(size: usize) -> What {
         ..Default::default()
     };
     let bytes = event.encoded_len();
-    What::Events(vec![Measured { event, bytes }])
+    Measured { event, bytes }
 }
 
 fn begin(generation: u64) -> What {
@@ -107,14 +111,8 @@ fn what_belongs_together_is_in_one_batch_with_nothing_before_it() {
     batcher.tick(start);
     batcher.accept(item("", upsert(1)), start);
     said(&mut batcher);
-    let events = |count| {
-        let one = || match upsert(1) {
-            What::Events(events) => events,
-            other => panic!("{other:?}"),
-        };
-        What::Together((0..count).flat_map(|_| one()).collect())
-    };
-    batcher.accept(item("", events(300)), start);
+    let together = (0..300).map(|_| measured(1)).collect();
+    batcher.accept(item("", What::Together(together)), start);
     batcher.tick(start + LINGER);
     assert_eq!(said(&mut batcher), ["batch 2 of None: 1", "batch 3 of None: 300"]);
 }
