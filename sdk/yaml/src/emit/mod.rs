@@ -1,8 +1,9 @@
 //! Printing a JSON value as `sigs.k8s.io/yaml`'s Marshal does: go-yaml v2's emitter, so far as JSON reaches it.
 //!
 //! Keys are in go-yaml's natural order (`a9` before `a10`), sequences inside mappings are not indented, long text is
-//! folded at 80 columns. Everything printed reads back as the same value, for which it differs from Go in two points:
-//! the key `<<` is quoted, and a NEL (U+0085), which Go turns into a space, is escaped.
+//! folded at 80 columns. Everything printed reads back as the same value, for which it differs from Go in three points:
+//! the key `<<` is quoted, a NEL (U+0085), which Go turns into a space, is escaped, and text of several lines that ends
+//! in a separator (U+2028, U+2029) is quoted, to which Kubernetes' reader would add a line feed at a stream's end.
 
 mod order;
 mod scalar;

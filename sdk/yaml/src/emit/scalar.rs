@@ -95,7 +95,8 @@ impl Analysis {
             multiline: line_breaks,
             plain: !(edges || break_space || space_break || special || line_breaks || indicators),
             single_quoted: !(break_space || space_break || special),
-            block: !(text.ends_with(' ') || space_break || special),
+            // Kubernetes' reader ends a stream's last line with a line feed, which would become part of such a text.
+            block: !(text.ends_with([' ', '\u{2028}', '\u{2029}']) || space_break || special),
         }
     }
 

@@ -18,12 +18,16 @@ struct Printed {
 }
 
 /// Where Go's text means something else than the value, and why.
-const DEVIATIONS: [(&str, &str); 2] = [
+const DEVIATIONS: [(&str, &str); 3] = [
     (
         "\u{85}",
         "Go reads its own JSON as YAML on the way, where a raw NEL is a line break: a space, or an error in a key",
     ),
     ("\"<<\":", "Go prints the key plain, which reads back as a merge"),
+    (
+        "\\n\u{2028}",
+        "Go prints a block, whose last line Kubernetes' reader of streams ends with a line feed",
+    ),
 ];
 
 #[test]
