@@ -11,8 +11,6 @@
 mod actor;
 mod configuration;
 mod conversation;
-#[cfg(test)]
-mod cut;
 mod desk;
 mod launch;
 mod logs;
@@ -24,6 +22,8 @@ mod record;
 mod redaction;
 mod run;
 mod storage;
+#[cfg(test)]
+mod tests;
 
 pub(crate) use actor::{Actor, Ending, Host, Inbox, Station};
 pub(crate) use notice::{Held, Notice, PassSummary, What};

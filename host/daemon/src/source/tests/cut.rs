@@ -17,7 +17,7 @@ use k1s_sync_engine::session::EndCause;
 use self::scissors::{Cut, frames};
 use self::script::Script;
 use self::stage::Stage;
-use super::run::RunEnd;
+use crate::source::run::RunEnd;
 
 /// What a store holds of a source: values by name.
 type Contents = BTreeMap<String, String>;

@@ -1,0 +1,3 @@
+//! Whole runs, from the socket to the store.
+
+mod cut;
