@@ -4,6 +4,7 @@ mod signals;
 mod standing;
 
 use std::collections::BTreeSet;
+use std::ops::ControlFlow;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -180,7 +181,7 @@ pub(crate) fn directories() -> Directories {
 }
 
 /// Whether a signal asked the host to stop.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, PartialEq, Eq)]
 enum Stopping {
     No,
     Asked,
@@ -213,62 +214,25 @@ pub(crate) async fn supervise(
         supervisor: Supervisor::start(host, &configuration.sources, mode),
         standing: Standing::new(configuration),
         serving,
+        mode,
+        stopping: Stopping::No,
+        outcome: Outcome::Done,
     };
     household.direct();
-    let mut outcome = Outcome::Done;
-    let mut stopping = Stopping::No;
     loop {
-        let happening = tokio::select! {
-            happening = household.supervisor.next() => happening,
-            () = work(&mut household.serving) => continue,
-            news = keeper.next() => {
-                console.store(&news);
-                continue;
-            }
-            Some(reading) = reading(&mut reloader) => {
-                household.take(reading, console);
-                continue;
-            }
-            wanted = signals.next() => {
-                stopping = stopping.max(household.obey(wanted, &mut reloader, budget.drain));
-                continue;
-            }
-        };
-        match happening {
-            Happening::Notice(notice) => {
-                console.show(&notice);
-                household.serving.iter_mut().for_each(|serving| serving.note(&notice));
-                outcome = outcome.max(judged(&notice.what));
-            }
-            Happening::Ended(name, Ok(Ending::Stopped)) => {
-                if mode == Mode::Once && stopping == Stopping::Asked {
-                    line(&format!("source {name}   interrupted before everything was listed"));
-                    outcome = outcome.max(Outcome::Partial);
+        tokio::select! {
+            happening = household.supervisor.next() => {
+                if household.happened(happening, store, console).await?.is_break() {
+                    break;
                 }
             }
-            Happening::Ended(_, Ok(Ending::Removed(released))) => household.bid_farewell(&released, console),
-            Happening::Settled => household.release_others(store, console).await,
-            Happening::Ended(_, Ok(Ending::Finished)) => {}
-            Happening::Ended(name, Ok(Ending::GaveUp(problem))) => {
-                tracing::debug!(source = %name, "gave up: {}", described(&problem));
-                outcome = Outcome::Failed;
-            }
-            Happening::Ended(_, Err(error)) => return Err(error.into()),
-            Happening::Died(error) => {
-                tracing::error!("a source's task died: {error}");
-                outcome = Outcome::Failed;
-            }
-            Happening::AllEnded if mode == Mode::Once => {
-                let sources = &household.standing.configuration().sources;
-                return Ok(outcome.max(waiting(store.reader(), sources)?));
-            }
-            Happening::AllEnded => break,
+            () = work(&mut household.serving) => {}
+            news = keeper.next() => console.store(&news),
+            Some(reading) = reading(&mut reloader) => household.take(reading, console),
+            wanted = signals.next() => household.obey(wanted, &mut reloader, budget.drain),
         }
     }
-    if let Some(serving) = household.serving {
-        serving.end().await;
-    }
-    Ok(Outcome::Done)
+    household.end(store).await
 }
 
 /// What a host that runs consists of.
@@ -276,9 +240,61 @@ struct Household {
     supervisor: Supervisor,
     standing: Standing,
     serving: Option<Serving>,
+    mode: Mode,
+    stopping: Stopping,
+    /// The worst that came of a source so far.
+    outcome: Outcome,
 }
 
 impl Household {
+    /// Takes what happened to the sources; breaks when there is none left.
+    async fn happened(
+        &mut self,
+        happening: Happening,
+        store: &Store,
+        console: &mut Console,
+    ) -> Result<ControlFlow<()>, RunError> {
+        match happening {
+            Happening::Notice(notice) => {
+                console.show(&notice);
+                self.serving.iter_mut().for_each(|serving| serving.note(&notice));
+                self.outcome = self.outcome.max(judged(&notice.what));
+            }
+            Happening::Ended(name, Ok(Ending::Stopped)) => {
+                if self.mode == Mode::Once && self.stopping == Stopping::Asked {
+                    line(&format!("source {name}   interrupted before everything was listed"));
+                    self.outcome = self.outcome.max(Outcome::Partial);
+                }
+            }
+            Happening::Ended(_, Ok(Ending::Removed(released))) => self.bid_farewell(&released, console),
+            Happening::Settled => self.release_others(store, console).await,
+            Happening::Ended(_, Ok(Ending::Finished)) => {}
+            Happening::Ended(name, Ok(Ending::GaveUp(problem))) => {
+                tracing::debug!(source = %name, "gave up: {}", described(&problem));
+                self.outcome = Outcome::Failed;
+            }
+            Happening::Ended(_, Err(error)) => return Err(error.into()),
+            Happening::Died(error) => {
+                tracing::error!("a source's task died: {error}");
+                self.outcome = Outcome::Failed;
+            }
+            Happening::AllEnded => return Ok(ControlFlow::Break(())),
+        }
+        Ok(ControlFlow::Continue(()))
+    }
+
+    /// Ends what is left, and says what came of it all: a host that runs until it is told to stop has done its work by then.
+    async fn end(self, store: &Store) -> Result<Outcome, RunError> {
+        if self.mode == Mode::Once {
+            let sources = &self.standing.configuration().sources;
+            return Ok(self.outcome.max(waiting(store.reader(), sources)?));
+        }
+        if let Some(serving) = self.serving {
+            serving.end().await;
+        }
+        Ok(Outcome::Done)
+    }
+
     /// Takes a configuration that was read again: tells sources what changes for them, and people what came of it.
     fn take(&mut self, reading: Reading, console: &mut Console) {
         let Consequence {
@@ -335,17 +351,14 @@ impl Household {
     }
 
     /// Does what a signal asks for; where nothing can be read again, that is the end.
-    fn obey(&mut self, wanted: Wanted, reloader: &mut Option<Reloader>, within: Duration) -> Stopping {
+    fn obey(&mut self, wanted: Wanted, reloader: &mut Option<Reloader>, within: Duration) {
         match (wanted, reloader.as_ref()) {
-            (Wanted::Reload, Some(reloader)) => {
-                reloader.ask();
-                Stopping::No
-            }
+            (Wanted::Reload, Some(reloader)) => reloader.ask(),
             (Wanted::Stop, _) | (Wanted::Reload, None) => {
                 self.supervisor.stop(within);
                 self.serving.iter_mut().for_each(Serving::stop);
                 reloader.take().into_iter().for_each(Reloader::end);
-                Stopping::Asked
+                self.stopping = Stopping::Asked;
             }
         }
     }

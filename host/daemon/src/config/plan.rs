@@ -115,13 +115,26 @@ mod tests {
         amendments.iter().map(told).collect()
     }
 
-    #[test]
-    fn each_source_is_told_what_changed_for_it() {
-        const A: &str = "{name: a, plugin: ./p, config: {path: x}}";
-        const B: &str = "{name: b, plugin: ./p}";
+    const A: &str = "{name: a, plugin: ./p, config: {path: x}}";
+    const B: &str = "{name: b, plugin: ./p}";
+
+    /// Takes pairs of configurations, and what sources are told when the second follows the first.
+    fn check(cases: &[(String, String, Vec<&str>)]) {
         let directory = directory();
         let of = |sources: &str| read(directory.path(), sources);
-        for (old, new, expected) in [
+        for (old, new, expected) in cases {
+            let (before, after) = (of(old), of(new));
+            assert_eq!(
+                told(&plan(&before.sources, &after.sources)),
+                *expected,
+                "{old} -> {new}"
+            );
+        }
+    }
+
+    #[test]
+    fn sources_come_go_and_move() {
+        check(&[
             (format!("sources: [{A}]"), format!("sources: [{A}]"), vec![]),
             (
                 format!("sources: [{A}]"),
@@ -148,6 +161,12 @@ mod tests {
                 format!("sources: [{B}]"),
                 vec!["removed a", "added b"],
             ),
+        ]);
+    }
+
+    #[test]
+    fn each_source_is_told_what_changed_for_it() {
+        check(&[
             (
                 format!("sources: [{A}]"),
                 "sources: [{name: a, plugin: ./p, config: {path: y}}]".to_owned(),
@@ -184,10 +203,7 @@ mod tests {
                 "options: {interval: 1m}\nsources: [{name: a, plugin: ./p}]".to_owned(),
                 vec!["moved a"],
             ),
-        ] {
-            let (before, after) = (of(&old), of(&new));
-            assert_eq!(told(&plan(&before.sources, &after.sources)), expected, "{old} -> {new}");
-        }
+        ]);
     }
 
     #[test]
