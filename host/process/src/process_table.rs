@@ -109,7 +109,8 @@ mod elsewhere {
 #[cfg(not(target_os = "linux"))]
 pub(crate) use elsewhere::entry;
 
-#[cfg(all(test, target_os = "linux"))]
+#[cfg(test)]
+#[cfg(target_os = "linux")]
 mod tests {
     use super::*;
 
