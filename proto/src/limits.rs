@@ -22,6 +22,10 @@ pub const SOURCE_VERSION_BYTES: usize = 128;
 pub const SCOPE_BYTES: usize = 256;
 /// Most entries in one `Known` message.
 pub const KNOWN_ENTRIES: usize = 512;
+/// Most deletes in a window of several batches; the host applies none of more, and orders a listing.
+pub const WINDOW_DELETES: usize = 16 * 1024;
+/// Largest window of several batches in bytes, as the host keeps it (its own share is 256 bytes a delete); the same applies.
+pub const WINDOW_BYTES: usize = 8 * 1024 * 1024;
 /// Length of the nonce of a launch in bytes.
 pub const NONCE_BYTES: usize = 32;
 /// Longest path of the socket in bytes; the smallest `sun_path` in use holds 104.

@@ -21,6 +21,10 @@ pub struct Batch {
     pub events: Vec<Event>,
     /// Where to go on after this batch.
     pub token: Option<Token>,
+    /// Whether deletes of further batches are to be judged with those of this one.
+    pub more: More,
+    /// Deletes that earlier batches of the same window brought; the session puts them here, a source cannot.
+    pub earlier: Vec<Event>,
 }
 
 /// Events of one generation, by change.

@@ -12,6 +12,7 @@
 //!
 //! # Invariants
 //! - A batch is submitted whole or not at all, and in the order sent.
+//! - The deletes of a window are submitted as one, or left to the next complete listing.
 //! - A listing is `Complete` only if the source said so in the session that began it, with every batch in sequence,
 //!   the host's own counts and digest, and no problem above object level.
 //! - An ended session submits nothing; what it left open was never listed.
@@ -23,6 +24,7 @@ mod flow;
 mod scope;
 mod settings;
 mod violation;
+mod window;
 
 use std::collections::{BTreeMap, VecDeque};
 use std::time::Duration;
@@ -37,8 +39,9 @@ pub use self::flow::{MAX_UNCOMMITTED, MAX_UNCOMMITTED_BYTES};
 use self::scope::{Asking, Scope, Standing};
 pub use self::settings::{
     Capability, Limits, MAX_DETAIL_BYTES, MAX_KIND_BYTES, MAX_KINDS, MAX_MESSAGE_BYTES, MAX_ROOT_IDENTITY_BYTES,
-    MAX_SCOPES, Settings,
+    MAX_SCOPES, MAX_WINDOW_BYTES, MAX_WINDOW_DELETES, Settings,
 };
+use self::window::Window;
 use crate::backoff;
 use crate::id::{Generation, Moment, ScopeId, Seq};
 use crate::liveness::Liveness;
@@ -84,6 +87,8 @@ pub struct Session {
     /// The last problem with the whole source since its last complete listing: the likely cause of an early end.
     complaint: Option<Problem>,
     demands: Demands,
+    /// Deletes that are to be judged with those of batches to come.
+    window: Option<Window>,
     flow: Flow,
     liveness: Liveness,
     commands: VecDeque<Command>,
@@ -103,6 +108,7 @@ impl Session {
             rest: Rest::No,
             complaint: None,
             demands: Demands::default(),
+            window: None,
             flow: Flow::default(),
             liveness: Liveness::new(settings.hung_after, now),
             commands: VecDeque::new(),

@@ -32,6 +32,8 @@ fn the_file_for_other_languages_holds_every_constant() {
         ("source_version_bytes", SOURCE_VERSION_BYTES as u64),
         ("stream_window_bytes", u64::from(STREAM_WINDOW_BYTES)),
         ("token_bytes", TOKEN_BYTES as u64),
+        ("window_bytes", WINDOW_BYTES as u64),
+        ("window_deletes", WINDOW_DELETES as u64),
     ]
     .into_iter()
     .map(|(name, value)| (name.to_owned(), value))
@@ -64,6 +66,10 @@ fn the_manual_names_the_limits_an_author_meets() {
         format!("source_version {SOURCE_VERSION_BYTES} bytes"),
         format!("scope id {SCOPE_BYTES} bytes"),
         format!("Known {KNOWN_ENTRIES} entries"),
+        format!(
+            "window of several batches {WINDOW_DELETES} deletes or {} MiB",
+            WINDOW_BYTES >> 20
+        ),
         format!("linger {} ms", millis(LINGER)),
     ] {
         let words = |text: &str| text.replace("//", "").split_whitespace().collect::<Vec<_>>().join(" ");

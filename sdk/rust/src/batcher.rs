@@ -52,6 +52,13 @@ struct Pulse {
     said: Option<(State, Instant)>,
 }
 
+/// Whether deletes follow a batch that are to be judged with its own.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum More {
+    Follows,
+    None,
+}
+
 impl Batcher {
     pub(crate) fn new(limits: SessionLimits) -> Self {
         let pulse = Pulse { counter: 0, said: None };
@@ -76,10 +83,7 @@ impl Batcher {
         match what {
             What::Begin(begin) => self.begin(&scope, *begin, now),
             What::Events(events) => self.events(&scope, events, now),
-            What::Together(events) => {
-                self.flush(&scope, None, now);
-                self.events(&scope, events, now);
-            }
+            What::Together { deletes, token } => self.together(&scope, deletes, token, now),
             What::Token(token) => self.flush(&scope, Some(token), now),
             What::End {
                 outcome,
@@ -156,7 +160,7 @@ impl Batcher {
         for Measured { event, bytes } in events {
             let bytes = bytes + EVENT_FRAME_BYTES;
             if !lane.events.is_empty() && lane.bytes + bytes > limits.batch_bytes {
-                ready.extend(lane.batch(scope, None, seq, now));
+                ready.extend(lane.batch(scope, None, More::None, seq, now));
             }
             if let Some(open) = &mut lane.open {
                 count(&mut open.digest, &event);
@@ -168,15 +172,33 @@ impl Batcher {
                 .is_none_or(|sent| now.saturating_duration_since(sent) >= limits::LINGER);
             lane.due.get_or_insert(if rested { now } else { now + limits::LINGER });
             if lane.events.len() >= limits.batch_events || lane.bytes >= limits.batch_bytes {
-                ready.extend(lane.batch(scope, None, seq, now));
+                ready.extend(lane.batch(scope, None, More::None, seq, now));
             }
         }
+    }
+
+    /// Makes batches of deletes that the host judges as one, with nothing between them.
+    fn together(&mut self, scope: &Scope, deletes: Vec<Measured>, token: Option<Bytes>, now: Instant) {
+        self.flush(scope, None, now);
+        let limits = self.limits;
+        let Self { lanes, seq, ready, .. } = self;
+        let lane = lanes.entry(scope.clone()).or_default();
+        for Measured { event, bytes } in deletes {
+            let bytes = bytes + EVENT_FRAME_BYTES;
+            let is_full = lane.events.len() >= limits.batch_events || lane.bytes + bytes > limits.batch_bytes;
+            if is_full && !lane.events.is_empty() {
+                ready.extend(lane.batch(scope, None, More::Follows, seq, now));
+            }
+            lane.events.push(event);
+            lane.bytes += bytes;
+        }
+        ready.extend(lane.batch(scope, token, More::None, seq, now));
     }
 
     fn flush(&mut self, scope: &Scope, token: Option<Bytes>, now: Instant) {
         let Self { lanes, seq, ready, .. } = self;
         let lane = lanes.entry(scope.clone()).or_default();
-        ready.extend(lane.batch(scope, token, seq, now));
+        ready.extend(lane.batch(scope, token, More::None, seq, now));
     }
 
     fn end(
@@ -238,7 +260,14 @@ impl Batcher {
 
 impl Lane {
     /// Makes a batch of what waits, if there is anything to say.
-    fn batch(&mut self, scope: &Scope, token: Option<Bytes>, seq: &mut u64, now: Instant) -> Option<Message> {
+    fn batch(
+        &mut self,
+        scope: &Scope,
+        token: Option<Bytes>,
+        more: More,
+        seq: &mut u64,
+        now: Instant,
+    ) -> Option<Message> {
         if self.events.is_empty() && token.is_none() {
             return None;
         }
@@ -253,6 +282,7 @@ impl Lane {
             generation: self.open.as_ref().map(|open| open.number),
             events,
             token,
+            more: more == More::Follows,
         }))
     }
 }

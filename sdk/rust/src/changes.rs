@@ -368,7 +368,7 @@ impl Window<'_> {
             self.scribe.go_live().await?;
         }
         if !self.deletes.is_empty() {
-            self.scribe.deleted_together(self.deletes).await?;
+            return self.scribe.deleted_together(self.deletes, token).await;
         }
         match token {
             Some(token) => self.scribe.say(What::Token(token)).await,

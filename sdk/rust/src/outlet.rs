@@ -35,8 +35,11 @@ pub(crate) enum What {
     Begin(Box<v1::SnapshotBegin>),
     /// Events, inside the open listing if there is one.
     Events(Vec<Measured>),
-    /// Events that the host should judge as one: they share batches with nothing said before, and as few as can be.
-    Together(Vec<Measured>),
+    /// Deletes that the host judges as one: they share batches with nothing else, but for the token behind them.
+    Together {
+        deletes: Vec<Measured>,
+        token: Option<Bytes>,
+    },
     /// The batch ends here and carries this token.
     Token(Bytes),
     /// The listing ends: whole, or without something for the given reason.
@@ -142,8 +145,8 @@ impl Outlet {
         self.items.send(item).await.map_err(|_| Problem::stopped())
     }
 
-    /// Sends events that the host should judge as one; fails once the host asked to stop.
-    pub(crate) async fn together(&self, events: Vec<v1::Event>) -> Result<(), Problem> {
+    /// Sends deletes that the host judges as one, and where to go on behind them; fails once the host asked to stop.
+    pub(crate) async fn together(&self, deletes: Vec<v1::Event>, token: Option<Bytes>) -> Result<(), Problem> {
         if self.is_stopped() {
             return Err(Problem::stopped());
         }
@@ -152,13 +155,13 @@ impl Outlet {
             bytes: event.encoded_len(),
             event,
         };
-        let events: Vec<Measured> = events.into_iter().map(measured).collect();
-        let bytes: usize = events.iter().map(|event| event.bytes).sum();
+        let deletes: Vec<Measured> = deletes.into_iter().map(measured).collect();
+        let bytes: usize = deletes.iter().map(|event| event.bytes).sum();
         let share = u32::try_from(bytes.min(QUEUE_BYTES)).unwrap_or(u32::MAX);
         let room = Arc::clone(&self.room).acquire_many_owned(share).await;
         let item = Item {
             scope: self.scope.clone(),
-            what: What::Together(events),
+            what: What::Together { deletes, token },
             room: Some(room.map_err(|_| Problem::stopped())?),
         };
         self.items.send(item).await.map_err(|_| Problem::stopped())

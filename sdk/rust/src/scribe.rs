@@ -156,9 +156,13 @@ impl Scribe {
             .await
     }
 
-    /// Deletes what belongs together: the host's guard judges a batch as one, and what came by itself in an earlier batch
-    /// would be gone before the rest is held.
-    pub(crate) async fn deleted_together(&mut self, deletes: BTreeMap<v1::Key, (At, String)>) -> Result<(), Problem> {
+    /// Deletes what belongs together, and says where to go on behind that: the host's guard judges all of it as one, and
+    /// what came by itself before would be gone when the rest is held.
+    pub(crate) async fn deleted_together(
+        &mut self,
+        deletes: BTreeMap<v1::Key, (At, String)>,
+        token: Option<Bytes>,
+    ) -> Result<(), Problem> {
         self.close_abandoned().await?;
         let known = &mut self.known;
         let events = deletes.into_iter().map(|(key, (at, reason))| {
@@ -170,7 +174,7 @@ impl Scribe {
                 change: Some(Change::Delete(v1::Delete { reason })),
             }
         });
-        self.outlet.together(events.collect()).await
+        self.outlet.together(events.collect(), token).await
     }
 
     pub(crate) async fn ignored(&mut self, at: &At, ignore: Ignore) -> Result<(), Problem> {

@@ -57,19 +57,29 @@ fn a_folder_that_vanishes_or_empties_deletes_nothing() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A host over a folder of two folders, the first of which is removed once it is live.
+fn without(removed: usize, kept: usize) -> anyhow::Result<Daemon> {
+    let scene = Scene::new()?;
+    for (folder, count) in [("going", removed), ("staying", kept)] {
+        for number in 0..count {
+            let name = format!("{folder}-{number}");
+            scene.write(&format!("{folder}/{number}.yaml"), &config_map(&name, "1"))?;
+        }
+    }
+    let daemon = Daemon::over(scene)?;
+    // Nothing is noticed before all of it is gone, however slow the machine is.
+    fs::rename(daemon.scene.manifests().join("going"), daemon.scene.outside("gone"))?;
+    Ok(daemon)
+}
+
 #[test]
 fn what_is_removed_at_once_is_held_whole() -> anyhow::Result<()> {
-    for (removed, kept) in [(300, 20), (40, 0)] {
-        let scene = Scene::new()?;
-        for (folder, count) in [("going", removed), ("staying", kept)] {
-            for number in 0..count {
-                let name = format!("{folder}-{number}");
-                scene.write(&format!("{folder}/{number}.yaml"), &config_map(&name, "1"))?;
-            }
-        }
-        let daemon = Daemon::over(scene)?;
-        fs::remove_dir_all(daemon.scene.manifests().join("going"))?;
-        let held = format!("   {removed} ");
+    for (removed, kept) in [(300, 20), (40, 0), (2000, 100)] {
+        let daemon = without(removed, kept)?;
+        let held = match removed / 1000 {
+            0 => format!("   {removed} "),
+            thousands => format!("   {thousands},{:03} ", removed % 1000),
+        };
         eventually(DEADLINE, "all of it is held", || {
             let list = daemon.scene.host(&["prunes", "list"])?.stdout;
             Ok(list.contains("Held").then_some(list))
@@ -81,5 +91,23 @@ fn what_is_removed_at_once_is_held_whole() -> anyhow::Result<()> {
         let scene = daemon.stop()?;
         ensure!(scene.keys("configmaps")?.len() == removed + kept);
     }
+    Ok(())
+}
+
+/// More than a batch holds, and less than the guard allows: one prune, which `undo` brings back as one.
+#[test]
+fn what_is_removed_at_once_goes_as_one() -> anyhow::Result<()> {
+    let (removed, kept) = (600, 1500);
+    let daemon = without(removed, kept)?;
+    let list = eventually(DEADLINE, "all of it is deleted", || {
+        let list = daemon.scene.host(&["prunes", "list"])?.stdout;
+        Ok(list.contains("Pruned").then_some(list))
+    })?;
+    let prunes: Vec<&str> = list.lines().filter(|line| line.contains("Pruned")).collect();
+    ensure!(prunes.len() == 1 && prunes[0].contains("   600 "), "{list}");
+    let id = prunes[0].split_whitespace().next().context("an id")?;
+    let undone = daemon.scene.host(&["prunes", "undo", id])?.expect_code(0)?;
+    let scene = daemon.stop()?;
+    ensure!(scene.keys("configmaps")?.len() == removed + kept, "{}", undone.stdout);
     Ok(())
 }

@@ -4,7 +4,7 @@ use k1s_object::{ContentHash, Document, StatusRule};
 use k1s_store::Writer;
 use k1s_sync_engine::event::{Change, Event, Provenance};
 use k1s_sync_engine::id::{Epoch, Generation, ScopeId, Seq, SourceName, SourceVersion};
-use k1s_sync_engine::message::{Batch, EmptyListing};
+use k1s_sync_engine::message::{Batch, EmptyListing, More};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Absence, GenerationEnd, Outcome, Receipt, Work};
 use serde_json::{Value, json};
@@ -72,6 +72,8 @@ impl Lister {
             generation: None,
             events: documents.into_iter().map(|body| declared(&body)).collect(),
             token: None,
+            more: More::Last,
+            earlier: Vec::new(),
         }))
         .await;
         let end = Work::EndGeneration(GenerationEnd {

@@ -276,6 +276,7 @@ fn agreed_limits(asked: v1::Limits) -> session::Limits {
         batch_bytes: lower(own.batch_bytes, asked.max_batch_bytes),
         object_bytes: lower(own.object_bytes, asked.max_object_bytes),
         token_bytes: lower(own.token_bytes, asked.max_token_bytes),
+        ..own
     }
 }
 

@@ -9,7 +9,7 @@ use k1s_source_proto::v1::source_message::Message;
 use k1s_sync_engine::event::{Change, Event, Provenance};
 use k1s_sync_engine::id::{Generation, ScopeId, Seq, SourceVersion, Token, TooLong};
 use k1s_sync_engine::message::{
-    Activity, Batch, Completeness, Counts, EmptyListing, Progress, ScopeGone, SnapshotEnd, SourceMessage,
+    Activity, Batch, Completeness, Counts, EmptyListing, More, Progress, ScopeGone, SnapshotEnd, SourceMessage,
 };
 use k1s_sync_engine::problem::{Level, Problem, ProblemCode, Retry};
 use thiserror::Error;
@@ -134,6 +134,8 @@ fn batch(batch: v1::Batch) -> Read<Batch> {
         generation: batch.generation.map(Generation::new),
         events: batch.events.into_iter().map(event).collect::<Read<_>>()?,
         token: batch.token.map(Token::new).transpose()?,
+        more: if batch.more { More::Follows } else { More::Last },
+        earlier: Vec::new(),
     })
 }
 
@@ -324,6 +326,7 @@ mod tests {
             generation: None,
             events: vec![event],
             token: None,
+            more: false,
         })
     }
 

@@ -8,11 +8,14 @@ use super::{
 };
 use crate::event::{Change, Event};
 use crate::id::{Generation, Moment, ScopeId, Seq, Token};
-use crate::message::{Activity, Batch, EmptyListing, Mode, Progress, ScopeGone, SnapshotEnd, SourceMessage};
+use crate::message::{
+    Activity, Batch, EmptyListing, Mode, More, Progress, ScopeGone, SnapshotEnd, SourceMessage, SyncReason,
+};
 use crate::problem::{Level, Problem, ProblemCode, Retry};
 use crate::session::Command;
 use crate::session::scope::{Scope, Standing};
 use crate::session::violation::Violation;
+use crate::session::window::Window;
 use crate::work::{GenerationEnd, Outcome, Work};
 
 impl Session {
@@ -31,6 +34,16 @@ impl Session {
                 if matches!(self.phase, Phase::Drained { .. }) =>
             {
                 return Err(Violation::AfterDrained);
+            }
+            SourceMessage::KindInfo(_)
+            | SourceMessage::SnapshotBegin { .. }
+            | SourceMessage::SnapshotEnd(_)
+            | SourceMessage::ScopeGone { .. }
+            | SourceMessage::Live { .. }
+            | SourceMessage::Drained { .. }
+                if let Some(window) = &self.window =>
+            {
+                return Err(window.is_open());
             }
             SourceMessage::KindInfo(names) => self.kind(names)?,
             SourceMessage::SnapshotBegin {
@@ -144,9 +157,30 @@ impl Session {
             Some(scope) => scope.admit(&mut batch)?,
             None => Scope::new(Standing::Unlisted).admit(&mut batch)?,
         }
+        let window = Window::going_on(self.window.take(), &batch)?;
         self.last = expected;
-        self.submit(Work::Apply(batch));
+        match (batch.more, window) {
+            (More::Last, None) => self.submit(Work::Apply(batch)),
+            (More::Last, Some(window)) => self.close_window(window, batch),
+            (More::Follows, window) => {
+                let mut window = window.unwrap_or_else(|| Window::new(batch.scope));
+                window.add(batch.events, &self.settings.limits);
+                self.window = Some(window);
+            }
+        }
         Ok(())
+    }
+
+    fn close_window(&mut self, window: Window, mut batch: Batch) {
+        let id = batch.scope.clone();
+        let left_out = window.close(&mut batch, &self.settings.limits);
+        self.submit(Work::Apply(batch));
+        let Err(problem) = left_out else { return };
+        if let Some(scope) = self.scopes.get_mut(&id) {
+            scope.handle_deletes_left_out();
+        }
+        self.report(Report::Problem(problem));
+        self.handle_sync(&id, SyncReason::Verify);
     }
 
     fn close(&mut self, end: SnapshotEnd) -> Result<(), Violation> {

@@ -78,13 +78,14 @@ impl Flow {
 fn held(work: &Work) -> usize {
     let text = match work {
         Work::BeginGeneration { root_identity, .. } => root_identity.len(),
-        Work::Apply(batch) => batch.events.iter().map(held_by).sum(),
+        Work::Apply(batch) => batch.events.iter().chain(&batch.earlier).map(held_by).sum(),
         Work::Kind(_) | Work::EndGeneration(_) | Work::ScopeGone { .. } => 0,
     };
     FLAT + text
 }
 
-fn held_by(event: &Event) -> usize {
+/// Bytes of the source that an event holds.
+pub(super) fn held_by(event: &Event) -> usize {
     let change = match &event.change {
         Change::Upsert { object, .. } => object.len(),
         Change::Failed { problem, .. } => problem.message.len() + problem.detail.len(),

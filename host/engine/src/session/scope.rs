@@ -53,7 +53,8 @@ enum Forgetting {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Positions {
     Trusted,
-    /// The last listing proved nothing: going on from a later position would never list again what is missing.
+    /// The last listing proved nothing, or deletes were left out since: going on from a later position would never list
+    /// again what is missing.
     Withheld,
 }
 
@@ -283,6 +284,11 @@ impl Scope {
             }
             State::Idle(_) => {}
         }
+    }
+
+    /// Deletes of it were not applied: a position behind them would never tell of them again.
+    pub(super) fn handle_deletes_left_out(&mut self) {
+        self.positions = Positions::Withheld;
     }
 
     /// A listing that ended proved nothing after all.

@@ -11,6 +11,12 @@ use crate::message::{DEFAULT_HUNG_AFTER, Mode};
 
 /// Most scopes one session may name.
 pub const MAX_SCOPES: usize = 4096;
+/// Most deletes of one window that came in several batches; a window with more of them waits
+/// for a complete listing.
+pub const MAX_WINDOW_DELETES: usize = 16_384;
+/// Most bytes that the deletes of one window may hold while it is not complete; a window with more of them waits for a
+/// complete listing.
+pub const MAX_WINDOW_BYTES: usize = 8 * 1024 * 1024;
 /// Most kinds one session may describe.
 pub const MAX_KINDS: usize = 4096;
 /// Longest description of a kind in bytes, over all its names.
@@ -69,6 +75,10 @@ pub struct Limits {
     pub object_bytes: usize,
     /// Most bytes of one token.
     pub token_bytes: usize,
+    /// Most deletes of a window of several batches.
+    pub window_deletes: usize,
+    /// Most bytes that such a window may hold.
+    pub window_bytes: usize,
 }
 
 impl Default for Limits {
@@ -79,6 +89,8 @@ impl Default for Limits {
             batch_bytes: 1024 * 1024,
             object_bytes: MAX_OBJECT_BYTES,
             token_bytes: MAX_TOKEN_BYTES,
+            window_deletes: MAX_WINDOW_DELETES,
+            window_bytes: MAX_WINDOW_BYTES,
         }
     }
 }

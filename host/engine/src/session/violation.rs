@@ -24,6 +24,10 @@ pub(super) enum Violation {
     Hash(Provenance),
     #[error("batch {0} has a token inside a listing")]
     TokenInListing(Seq),
+    #[error("batch {seq} goes on in the next one, and has {what}")]
+    Unfinished { seq: Seq, what: &'static str },
+    #[error("something else came before all deletes of a window of scope {:?} had", .0.as_str())]
+    InWindow(ScopeId),
     #[error("scope {:?} began listing {got} while listing {open} was open", .scope.as_str())]
     AlreadyListing {
         scope: ScopeId,
@@ -69,6 +73,8 @@ impl Violation {
             | Self::TooLarge { .. }
             | Self::Unannounced { .. }
             | Self::TokenInListing(_)
+            | Self::Unfinished { .. }
+            | Self::InWindow(_)
             | Self::AlreadyListing { .. }
             | Self::GenerationOrder { .. }
             | Self::NotListing { .. }

@@ -7,9 +7,9 @@ use bytes::Bytes;
 use k1s_object::{ContentHash, DeclaredKey, GroupKind, KindNames, KindScope, Timestamp};
 use k1s_sync_engine::event::{Change, Event, IgnoredCode, Provenance};
 use k1s_sync_engine::id::{Generation, Moment, ScopeId, Seq, SourceVersion, Token};
-use k1s_sync_engine::message::{Batch, Completeness, Counts, EmptyListing, Mode, SnapshotEnd, SourceMessage};
+use k1s_sync_engine::message::{Batch, Completeness, Counts, EmptyListing, Mode, More, SnapshotEnd, SourceMessage};
 use k1s_sync_engine::problem::{Level, Problem, ProblemCode};
-use k1s_sync_engine::session::{Capability, Command, Limits, Session, Settings};
+use k1s_sync_engine::session::{Capability, Command, Limits, MAX_WINDOW_BYTES, Session, Settings};
 use k1s_sync_engine::work::{Absence, GenerationClosed, Outcome, Receipt, Work};
 use sha2::{Digest as _, Sha256};
 
@@ -82,6 +82,8 @@ pub(crate) fn batch(seq: u64, id: &str, generation: Option<u64>, events: Vec<Eve
         generation: generation.map(Generation::new),
         events,
         token: None,
+        more: More::Last,
+        earlier: Vec::new(),
     }
 }
 
@@ -91,6 +93,14 @@ pub(crate) fn listed(seq: u64, id: &str, generation: u64, events: Vec<Event>) ->
 
 pub(crate) fn changed(seq: u64, id: &str, events: Vec<Event>) -> SourceMessage {
     SourceMessage::Batch(batch(seq, id, None, events))
+}
+
+/// A batch of deletes that goes on in the next.
+pub(crate) fn going_on(seq: u64, id: &str, names: &[&str]) -> SourceMessage {
+    SourceMessage::Batch(Batch {
+        more: More::Follows,
+        ..batch(seq, id, None, names.iter().map(|name| delete(name)).collect())
+    })
 }
 
 /// The true end of a listing that consists of these events.
@@ -196,6 +206,8 @@ pub(crate) fn able(mode: Mode) -> Settings {
             batch_bytes: 32,
             object_bytes: 48,
             token_bytes: 8,
+            window_deletes: 6,
+            window_bytes: MAX_WINDOW_BYTES,
         },
         capabilities: BTreeSet::from([
             Capability::Watch,

@@ -31,3 +31,5 @@ mod session_model;
 mod session_rules;
 #[cfg(test)]
 mod session_time;
+#[cfg(test)]
+mod session_window;

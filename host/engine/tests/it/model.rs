@@ -5,8 +5,9 @@ mod contract;
 mod facts;
 mod shape;
 
+use k1s_sync_engine::event::{Change, Event};
 use k1s_sync_engine::id::{Generation, ScopeId};
-use k1s_sync_engine::message::{Batch, Completeness, EmptyListing, Mode, SnapshotEnd, SourceMessage, SyncReason};
+use k1s_sync_engine::message::{Batch, Completeness, EmptyListing, Mode, More, SnapshotEnd, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::ProblemCode;
 use k1s_sync_engine::session::{Capability, Settings};
 use k1s_sync_engine::work::Work;
@@ -47,7 +48,9 @@ impl<'a> Model<'a> {
         let new = self.facts[before..].iter();
         new.filter_map(|fact| match fact {
             Fact::Did(shape) => Some(shape.clone()),
-            Fact::Said(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::Stopped => None,
+            Fact::Said(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::LeftOut(_) | Fact::Stopped => {
+                None
+            }
         })
         .collect()
     }
@@ -73,8 +76,15 @@ impl<'a> Model<'a> {
         let broken = self.broken(message);
         if broken.is_empty() {
             let effects = self.effects(message);
+            let left_out = match message {
+                SourceMessage::Batch(batch) if self.is_too_much(batch) => Some(batch.scope.clone()),
+                _ => None,
+            };
             self.facts.push(Fact::Said(message.clone()));
             self.facts.extend(effects.into_iter().map(Fact::Did));
+            if let Some(scope) = left_out {
+                self.leave_out(&scope);
+            }
             return;
         }
         if let (SourceMessage::SnapshotEnd(end), true) = (message, broken.contains(&ProblemCode::CountMismatch)) {
@@ -105,13 +115,10 @@ impl<'a> Model<'a> {
                 generation: *generation,
                 root_identity: root_identity.clone(),
             })],
-            SourceMessage::Batch(batch) => {
-                let stored = Batch {
-                    token: batch.token.clone().filter(|_| !self.last_listing_failed(&batch.scope)),
-                    ..batch.clone()
-                };
-                vec![Shape::Work(Work::Apply(stored))]
-            }
+            SourceMessage::Batch(batch) => match batch.more {
+                More::Follows => vec![],
+                More::Last => vec![Shape::Work(Work::Apply(self.applied(batch)))],
+            },
             SourceMessage::SnapshotEnd(end) => {
                 let own_word = match end.completeness {
                     Completeness::Complete => None,
@@ -140,6 +147,42 @@ impl<'a> Model<'a> {
             SourceMessage::Progress(_) => vec![Shape::Progress],
             SourceMessage::Problem(problem) => vec![Shape::Problem(problem.code)],
             SourceMessage::Heartbeat { .. } | SourceMessage::Drained { .. } => vec![],
+        }
+    }
+
+    /// What is applied when a batch ends its window, or is one by itself.
+    fn applied(&self, batch: &Batch) -> Batch {
+        let earlier = self.window().into_iter().flat_map(|batch| batch.events.clone());
+        let whole = Batch {
+            token: batch.token.clone().filter(|_| !self.lacks(&batch.scope)),
+            earlier: earlier.collect(),
+            ..batch.clone()
+        };
+        if !self.is_too_much(batch) {
+            return whole;
+        }
+        let others = batch.events.iter().filter(|event| !is_delete(event));
+        Batch {
+            events: others.cloned().collect(),
+            token: None,
+            earlier: vec![],
+            ..whole
+        }
+    }
+
+    /// Whether the window that a batch ends has more deletes than are judged as one.
+    fn is_too_much(&self, batch: &Batch) -> bool {
+        let window = self.window();
+        let all = window.iter().copied().chain([batch]);
+        let deletes = all.flat_map(|batch| &batch.events).filter(|event| is_delete(event));
+        !window.is_empty() && batch.more == More::Last && deletes.count() > self.settings.limits.window_deletes
+    }
+
+    fn leave_out(&mut self, scope: &ScopeId) {
+        self.facts.push(Fact::LeftOut(scope.clone()));
+        self.act(Shape::Problem(ProblemCode::TooLarge));
+        if self.awaited(scope).is_none() {
+            self.ask(scope, SyncReason::Verify);
         }
     }
 
@@ -219,6 +262,10 @@ impl<'a> Model<'a> {
             (false, Mode::Full | Mode::Resume, None) => Shape::Drained,
         }
     }
+}
+
+fn is_delete(event: &Event) -> bool {
+    matches!(event.change, Change::Delete { .. })
 }
 
 fn close(end: &SnapshotEnd, flaw: Option<ProblemCode>) -> Shape {

@@ -7,7 +7,9 @@ use bytes::Bytes;
 use k1s_object::ContentHash;
 use k1s_sync_engine::event::{Change, Event};
 use k1s_sync_engine::id::{Generation, ScopeId, Seq};
-use k1s_sync_engine::message::{Activity, Completeness, Mode, Progress, ScopeGone, SnapshotEnd, SourceMessage};
+use k1s_sync_engine::message::{
+    Activity, Batch, Completeness, Mode, More, Progress, ScopeGone, SnapshotEnd, SourceMessage,
+};
 use k1s_sync_engine::problem::{Level, ProblemCode};
 use k1s_sync_engine::session::{Capability, Settings};
 
@@ -170,6 +172,7 @@ impl<'a> Actor<'a> {
         match (&place.open, place.live, how % 4) {
             (Some(_), _, 0) => self.end(id, how, flaw),
             (Some(_), _, _) => self.batch(id, Some(place.last), how, flaw),
+            (None, true, 2..) if self.can(Capability::Watch) => self.window(id, how, flaw),
             (None, true, 1..) if self.can(Capability::Watch) => self.batch(id, None, how, flaw),
             (None, _, _) => self.begin(id, how, flaw),
         }
@@ -224,6 +227,64 @@ impl<'a> Actor<'a> {
             _ => {}
         }
         self.send(SourceMessage::Batch(batch), flaw);
+    }
+
+    /// Deletes in several batches, which end with a batch of anything; in between are other words, receipts, and the end.
+    fn window(&mut self, id: &ScopeId, how: u8, flaw: u8) {
+        if self.drained {
+            return;
+        }
+        let deletes = |count: u8| {
+            (0..count)
+                .map(|index| delete(["a", "b", "c"][usize::from(index) % 3]))
+                .collect()
+        };
+        let batches = 1 + how / 4 % 3;
+        if batches * 4 > 6 {
+            self.mishaps.insert("more deletes than are judged as one");
+        }
+        for index in 0..batches {
+            self.seq += 1;
+            let mut batch = Batch {
+                more: More::Follows,
+                ..batch(self.seq, id.as_str(), None, deletes(4 - flaw % 3))
+            };
+            let middle = self.honesty == Honesty::Hostile && index + 1 == batches;
+            match flaw {
+                10 if middle => batch.token = Some(token("here")),
+                11 if middle => batch.events = vec![upsert("a", "{}")],
+                12 if middle => batch.scope = scope("elsewhere"),
+                13 if middle => batch.generation = Some(Generation::new(1)),
+                14..=63 if middle => self.interrupt(id, flaw),
+                _ => {}
+            }
+            self.send(SourceMessage::Batch(batch), if middle { flaw } else { u8::MAX });
+            match how / 16 % 8 {
+                0 => self.steps.push(Step::Commit(Surprise::None)),
+                1 => self.beat(how, u8::MAX),
+                2 => self.complain(id.clone(), how, u8::MAX),
+                3 => self.steps.push(Step::Sync(id.clone())),
+                4..=6 if index + 1 == batches => {
+                    self.mishaps.insert("disconnected inside a window");
+                    self.steps.push(Step::StreamEnd);
+                }
+                _ => {}
+            }
+        }
+        self.mishaps.insert("a window of several batches");
+        self.batch(id, None, how, u8::MAX);
+    }
+
+    /// Says what may not be said inside a window.
+    fn interrupt(&mut self, id: &ScopeId, flaw: u8) {
+        self.mishaps.insert("something else inside a window");
+        match flaw % 5 {
+            0 => self.begin(id, 0, u8::MAX),
+            1 => self.live(id.clone(), u8::MAX),
+            2 => self.gone(id.clone(), 1, u8::MAX),
+            3 => self.drain(u8::MAX),
+            _ => self.aside(id.clone(), 1, u8::MAX),
+        }
     }
 
     fn event(&self, how: u8) -> Event {

@@ -173,16 +173,19 @@ const COMMON: [&str; 12] = [
 ];
 
 /// What happens to any source.
-const MOMENTS: [&str; 5] = [
+const MOMENTS: [&str; 8] = [
     "disconnected inside a listing",
     "disconnected between listings",
     "stopped inside a listing",
     "stopped between listings",
     "several listings are open",
+    "a window of several batches",
+    "more deletes than are judged as one",
+    "disconnected inside a window",
 ];
 
 /// What only a hostile source, or a hostile wire, does.
-const MISHAPS: [&str; 7] = [
+const MISHAPS: [&str; 8] = [
     "lost",
     "doubled",
     "out of order",
@@ -190,6 +193,7 @@ const MISHAPS: [&str; 7] = [
     "a count too high",
     "another digest",
     "counts that add up, for other outcomes",
+    "something else inside a window",
 ];
 
 #[test]
@@ -197,6 +201,7 @@ fn an_honest_source_is_served_as_the_model_says_and_never_accused() {
     let outcomes = run(Honesty::Honest);
     assert_reached(&outcomes, &COMMON);
     assert_reached(&outcomes, &MOMENTS);
+    assert_reached(&outcomes, &["sync Verify"]);
     let accused: Vec<_> = outcomes.keys().filter(|name| name.starts_with('{')).collect();
     assert!(accused.is_empty(), "{accused:?}");
 }

@@ -37,7 +37,7 @@ impl Submission {
     /// Bytes of the objects it brings, roughly.
     pub(crate) fn size(&self) -> usize {
         match &self.work {
-            Work::Apply(batch) => batch.events.iter().map(Event::size).sum(),
+            Work::Apply(batch) => batch.events.iter().chain(&batch.earlier).map(Event::size).sum(),
             Work::Kind(_) | Work::BeginGeneration { .. } | Work::EndGeneration(_) | Work::ScopeGone { .. } => 0,
         }
     }
@@ -126,7 +126,7 @@ mod tests {
     use k1s_object::{ContentHash, DeclaredKey};
     use k1s_sync_engine::event::{Provenance, Tally};
     use k1s_sync_engine::id::{Generation, ScopeId, Seq, SourceVersion};
-    use k1s_sync_engine::message::Batch;
+    use k1s_sync_engine::message::{Batch, More};
 
     use super::*;
     use crate::writer::StoredScope;
@@ -157,6 +157,8 @@ mod tests {
             generation: Some(Generation::new(1)),
             events: objects.iter().map(event).collect(),
             token: None,
+            more: More::Last,
+            earlier: Vec::new(),
         })
     }
 

@@ -23,7 +23,8 @@ use crate::writer::world::World;
 /// What a batch says is declared no longer, unless a later event of it says otherwise.
 type Deletes = BTreeMap<DeclaredKey, Provenance>;
 
-/// Applies a batch and returns its receipt: creates and updates first, then deletes as one set, then the token.
+/// Applies a batch and returns its receipt: creates and updates first, then deletes as one set with those of its window, then
+/// the token.
 pub(crate) fn apply(
     transaction: &mut Transaction<'_>,
     world: &mut World,
@@ -44,6 +45,9 @@ pub(crate) fn apply(
         receipt: &mut receipt,
     };
     let mut deletes = Deletes::new();
+    for event in batch.earlier {
+        application.earlier_delete(event, &mut deletes)?;
+    }
     for (index, event, document) in in_order(batch.events, documents, application.world) {
         application.event(index, event, document, &mut deletes)?;
         pass(Point::H5);
@@ -70,6 +74,20 @@ fn in_order(events: Vec<Event>, documents: Documents, world: &World) -> Vec<(u32
 }
 
 impl Application<'_, '_> {
+    /// Takes a delete of an earlier batch of the same window. What it cannot be is told, though not to the source: the
+    /// place in its batch is not known any more.
+    fn earlier_delete(&mut self, event: Event, deletes: &mut Deletes) -> Result<(), EngineError> {
+        if let Some(problem) = refused(&event.change) {
+            self.report(None, Verdict::Error(problem), &event.provenance);
+            return Ok(());
+        }
+        if let Change::Delete { key } = event.change {
+            self.withdraw(&key)?;
+            deletes.insert(key, event.provenance);
+        }
+        Ok(())
+    }
+
     fn event(
         &mut self,
         index: u32,

@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use k1s_sync_engine::event::Event;
+use k1s_object::DeclaredKey;
+use k1s_sync_engine::event::{Change, Event};
 use k1s_sync_engine::guard::GuardLimit;
 use k1s_sync_engine::message::EmptyListing;
 use k1s_sync_engine::policy::{EmptyRule, SourcePolicy};
@@ -257,4 +258,50 @@ fn pending_declarations_that_are_absent_go_without_guard() {
     assert_eq!(session.list(events).pending, 20);
     let listing = session.list(numbers(0..2));
     assert_eq!((listing.pending, listing.absence), (0, Absence::None));
+}
+
+#[test]
+fn deletes_of_a_window_are_judged_as_one() {
+    for (had, earlier, with_last, goes) in [
+        (40, 10, 2, true),
+        (40, 10, 3, false),
+        (40, 12, 0, true),
+        (40, 13, 0, false),
+    ] {
+        let harness = Harness::new();
+        let session = harness.session("files");
+        session.list(numbers(0..had));
+        let deletes = |range: std::ops::Range<u32>| range.map(|number| delete(&numbered(number))).collect::<Vec<_>>();
+        let receipt = session.window(deletes(0..earlier), deletes(earlier..earlier + with_last));
+        let gone = earlier + with_last;
+        if goes {
+            assert_eq!(receipt.declared, Some(Absence::Pruned(u64::from(gone))));
+        } else {
+            assert_eq!(
+                receipt.declared.as_ref().and_then(reason),
+                Some(&guard(u64::from(gone), 12))
+            );
+        }
+        let stay = if goes { had - gone } else { had };
+        assert_eq!(left(&harness), usize::try_from(stay).expect("few"));
+    }
+}
+
+#[test]
+fn what_ends_a_window_is_heard_after_its_deletes() {
+    let harness = Harness::new();
+    let session = harness.session("files");
+    session.list(numbers(0..40));
+    let receipt = session.window(vec![delete(&numbered(0)), delete(&numbered(1))], numbers(1..2));
+    assert_eq!(receipt.declared, Some(Absence::Pruned(1)));
+    assert_eq!(left(&harness), 39);
+    let broken = Event {
+        change: Change::Delete {
+            key: DeclaredKey::new("", "ConfigMap", "shop", "n\u{7}"),
+        },
+        ..delete(&numbered(3))
+    };
+    let receipt = session.window(vec![broken], vec![delete(&numbered(2))]);
+    assert_eq!((receipt.refusals.len(), receipt.tally.failed), (0, 1));
+    assert_eq!(left(&harness), 38);
 }

@@ -8,7 +8,7 @@ use k1s_store::StoreError;
 use k1s_store::writer::{Opening, ReadAhead, Submission};
 use k1s_sync_engine::event::{Event, Tally};
 use k1s_sync_engine::id::{Epoch, Generation, Seq, SourceName};
-use k1s_sync_engine::message::{Batch, EmptyListing, ScopeGone};
+use k1s_sync_engine::message::{Batch, EmptyListing, More, ScopeGone};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::{Absence, GenerationEnd, Outcome, Receipt, Work};
 
@@ -90,7 +90,18 @@ impl<'h> Session<'h> {
             generation: None,
             events,
             token: token.map(crate::harness::token),
+            more: More::Last,
+            earlier: Vec::new(),
         })
+    }
+
+    /// Applies the last batch of a window, with the deletes of the earlier ones.
+    pub(crate) fn window(&self, earlier: Vec<Event>, last: Vec<Event>) -> Receipt {
+        let mut work = self.batch(WHOLE, last, None);
+        if let Work::Apply(batch) = &mut work {
+            batch.earlier = earlier;
+        }
+        self.do_work(work)
     }
 
     /// Applies events, within the open listing if there is one.

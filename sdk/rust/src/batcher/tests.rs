@@ -39,6 +39,13 @@ fn measured(size: usize) -> Measured {
     Measured { event, bytes }
 }
 
+fn together(events: usize, token: Option<Bytes>) -> What {
+    What::Together {
+        deletes: (0..events).map(|_| measured(1)).collect(),
+        token,
+    }
+}
+
 fn begin(generation: u64) -> What {
     What::Begin(Box::new(v1::SnapshotBegin {
         generation,
@@ -54,6 +61,18 @@ fn end(outcome: Result<(), Code>) -> What {
     }
 }
 
+/// Takes what is ready, and leaves everything but batches.
+fn batches(batcher: &mut Batcher) -> Vec<v1::Batch> {
+    let batch = |message| {
+        if let Message::Batch(batch) = message {
+            Some(batch)
+        } else {
+            None
+        }
+    };
+    batcher.take_ready().into_iter().filter_map(batch).collect()
+}
+
 /// Says what is ready in a few words.
 fn said(batcher: &mut Batcher) -> Vec<String> {
     let outcome = |end: &v1::SnapshotEnd| format!("{:?} {:?}", end.outcome(), end.code());
@@ -66,6 +85,7 @@ fn said(batcher: &mut Batcher) -> Vec<String> {
                 let token = if batch.token.is_some() { " token" } else { "" };
                 format!("batch {}{} of {:?}{token}", batch.seq, batch.scope, batch.generation).replace("Some", "")
                     + &format!(": {}", batch.events.len())
+                    + if batch.more { " goes on" } else { "" }
             }
             Message::SnapshotEnd(end) => format!("end {} {}", end.generation, outcome(end)),
             Message::Heartbeat(heartbeat) => format!("{:?} {}", heartbeat.state(), heartbeat.counter),
@@ -111,10 +131,39 @@ fn what_belongs_together_is_in_one_batch_with_nothing_before_it() {
     batcher.tick(start);
     batcher.accept(item("", upsert(1)), start);
     said(&mut batcher);
-    let together = (0..300).map(|_| measured(1)).collect();
-    batcher.accept(item("", What::Together(together)), start);
+    batcher.accept(item("", together(300, None)), start);
+    batcher.accept(item("", upsert(1)), start);
     batcher.tick(start + LINGER);
-    assert_eq!(said(&mut batcher), ["batch 2 of None: 1", "batch 3 of None: 300"]);
+    assert_eq!(
+        said(&mut batcher),
+        ["batch 2 of None: 1", "batch 3 of None: 300", "batch 4 of None: 1"]
+    );
+}
+
+#[test]
+fn what_belongs_together_and_is_more_than_a_batch_goes_on_in_the_next() {
+    let mut batcher = Batcher::new(SessionLimits::default());
+    let start = Instant::now();
+    batcher.accept(item("", together(2 * BATCH_EVENTS + 1, Some("t".into()))), start);
+    let full = format!(": {BATCH_EVENTS} goes on");
+    let expected = ["batch 1 of None", "batch 2 of None"].map(|batch| format!("{batch}{full}"));
+    let mut said = said(&mut batcher);
+    assert_eq!(said.remove(2), "batch 3 of None token: 1");
+    assert_eq!(said[..2], expected);
+    batcher.accept(item("", together(2 * BATCH_EVENTS, None)), start);
+    let more: Vec<bool> = batches(&mut batcher).iter().map(|batch| batch.more).collect();
+    assert_eq!(more, [true, false], "the last one says that it is the last");
+    let large = (0..3).map(|_| measured(BATCH_BYTES / 2)).collect();
+    let large = What::Together {
+        deletes: large,
+        token: None,
+    };
+    batcher.accept(item("", large), start);
+    batcher.tick(start + LINGER);
+    let sizes = batches(&mut batcher)
+        .into_iter()
+        .map(|batch| (batch.events.len(), batch.more));
+    assert_eq!(sizes.collect::<Vec<_>>(), [(1, true), (1, true), (1, false)]);
 }
 
 #[test]

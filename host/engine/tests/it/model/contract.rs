@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use k1s_object::ContentHash;
 use k1s_sync_engine::event::{Change, Event};
 use k1s_sync_engine::id::Token;
-use k1s_sync_engine::message::{Batch, Completeness, ScopeGone, SnapshotEnd, SourceMessage};
+use k1s_sync_engine::message::{Batch, Completeness, More, ScopeGone, SnapshotEnd, SourceMessage};
 use k1s_sync_engine::problem::ProblemCode;
 use k1s_sync_engine::session::Capability;
 
@@ -18,6 +18,16 @@ impl Model<'_> {
         let rules: Vec<(bool, ProblemCode)> = match message {
             SourceMessage::Heartbeat { .. } | SourceMessage::Progress(_) | SourceMessage::Problem(_) => vec![],
             _ if self.drained() => vec![(true, violation)],
+            SourceMessage::KindInfo(_)
+            | SourceMessage::SnapshotBegin { .. }
+            | SourceMessage::SnapshotEnd(_)
+            | SourceMessage::ScopeGone { .. }
+            | SourceMessage::Live { .. }
+            | SourceMessage::Drained { .. }
+                if !self.window().is_empty() =>
+            {
+                vec![(true, violation)]
+            }
             SourceMessage::KindInfo(_) => vec![],
             SourceMessage::SnapshotBegin { scope, generation, .. } => vec![
                 (self.open(scope).is_some(), violation),
@@ -49,7 +59,17 @@ impl Model<'_> {
             .events
             .iter()
             .any(|event| matches!(event.change, Change::Seen { .. }));
+        let window = self.window();
+        let goes_on = batch.more == More::Follows;
+        let only_deletes = |batch: &Batch| {
+            let mut events = batch.events.iter();
+            events.all(|event| matches!(event.change, Change::Delete { .. }))
+        };
         vec![
+            (window.iter().any(|open| open.scope != batch.scope), violation),
+            (goes_on && batch.generation.is_some(), violation),
+            (goes_on && batch.token.is_some(), violation),
+            (goes_on && !only_deletes(batch), violation),
             (batch.seq.get() != self.batches() + 1, violation),
             (batch.events.len() > limits.batch_events, violation),
             (batch.events.len() > 1 && all > limits.batch_bytes, violation),

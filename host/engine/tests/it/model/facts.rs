@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 
 use k1s_sync_engine::event::Event;
 use k1s_sync_engine::id::{Generation, ScopeId};
-use k1s_sync_engine::message::{Activity, SourceMessage, SyncReason};
+use k1s_sync_engine::message::{Activity, Batch, More, SourceMessage, SyncReason};
 use k1s_sync_engine::problem::{Level, ProblemCode};
 use k1s_sync_engine::session::Capability;
 
@@ -23,6 +23,8 @@ pub(super) enum Fact {
     Unknown(ScopeId),
     /// A listing was asked for and will be answered by this one.
     Asked(ScopeId, SyncReason, Generation),
+    /// A window of the scope had more deletes than are judged as one.
+    LeftOut(ScopeId),
     Stopped,
 }
 
@@ -38,7 +40,9 @@ impl Model<'_> {
     pub(super) fn did(&self) -> impl Iterator<Item = &Shape> {
         self.facts.iter().filter_map(|fact| match fact {
             Fact::Did(shape) => Some(shape),
-            Fact::Said(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::Stopped => None,
+            Fact::Said(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::LeftOut(_) | Fact::Stopped => {
+                None
+            }
         })
     }
 
@@ -144,12 +148,29 @@ impl Model<'_> {
         })
     }
 
-    pub(super) fn last_listing_failed(&self, of: &ScopeId) -> bool {
-        let closed = self.did().filter_map(|shape| match shape {
-            Shape::Close { scope, flaw, .. } if scope == of => Some(flaw.is_some()),
+    /// Whether something of the scope is missing since the last listing that proved to be whole.
+    pub(super) fn lacks(&self, of: &ScopeId) -> bool {
+        let closed = self.facts.iter().filter_map(|fact| match fact {
+            Fact::Did(Shape::Close { scope, flaw, .. }) if scope == of => Some(flaw.is_some()),
+            Fact::LeftOut(scope) if scope == of => Some(true),
             _ => None,
         });
         closed.last().unwrap_or(false)
+    }
+
+    /// The batches of the window that is open.
+    pub(super) fn window(&self) -> Vec<&Batch> {
+        let batches = self.said().filter_map(|said| match said {
+            SourceMessage::Batch(batch) => Some(batch),
+            _ => None,
+        });
+        let batches: Vec<_> = batches.collect();
+        let goes_on = |batch: &&Batch| batch.more == More::Follows;
+        let from = batches
+            .iter()
+            .rposition(|batch| !goes_on(batch))
+            .map_or(0, |last| last + 1);
+        batches[from..].to_vec()
     }
 
     /// The last problem with the source that no complete listing followed.
@@ -230,6 +251,6 @@ impl Model<'_> {
 pub(super) fn said(fact: &Fact) -> Option<&SourceMessage> {
     match fact {
         Fact::Said(message) => Some(message),
-        Fact::Did(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::Stopped => None,
+        Fact::Did(_) | Fact::Durable | Fact::Unknown(_) | Fact::Asked(..) | Fact::LeftOut(_) | Fact::Stopped => None,
     }
 }
