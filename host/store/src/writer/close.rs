@@ -2,7 +2,7 @@
 
 use k1s_object::Key;
 use k1s_sync_engine::id::{Generation, ScopeId, Token};
-use k1s_sync_engine::inventory::OpenGeneration;
+use k1s_sync_engine::inventory::{KeyHash, OpenGeneration, ScopeIndex};
 use k1s_sync_engine::message::EmptyListing;
 use k1s_sync_engine::policy::{Departure, EmptyRule};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
@@ -126,27 +126,30 @@ impl Application<'_, '_> {
         if open.touched() == self.scope_state().index.rows() {
             return Ok(Vec::new());
         }
-        let (world, generation) = (&*self.world, open.generation());
-        let prefix = place::scope(&self.source.name, &self.scope);
-        let index = &self.source.scope(&self.scope).index;
-        let mut untouched =
-            |bytes: &[u8]| Key::decode(bytes).is_ok_and(|key| !index.was_touched(world.row_hash(&key), generation));
-        let rows = self.transaction.rows_where(Table::Inventory, &prefix, &mut untouched)?;
-        let mut absent = candidates(rows)?;
-        absent.retain(|Candidate { row, .. }| row.standing == Standing::Owned && !open.pins(&row.provenance.path));
+        let mut absent = self.owned_rows(|index, hash, _| !index.was_touched(hash, open.generation()))?;
+        absent.retain(|Candidate { row, .. }| !open.pins(&row.provenance.path));
         Ok(absent)
     }
 
     /// Rows that the listing touched although the source may not have such objects any more: what it says of them is
     /// refused, so that they are its own no longer.
     fn excluded_rows(&mut self, open: &OpenGeneration) -> Result<Vec<Candidate>, EngineError> {
-        let generation = open.generation();
-        let mut rows = self.inventory_rows()?;
-        rows.retain(|Candidate { key, row }| {
-            row.standing == Standing::Owned && self.source.policy.permits(&key.group_kind, &key.namespace).is_err()
-        });
-        let (world, index) = (&*self.world, &self.source.scope(&self.scope).index);
-        rows.retain(|Candidate { key, .. }| index.was_touched(world.row_hash(key), generation));
+        let policy = &self.source.policy;
+        self.owned_rows(|index, hash, key| {
+            policy.permits(&key.group_kind, &key.namespace).is_err() && index.was_touched(hash, open.generation())
+        })
+    }
+
+    /// The rows of owned objects for whose keys `wanted` says so; only those are read, for there may be any number.
+    fn owned_rows(&self, wanted: impl Fn(&ScopeIndex, KeyHash, &Key) -> bool) -> Result<Vec<Candidate>, EngineError> {
+        let prefix = place::scope(&self.source.name, &self.scope);
+        let Some(index) = self.source.index(&self.scope) else {
+            return Ok(Vec::new());
+        };
+        let mut wanted =
+            |bytes: &[u8]| Key::decode(bytes).is_ok_and(|key| wanted(index, self.world.row_hash(&key), &key));
+        let mut rows = candidates(self.transaction.rows_where(Table::Inventory, &prefix, &mut wanted)?)?;
+        rows.retain(|Candidate { row, .. }| row.standing == Standing::Owned);
         Ok(rows)
     }
 

@@ -225,6 +225,11 @@ impl SourceState {
         self.scopes.entry(scope.clone()).or_default()
     }
 
+    /// The index of a scope that was named before.
+    pub(crate) fn index(&self, scope: &ScopeId) -> Option<&ScopeIndex> {
+        self.scopes.get(scope).map(|state| &state.index)
+    }
+
     /// The scopes there are.
     pub(crate) fn scopes(&self) -> impl Iterator<Item = &ScopeId> {
         self.scopes.keys()
