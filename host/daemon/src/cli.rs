@@ -67,6 +67,15 @@ A damaged file is left as it is: restore it from a copy, or move it away to star
 
 Exit codes: 0 it is whole, 2 it is damaged, in use or missing.";
 
+const STORE_COMPACT_HELP: &str = "\
+Examples:
+  k1s-sync-host store compact
+
+No host may have the store open. Everything that is stored stays, also when this is cut short;
+the start after that takes longer. A damaged file is left as it is.
+
+Exit codes: 0 done, 2 it is damaged, in use or missing, or the disk failed.";
+
 const SYNC_EXAMPLES: &str = "\
 Examples:
   k1s-sync-host sync shop
@@ -120,7 +129,7 @@ pub enum Verb {
     Reset(OneSource),
     /// Makes a source list now; needs a host that runs
     Sync(SyncArguments),
-    /// Checks the file of the store
+    /// Checks the file of the store, or makes it smaller
     Store(StoreArguments),
     /// Prints where the kubeconfig is that kubectl takes
     Kubeconfig(KubeconfigArguments),
@@ -261,7 +270,7 @@ mod tests {
             ("prunes show 9c4", "4 to 16 hexadecimal characters"),
             ("prunes approve", "<ID>"),
             ("store", "subcommand"),
-            ("store compact", "unrecognized subcommand"),
+            ("store shrink", "unrecognized subcommand"),
             ("suspend", "<SOURCE>"),
             ("reset Upper", "use lower-case letters"),
             ("status a b", "unexpected argument"),
@@ -316,7 +325,13 @@ mod tests {
 
     #[test]
     fn the_examples_of_the_help_are_right() {
-        let examples = [RUN_EXAMPLES, GET_EXAMPLES, VET_EXAMPLES, STORE_CHECK_HELP];
+        let examples = [
+            RUN_EXAMPLES,
+            GET_EXAMPLES,
+            VET_EXAMPLES,
+            STORE_CHECK_HELP,
+            STORE_COMPACT_HELP,
+        ];
         let lines: Vec<&str> = examples
             .iter()
             .flat_map(|text| text.lines())

@@ -22,6 +22,11 @@ const STORE_FILE: &str = "store.redb";
 /// Longest time for which what a killed host leaves may hold the store: a process that it was about to start holds what it
 /// held until it is another program.
 const RELEASE_DEADLINE: Duration = Duration::from_secs(2);
+/// Reads the whole file when it is opened.
+const EVERY_PAGE: RedbOptions = RedbOptions {
+    cache_bytes: RedbOptions::DEFAULT_CACHE_BYTES,
+    check: RedbCheck::EveryPage,
+};
 /// Pause before a store that is held is tried again.
 const RELEASE_POLL: Duration = Duration::from_millis(20);
 
@@ -32,6 +37,14 @@ pub(crate) enum Place {
     Directory(PathBuf),
     /// In memory; files of the run itself go below this directory.
     Memory(PathBuf),
+}
+
+/// What came of making a file smaller; sizes in bytes.
+#[derive(Debug)]
+pub(crate) struct Compacted {
+    pub(crate) file: PathBuf,
+    pub(crate) before: u64,
+    pub(crate) after: u64,
 }
 
 /// Why a store cannot be opened.
@@ -102,14 +115,23 @@ impl Place {
     /// Opens a store that must be there after reading its whole file; returns the file and the revision.
     pub(crate) fn check(&self) -> Result<(PathBuf, Revision), OpenError> {
         let file = self.existing()?;
-        let options = RedbOptions {
-            check: RedbCheck::EveryPage,
-            ..RedbOptions::default()
-        };
-        let store = Store::open(Arc::new(RedbEngine::open(&file, options)?), self::options(None))?;
+        let engine = RedbEngine::open(&file, EVERY_PAGE)?;
+        let store = Store::open(Arc::new(engine), options(None))?;
         let revision = store.reader().revision();
         store.close()?;
         Ok((file, revision))
+    }
+
+    /// Rewrites the file of a store that must be there and be whole, so that it takes no more room than it needs.
+    pub(crate) fn compact(&self) -> Result<Compacted, OpenError> {
+        let (file, _) = self.check()?;
+        let before = size(&file)?;
+        let mut engine = RedbEngine::open(&file, RedbOptions::default())?;
+        engine.compact()?;
+        // Closed, it says in the file what is free, so that the next start need not look.
+        drop(engine);
+        let after = size(&file)?;
+        Ok(Compacted { file, before, after })
     }
 
     /// Opens the store as [`Place::open`] does, for a host: one that was killed a moment ago may not have let go of it.
@@ -152,6 +174,14 @@ pub(crate) fn make_private(directory: &Path) -> Result<(), OpenError> {
         path: directory.to_owned(),
         source,
     })
+}
+
+fn size(file: &Path) -> Result<u64, OpenError> {
+    let metadata = std::fs::metadata(file).map_err(|source| EngineError::Io {
+        path: file.to_owned(),
+        source,
+    })?;
+    Ok(metadata.len())
 }
 
 fn options(instance_id: Option<InstanceId>) -> OpenOptions {

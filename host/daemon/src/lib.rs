@@ -26,7 +26,7 @@ mod run;
 mod serving;
 mod source;
 mod status;
-mod store_check;
+mod store_file;
 mod supervisor;
 mod sync;
 mod transport;

@@ -2,7 +2,7 @@
 
 use crate::cli::{LogFormat, Outcome, RunArguments, Verb, write_completion};
 use crate::config::LogLevel;
-use crate::{control, get, kubeconfig, logging, prunes, run, status, store_check, sync, vet};
+use crate::{control, get, kubeconfig, logging, prunes, run, status, store_file, sync, vet};
 
 /// Runs the program.
 #[must_use]
@@ -28,7 +28,7 @@ fn perform(verb: Verb) -> Outcome {
         Verb::Sources(arguments) => blocking(status::sources(arguments)),
         Verb::Status(arguments) => blocking(status::status(arguments)),
         Verb::Sync(arguments) => blocking(sync::sync(arguments)),
-        Verb::Store(arguments) => told(store_check::store(&arguments)),
+        Verb::Store(arguments) => told(store_file::store(&arguments)),
         Verb::Kubeconfig(arguments) => told(kubeconfig::kubeconfig(&arguments)),
         Verb::Version => {
             crate::console::line(&format!("k1s-sync-host {}", env!("CARGO_PKG_VERSION")));

@@ -169,6 +169,13 @@ pub trait Engine: std::fmt::Debug + Send + Sync + 'static {
     /// When the storage cannot be opened; every call is refused until a later attempt succeeds. A file that has gone is
     /// not made anew.
     fn reopen(&self) -> Result<(), EngineError>;
+
+    /// Rewrites what is stored so that it takes no more room than it needs; nothing reads or writes meanwhile. May take
+    /// minutes where there is much. What is stored is the same before, after, and where this is cut short.
+    ///
+    /// # Errors
+    /// When the engine fails; after [`EngineError::Io`] as after a write that failed.
+    fn compact(&mut self) -> Result<(), EngineError>;
 }
 
 /// The body of a transaction.

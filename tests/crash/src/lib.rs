@@ -76,6 +76,10 @@ points! {
     H11,
     /// The store's data file was found sound or was repaired, and nothing of it was used.
     H12,
+    /// The store is about to sync its data file.
+    H13,
+    /// The store is about to make its data file longer or shorter.
+    H14,
 }
 
 /// Says that a place is passed: the process may end here.

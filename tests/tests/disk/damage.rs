@@ -49,7 +49,11 @@ fn a_damaged_file_is_named_by_each_verb_and_never_replaced() -> anyhow::Result<(
     for (what, damage) in damages {
         let bytes = damage(&good);
         fs::write(&store, &bytes)?;
-        for arguments in [&["get", "configmaps", "-A"][..], &["store", "check"]] {
+        for arguments in [
+            &["get", "configmaps", "-A"][..],
+            &["store", "check"],
+            &["store", "compact"],
+        ] {
             let refused = scene.host(arguments)?.expect_code(2).context(what)?;
             let said = &refused.stderr;
             ensure!(said.contains("is damaged") && said.contains(STORE), "{what}: {said}");

@@ -197,3 +197,32 @@ fn a_host_that_starts_on_a_full_disk_says_so() -> anyhow::Result<()> {
     );
     Ok(())
 }
+
+#[test]
+fn a_compaction_that_the_disk_refuses_loses_nothing() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    let large = "x".repeat(LARGE);
+    for number in 0..LATER {
+        scene.write(&format!("{number}.yaml"), &config_map(&format!("l-{number}"), &large))?;
+    }
+    scene.sync(0)?;
+    // Half of the file may not be written to: in blocks of 512 bytes.
+    let blocks = std::fs::metadata(scene.data_dir().join(STORE))?.len() / 1024;
+    let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
+    let mut compact = k1s_tests::program::host(["store", "compact"])?;
+    compact.arg("--data-dir").arg(scene.data_dir());
+    let mut limited = through_shell(&compact, std::process::Command::new("sh"), &script);
+    let finished = run(&mut limited, DEADLINE)?.expect_code(2)?;
+    ensure!(
+        finished.stderr.contains("File too large") && finished.stderr.contains(STORE),
+        "{}",
+        finished.stderr
+    );
+    scene.host(&["store", "check"])?.expect_code(0)?;
+    ensure!(scene.keys("configmaps")?.len() == LATER);
+    scene.host(&["store", "compact"])?.expect_code(0)?;
+    ensure!(scene.keys("configmaps")?.len() == LATER);
+    let again = scene.sync(0)?;
+    ensure!(again.stdout.contains("nothing written"), "{}", again.stdout);
+    Ok(())
+}

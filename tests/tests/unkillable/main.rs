@@ -6,6 +6,7 @@
 #![forbid(unsafe_code)]
 
 mod acknowledged;
+mod compaction;
 mod host_points;
 mod plugin_points;
 mod random;

@@ -71,12 +71,12 @@ pub(crate) type Trial = (&'static str, When, Way);
 
 /// Two trees, and which of them is in the folder.
 pub(crate) struct Series {
-    stage: Stage,
+    pub(crate) stage: Stage,
     trees: [Tree; 2],
 }
 
 impl Series {
-    fn new(seed: u64) -> anyhow::Result<Self> {
+    pub(crate) fn new(seed: u64) -> anyhow::Result<Self> {
         let tree = Tree::shaped(seed, OBJECTS, OBJECT_BYTES, Layout::Mixed);
         let other = tree.branch(DIFFERENT);
         Ok(Self {
@@ -86,7 +86,7 @@ impl Series {
     }
 
     /// Makes the folder the other tree.
-    fn turn(&mut self) -> anyhow::Result<()> {
+    pub(crate) fn turn(&mut self) -> anyhow::Result<()> {
         for step in self.trees[0].steps_to(&self.trees[1]) {
             step.apply(&self.stage.scene.manifests())?;
         }
@@ -94,8 +94,8 @@ impl Series {
         self.stage.record()
     }
 
-    /// Fills the store without any accident.
-    fn fill(&mut self) -> anyhow::Result<()> {
+    /// Brings the store up to date without any accident.
+    pub(crate) fn fill(&mut self) -> anyhow::Result<()> {
         let mut host = self.stage.start(&Vec::new(), &Vec::new())?;
         self.stage.settle(&mut host)?;
         self.stage.stop(host)?.expect_code(0)?;

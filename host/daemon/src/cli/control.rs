@@ -134,6 +134,9 @@ pub enum StoreAction {
     /// Reads the whole file of a store that no host has open, and says whether it is as it was written
     #[command(after_help = super::STORE_CHECK_HELP)]
     Check(StoreDirectory),
+    /// Makes the file of a store that no host has open as small as what is in it, and says both sizes
+    #[command(after_help = super::STORE_COMPACT_HELP)]
+    Compact(StoreDirectory),
 }
 
 /// What `status` is asked for.

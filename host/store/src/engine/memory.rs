@@ -56,6 +56,10 @@ impl Engine for MemoryEngine {
     fn reopen(&self) -> Result<(), EngineError> {
         Ok(())
     }
+
+    fn compact(&mut self) -> Result<(), EngineError> {
+        Ok(())
+    }
 }
 
 impl Read for Tables {

@@ -23,6 +23,7 @@ use crate::table::Table;
 
 use failure::guarded;
 
+mod disk;
 mod failure;
 mod file;
 
@@ -154,6 +155,14 @@ impl Engine for RedbEngine {
         }
         *database = Some(file::open_existing(&self.path, self.options)?);
         Ok(())
+    }
+
+    fn compact(&mut self) -> Result<(), EngineError> {
+        let database = self.database.get_mut().unwrap_or_else(PoisonError::into_inner);
+        let database = database.as_mut().ok_or_else(|| EngineError::Closed {
+            path: self.path.clone(),
+        })?;
+        guarded(&self.path, || database.compact()).map(drop)
     }
 }
 

@@ -113,7 +113,7 @@ fn every_commit_that_was_reported_outlives_a_kill() {
 }
 
 /// A repair walks the whole file; every commit is made so that none is needed.
-fn assert_opens_without_repair(path: &Path) {
+pub(crate) fn assert_opens_without_repair(path: &Path) {
     redb::Database::builder()
         .set_repair_callback(redb::RepairSession::abort)
         .open(path)

@@ -11,7 +11,8 @@ use k1s_store::engine::{Engine, EngineError, KeyRange, RedbEngine};
 use redb::TableDefinition;
 use tempfile::TempDir;
 
-use crate::subject::{open, put, rows};
+use crate::crash::assert_opens_without_repair;
+use crate::subject::{commit, open, put, rows};
 
 fn mode(path: &Path) -> u32 {
     fs::metadata(path).unwrap().permissions().mode() & 0o777
@@ -249,4 +250,38 @@ fn a_reader_from_before_is_over_after_reopening() {
         Err(EngineError::Closed { .. })
     ));
     assert!(engine.read().unwrap().get(Table::Current, b"a").unwrap().is_some());
+}
+
+#[test]
+fn a_compaction_gives_back_what_nothing_needs() {
+    let (_directory, path) = place();
+    let mut engine = open(&path).unwrap();
+    let keys: Vec<[u8; 2]> = (0..2000_u16).map(u16::to_be_bytes).collect();
+    let large = [7; 2000];
+    for keys in keys.chunks(100) {
+        let pairs: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (&key[..], &large[..])).collect();
+        put(&engine, Table::Versions, &pairs).unwrap();
+    }
+    commit(&engine, |transaction| {
+        for key in &keys[100..] {
+            transaction.delete(Table::Versions, key).unwrap();
+        }
+    })
+    .unwrap();
+    drop(engine);
+    let before = fs::metadata(&path).unwrap().len();
+    engine = open(&path).unwrap();
+    engine.compact().unwrap();
+    drop(engine);
+    let after = fs::metadata(&path).unwrap().len();
+    assert!(after * 4 < before, "{before} bytes became {after}");
+    assert_opens_without_repair(&path);
+    let engine = open(&path).unwrap();
+    let read = engine.read().unwrap();
+    assert_eq!(
+        rows(&*read, Table::Versions, &KeyRange::all(), usize::MAX)
+            .unwrap()
+            .len(),
+        100
+    );
 }

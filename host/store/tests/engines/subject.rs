@@ -10,6 +10,7 @@ use tempfile::TempDir;
 pub(crate) trait Subject: Sized {
     fn start() -> Self;
     fn engine(&self) -> &dyn Engine;
+    fn engine_mut(&mut self) -> &mut dyn Engine;
     fn restart(self) -> Self;
 }
 
@@ -22,6 +23,10 @@ impl Subject for Memory {
 
     fn engine(&self) -> &dyn Engine {
         &self.0
+    }
+
+    fn engine_mut(&mut self) -> &mut dyn Engine {
+        &mut self.0
     }
 
     fn restart(self) -> Self {
@@ -50,6 +55,10 @@ impl Subject for Redb {
 
     fn engine(&self) -> &dyn Engine {
         &self.engine
+    }
+
+    fn engine_mut(&mut self) -> &mut dyn Engine {
+        &mut self.engine
     }
 
     fn restart(self) -> Self {

@@ -30,6 +30,7 @@ on_every_engine! {
     values_may_be_large,
     deleting_what_is_not_there_changes_nothing,
     what_was_committed_outlives_a_restart,
+    what_was_committed_outlives_a_compaction,
     readers_on_other_threads_see_transactions_whole,
 }
 
@@ -270,6 +271,35 @@ fn what_was_committed_outlives_a_restart<S: Subject>() {
         }
         drop(read);
     }
+}
+
+fn what_was_committed_outlives_a_compaction<S: Subject>() {
+    let mut subject = S::start();
+    let keys: Vec<[u8; 2]> = (0..500_u16).map(u16::to_be_bytes).collect();
+    let large = [7; 2000];
+    let pairs: Vec<(&[u8], &[u8])> = keys.iter().map(|key| (&key[..], &large[..])).collect();
+    put(subject.engine(), Table::Versions, &pairs).unwrap();
+    commit(subject.engine(), |transaction| {
+        for key in keys.iter().filter(|key| key[1] % 10 > 0) {
+            transaction.delete(Table::Versions, key).unwrap();
+        }
+    })
+    .unwrap();
+    let stored = |subject: &S| {
+        let read = subject.engine().read().unwrap();
+        rows(&*read, Table::Versions, &KeyRange::all(), usize::MAX).unwrap()
+    };
+    let before = stored(&subject);
+    assert!(before.len() > 40);
+    for _ in 0..2 {
+        subject.engine_mut().compact().unwrap();
+        assert!(stored(&subject) == before);
+    }
+    put(subject.engine(), Table::Meta, &[(b"a", b"1")]).unwrap();
+    let subject = subject.restart();
+    assert!(stored(&subject) == before);
+    let read = subject.engine().read().unwrap();
+    assert_eq!(read.get(Table::Meta, b"a").unwrap().as_deref(), Some(&b"1"[..]));
 }
 
 fn readers_on_other_threads_see_transactions_whole<S: Subject>() {

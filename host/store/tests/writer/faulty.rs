@@ -146,6 +146,10 @@ impl Engine for FaultyEngine {
         progress.reopened += 1;
         Ok(())
     }
+
+    fn compact(&mut self) -> Result<(), EngineError> {
+        self.tables.compact()
+    }
 }
 
 struct FaultyWrite<'t> {

@@ -11,9 +11,9 @@ use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt, PermissionsExt};
 use std::path::{Path, PathBuf};
 
 use k1s_crash::{Point, pass};
-use redb::backends::FileBackend;
 use redb::{Builder, Database, ReadableDatabase, TableHandle};
 
+use super::disk::Disk;
 use super::failure::{self, guarded};
 use super::{RedbCheck, RedbOptions, definition};
 use crate::engine::EngineError;
@@ -114,7 +114,7 @@ fn start(path: &Path, file: File, options: RedbOptions) -> Result<Database, Engi
             RedbCheck::Header => false,
             RedbCheck::EveryPage => true,
         });
-    guarded(path, || builder.create_with_backend(FileBackend::new(file)?))
+    guarded(path, || builder.create_with_backend(Disk::new(file)?))
 }
 
 /// Adds the tables that a file lacks, so that readers find every one.
