@@ -1,6 +1,7 @@
 //! From an executable to a source that is ready for its session: start, prove who answers, agree, configure.
 
 use std::collections::BTreeSet;
+use std::error::Error as _;
 use std::ffi::OsString;
 use std::time::Duration;
 
@@ -18,7 +19,7 @@ use super::actor::Host;
 use super::configuration::{self, Prepared};
 use super::logs::Echo;
 use crate::config::{PluginRef, SourceSettings};
-use crate::transport::{Connections, DialError, capability, diagnostic, dial};
+use crate::transport::{Connections, DialError, Hearing, Parting, capability, diagnostic, dial};
 
 /// A source that is ready for its session.
 #[derive(Debug)]
@@ -144,7 +145,9 @@ async fn introduce(
     let described = connections.control.describe(v1::DescribeRequest {}).await;
     Ok((
         limits,
-        described.map_err(|status| failed("Describe", &status))?.into_inner(),
+        described
+            .map_err(|status| failed("Describe", &status, &connections.hearing))?
+            .into_inner(),
     ))
 }
 
@@ -172,7 +175,7 @@ async fn handshake(
         .control
         .handshake(request)
         .await
-        .map_err(|status| failed("Handshake", &status))?;
+        .map_err(|status| failed("Handshake", &status, &connections.hearing))?;
     let answer = answer.into_inner();
     if answer.nonce != expected {
         return Err(Problem::with_source(
@@ -209,7 +212,7 @@ async fn configure(
         .control
         .validate(request)
         .await
-        .map_err(|status| failed("Validate", &status))?;
+        .map_err(|status| failed("Validate", &status, &connections.hearing))?;
     accept(settings, &validated.into_inner().diagnostics)?;
     let request = v1::InitializeRequest {
         config: prepared.config,
@@ -221,7 +224,7 @@ async fn configure(
         .control
         .initialize(request)
         .await
-        .map_err(|status| failed("Initialize", &status))?;
+        .map_err(|status| failed("Initialize", &status, &connections.hearing))?;
     let initialized = initialized.into_inner();
     accept(settings, &initialized.diagnostics)?;
     Ok(interval(initialized.resync_ms))
@@ -306,11 +309,17 @@ pub(super) fn refused(code: ProblemCode, message: String) -> Problem {
     }
 }
 
-fn failed(call: &str, status: &Status) -> Problem {
-    Problem::with_source(
-        ProblemCode::Crashed,
-        format!("{call} failed: {}: {}", status.code(), status.message()),
-    )
+/// Why a call failed: what the plugin answered, that it went away, or that it broke the protocol below the contract, of which
+/// the status says nothing that could be relied on.
+pub(super) fn failed(call: &str, status: &Status, hearing: &Hearing) -> Problem {
+    let was_answered = status.source().is_none();
+    let (code, what) = match hearing.parting() {
+        _ if was_answered => (ProblemCode::Crashed, ""),
+        Parting::Left => (ProblemCode::Crashed, ""),
+        Parting::None | Parting::Nonsense => (ProblemCode::ProtocolViolation, "the plugin does not speak HTTP/2: "),
+    };
+    let message = format!("{what}{call} failed: {}: {}", status.code(), status.message());
+    Problem::with_source(code, message)
 }
 
 fn spawn_problem(error: &SpawnError) -> Problem {
@@ -327,6 +336,10 @@ fn dial_problem(error: DialError, settings: &SourceSettings) -> Problem {
                 "the plugin did not listen within {:?} ({cause}); see its log, or raise startDeadline",
                 settings.timing.start_deadline
             ),
+        ),
+        DialError::Closed(cause) => Problem::with_source(
+            ProblemCode::Crashed,
+            format!("the plugin closed its connection: {cause}"),
         ),
         DialError::Peer(cause) => Problem::with_source(ProblemCode::PeerMismatch, cause.to_string()),
         DialError::Protocol(cause) => Problem::with_source(

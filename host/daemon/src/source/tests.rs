@@ -1,3 +1,4 @@
 //! Whole runs, from the socket to the store.
 
 mod cut;
+mod nonsense;

@@ -5,6 +5,7 @@
 
 use std::io;
 
+use super::hearing::{Heard, Hearing, Parting};
 use hyper_util::rt::TokioIo;
 use k1s_process::{Child, ConnectOutcome, ExitReport, PeerError, connect, verify_peer};
 use k1s_source_proto::limits::{CONNECTION_WINDOW_BYTES, FRAME_BYTES, MESSAGE_BYTES, STREAM_WINDOW_BYTES};
@@ -23,6 +24,8 @@ pub(crate) struct Connections {
     pub(crate) data: SourceClient<Channel>,
     /// Carries every other call.
     pub(crate) control: SourceClient<Channel>,
+    /// What was heard on the control connection.
+    pub(crate) hearing: Hearing,
 }
 
 /// Why no connection came about.
@@ -35,14 +38,22 @@ pub(crate) enum DialError {
     #[error(transparent)]
     Peer(#[from] PeerError),
     #[error("the plugin does not speak HTTP/2: {0}")]
-    Protocol(#[from] tonic::transport::Error),
+    Protocol(#[source] tonic::transport::Error),
+    #[error("the plugin closed its connection: {0}")]
+    Closed(#[source] tonic::transport::Error),
 }
 
 /// Connects twice, each time making sure of who answers.
 pub(crate) async fn dial(child: &mut Child, deadline: Instant) -> Result<Connections, DialError> {
-    let control = client(stream(child, deadline).await?).await?;
-    let data = client(stream(child, deadline).await?).await?;
-    Ok(Connections { data, control })
+    let (control, hearing) = Heard::new(stream(child, deadline).await?);
+    let failed = |error| match hearing.parting() {
+        Parting::Nonsense => DialError::Protocol(error),
+        // Nothing but a stream that takes no bytes keeps a connection from coming about.
+        Parting::None | Parting::Left => DialError::Closed(error),
+    };
+    let control = client(control).await.map_err(failed)?;
+    let data = client(stream(child, deadline).await?).await.map_err(failed)?;
+    Ok(Connections { data, control, hearing })
 }
 
 async fn stream(child: &mut Child, deadline: Instant) -> Result<UnixStream, DialError> {

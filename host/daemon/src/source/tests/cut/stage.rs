@@ -39,7 +39,7 @@ use crate::source::actor::{Host, Steer};
 use crate::source::launch::Ready;
 use crate::source::logs::Echo;
 use crate::source::run::{Run, RunEnd};
-use crate::transport::{Connections, client};
+use crate::transport::{Connections, Hearing, client};
 
 /// Longer than any session takes; only a failing test meets it.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -154,7 +154,11 @@ impl Stage {
             }
         };
         let ready = Ready {
-            connections: Connections { data, control },
+            connections: Connections {
+                data,
+                control,
+                hearing: Hearing::default(),
+            },
             capabilities: [session::Capability::Watch, session::Capability::ReportsDeletes].into(),
             limits: session::Limits::default(),
             resync: None,
