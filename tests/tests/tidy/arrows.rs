@@ -28,8 +28,9 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("k1s-source-proto", &[]),
     ("k1s-yaml", &[]),
     ("k1s-source", &["k1s-crash", "k1s-source-proto", "k1s-yaml"]),
+    ("k1s-getter-address", &[]),
 ];
-/// What every crate in `plugins/` may depend on.
+/// What every crate in `plugins/` may depend on that has no line of its own.
 const PLUGIN: &[&str] = &["k1s-source", "k1s-source-proto", "k1s-yaml"];
 /// Crates that look at everything and that nothing of the product may depend on.
 const ONLOOKERS: &[&str] = &["k1s-bench", "k1s-tests", "xtask"];
@@ -38,10 +39,9 @@ fn allowed(metadata: &Metadata, package: &Package) -> Option<&'static [&'static 
     let directory = metadata.relative(package.directory());
     let is_plugin = directory.starts_with("plugins/");
     let listed = ARROWS.iter().find(|(name, _)| *name == package.name);
-    if is_plugin {
-        Some(PLUGIN)
-    } else {
-        listed.map(|(_, allowed)| *allowed)
+    match listed {
+        Some((_, allowed)) => Some(allowed),
+        None => is_plugin.then_some(PLUGIN),
     }
 }
 

@@ -5,7 +5,7 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::sources::{code, module_files};
 use crate::workspace::{Metadata, Package, metadata, no, texts};
 
-const PURE: [&str; 2] = ["k1s-object", "k1s-sync-engine"];
+const PURE: [&str; 3] = ["k1s-getter-address", "k1s-object", "k1s-sync-engine"];
 
 /// Libraries that reach an operating system, a clock, a network or randomness.
 const IMPURE: &[&str] = &[

@@ -1,0 +1,51 @@
+//! Where a file or a set of files is downloaded from.
+
+pub(crate) mod azure;
+pub(crate) mod gcs;
+pub(crate) mod git;
+pub(crate) mod oci;
+pub(crate) mod s3;
+
+use crate::fault::{AddressError, Part, Rule, Text};
+use crate::site::Site;
+
+use azure::Azure;
+use gcs::Gcs;
+use s3::S3;
+
+/// Where a file or a set of files is downloaded from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Origin {
+    /// A server of HTTP.
+    Http(Site),
+    /// Amazon S3, or a store that speaks as it does.
+    S3(S3),
+    /// Google Cloud Storage.
+    Gcs(Gcs),
+    /// Azure Blob Storage.
+    Azure(Azure),
+    /// This machine, at an absolute path without `.` and `..`.
+    File(String),
+}
+
+impl Origin {
+    /// Returns the path whose end tells the format, decoded.
+    pub(crate) fn path(&self) -> String {
+        match self {
+            Self::Http(site) => site.decoded_path(),
+            Self::S3(s3) => s3.key.clone(),
+            Self::Gcs(gcs) => gcs.object.clone(),
+            Self::Azure(azure) => azure.blob.clone(),
+            Self::File(path) => path.clone(),
+        }
+    }
+}
+
+/// Checks the key of an object, or the prefix of keys: it can be the path of a file.
+fn key(text: Text<'_>, slice: &str, key: &str) -> Result<String, AddressError> {
+    let leads_out = |part: &str| matches!(part, "." | "..");
+    if key.split(['/', '\\']).any(leads_out) || key.starts_with('/') {
+        return Err(text.refuse(Part::Path, slice, Rule::Outside));
+    }
+    Ok(key.to_owned())
+}

@@ -1,0 +1,210 @@
+//! What is read that go-getter has no example of.
+
+use k1s_getter_address::{Address, Checksum, Download, Endpoint, Origin, Reference, Remote, Revision, Source, Subdir};
+
+use crate::golden::open;
+
+fn parse(address: &str) -> Address {
+    Address::parse(address, &open()).unwrap_or_else(|error| panic!("{address}: {error}"))
+}
+
+fn download(address: &str) -> Download {
+    match parse(address).source {
+        Source::Download(download) => download,
+        other @ (Source::Git(_) | Source::Mercurial(_) | Source::Oci(_)) => panic!("{address}: {other:?}"),
+    }
+}
+
+#[test]
+fn repositories_of_forges() {
+    for (address, path, subdir) in [
+        ("bitbucket.org/org/repo", "/org/repo.git", None),
+        ("bitbucket.org/org/repo.git//a", "/org/repo.git", Some("a")),
+        ("gitlab.com/a/b/c/d.git//e/f?ref=x", "/a/b/c/d.git", Some("e/f")),
+        ("gitlab.com/a/b/c//d", "/a/b.git", Some("c/d")),
+        ("gitlab.com/a/b/c.git/d", "/a/b/c.git", Some("d")),
+        ("github.com/a/b/c?ref=feature/x", "/a/b.git", Some("c")),
+        ("GITHUB.com/a/b/", "/a/b.git", None),
+    ] {
+        let found = parse(address);
+        let Source::Git(git) = found.source else {
+            panic!("{address}")
+        };
+        let Remote::Site(site) = git.remote else {
+            panic!("{address}")
+        };
+        assert_eq!(site.path, path, "{address}");
+        assert_eq!(
+            found.subdir,
+            subdir.map(|subdir| Subdir::Path(subdir.to_owned())),
+            "{address}"
+        );
+        if address.contains("feature") {
+            assert_eq!(git.revision, Some(Revision::Name("feature/x".into())));
+        }
+    }
+}
+
+#[test]
+fn commits_are_told_from_names() {
+    let commit = "0123456789ABCDEF0123456789abcdef01234567";
+    for (revision, is_commit) in [
+        (commit, true),
+        (&commit[..39], false),
+        ("v1.2.3", false),
+        ("refs/tags/v1", false),
+    ] {
+        let Source::Git(git) = parse(&format!("git::https://h/r?ref={revision}")).source else {
+            panic!("{revision}")
+        };
+        let expected = if is_commit {
+            Revision::Commit(revision.to_lowercase())
+        } else {
+            Revision::Name(revision.to_owned())
+        };
+        assert_eq!(git.revision, Some(expected));
+    }
+}
+
+#[test]
+fn artifacts() {
+    let digest = format!("sha256:{}", "a".repeat(64));
+    for (address, port, name, reference) in [
+        (
+            "oci://registry.example.com/a/b:v1".to_owned(),
+            None,
+            "a/b",
+            Reference::Tag("v1".into()),
+        ),
+        (
+            "oci://localhost:5000/a".to_owned(),
+            Some(5000),
+            "a",
+            Reference::Tag("latest".into()),
+        ),
+        (
+            format!("oci://h/a@{digest}"),
+            None,
+            "a",
+            Reference::Digest(digest.clone()),
+        ),
+        (
+            format!("oci://h/a:v1@{digest}//sub"),
+            None,
+            "a",
+            Reference::Digest(digest.clone()),
+        ),
+    ] {
+        let Source::Oci(oci) = parse(&address).source else {
+            panic!("{address}")
+        };
+        assert_eq!(
+            (oci.port, oci.name.as_str(), oci.reference),
+            (port, name, reference),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn blobs_of_azure() {
+    for (address, account, container, blob, signed) in [
+        (
+            "azure::https://acct.blob.core.windows.net/c/d/x.zip",
+            "acct",
+            "c",
+            "d/x.zip",
+            0,
+        ),
+        ("acct.blob.core.windows.net/c", "acct", "c", "", 0),
+        (
+            "azure::https://acct.blob.core.windows.net/c/x?sv=2020&sig=abc%3D",
+            "acct",
+            "c",
+            "x",
+            2,
+        ),
+        (
+            "azure::http://127.0.0.1:10000/devstoreaccount1/c/x",
+            "devstoreaccount1",
+            "c",
+            "x",
+            0,
+        ),
+    ] {
+        let Origin::Azure(azure) = download(address).origin else {
+            panic!("{address}")
+        };
+        assert_eq!(
+            (azure.account.as_str(), azure.container.as_str(), azure.blob.as_str()),
+            (account, container, blob),
+            "{address}"
+        );
+        assert_eq!(azure.signature.iter().count(), signed, "{address}");
+    }
+}
+
+#[test]
+fn buckets_of_every_spelling() {
+    for (address, region, bucket, key) in [
+        ("s3::https://s3.amazonaws.com/b/k/l", "us-east-1", "b", "k/l"),
+        (
+            "s3::https://s3.amazonaws.com/b/k?region=eu-west-1",
+            "eu-west-1",
+            "b",
+            "k",
+        ),
+        ("s3::https://s3.eu-west-1.amazonaws.com/b/k", "eu-west-1", "b", "k"),
+        ("s3::https://s3-eu-west-1.amazonaws.com/b/k", "eu-west-1", "b", "k"),
+        ("s3::https://b.s3.amazonaws.com/k", "us-east-1", "b", "k"),
+        ("s3::https://b.s3.eu-west-1.amazonaws.com/k", "eu-west-1", "b", "k"),
+        ("s3::https://b.c.s3.eu-west-1.amazonaws.com/k", "eu-west-1", "b.c", "k"),
+        ("b.s3-eu-west-1.amazonaws.com/k", "eu-west-1", "b", "k"),
+        ("b.s3.cn-north-1.amazonaws.com.cn/k", "cn-north-1", "b", "k"),
+        ("s3::http://127.0.0.1:9000/b/k?region=x", "x", "b", "k"),
+    ] {
+        let Origin::S3(s3) = download(address).origin else {
+            panic!("{address}")
+        };
+        assert_eq!(
+            (s3.region.as_str(), s3.bucket.as_str(), s3.key.as_str()),
+            (region, bucket, key),
+            "{address}"
+        );
+        assert_eq!(
+            matches!(s3.endpoint, Endpoint::Compatible(_)),
+            address.contains("127.0.0.1"),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn files_of_checksums_of_the_same_origin() {
+    for address in [
+        "https://h/d/x?checksum=file:https://h/d/SUMS",
+        "./x?checksum=file:./x.sum",
+        "https://h:444/x?checksum=file:https://H:444/y%3Ftoken=1",
+    ] {
+        assert!(
+            matches!(download(address).checksum, Some(Checksum::File(_))),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn one_path_is_chosen() {
+    let paths = ["a", "ab", "b", "ab/c"];
+    for (address, expected) in [
+        ("./x//b", Some("b")),
+        ("./x//c", None),
+        ("./x//a*", None),
+        ("./x//ab/*", Some("ab/c")),
+        ("./x//*b*", None),
+        ("./x//%3Fb", Some("ab")),
+    ] {
+        let chosen = parse(address).subdir.and_then(|subdir| subdir.choose(paths).ok());
+        assert_eq!(chosen, expected, "{address}");
+    }
+}
