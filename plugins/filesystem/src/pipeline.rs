@@ -5,7 +5,7 @@
 //! [`FLIGHT_PAGES`] for each core. Dropping it ends all stages after the page they are at.
 
 use std::collections::VecDeque;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 use std::thread;
 
 use k1s_source::Problem;
@@ -24,6 +24,8 @@ use crate::watch::{Interest, Lookout};
 const FLIGHT_BYTES: u64 = 16 << 20;
 /// How many pages are read ahead of what is taken out, for each core.
 const FLIGHT_PAGES: usize = 2;
+/// How many cores there are; asking the system takes longer than reading a file.
+static CORES: LazyLock<usize> = LazyLock::new(|| thread::available_parallelism().map_or(1, usize::from));
 /// How many pages the walk is ahead of the readers.
 const WALKED_PAGES: usize = 8;
 
@@ -95,7 +97,7 @@ impl Pipeline {
             limits: ground.limits,
             pages: walked,
             flights: VecDeque::new(),
-            most_flights: FLIGHT_PAGES * thread::available_parallelism().map_or(1, usize::from),
+            most_flights: FLIGHT_PAGES * *CORES,
             walking: Some(walking),
         }
     }

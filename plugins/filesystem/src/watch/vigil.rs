@@ -304,8 +304,10 @@ impl<'a> Vigil<'a> {
     }
 }
 
+/// Waits until it is time. What is due already is not made to wait for the timer, which counts whole milliseconds.
 async fn until(due: Option<Instant>) {
     match due {
+        Some(due) if due <= Instant::now() => {}
         Some(due) => sleep_until(due.into()).await,
         None => std::future::pending().await,
     }
