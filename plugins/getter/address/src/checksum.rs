@@ -100,6 +100,14 @@ impl Digest {
             .ok_or(DigestError::Length)
     }
 
+    /// Returns what the same algorithm made of other bytes.
+    pub(crate) fn with_bytes(&self, bytes: Box<[u8]>) -> Self {
+        Self {
+            algorithm: self.algorithm,
+            bytes,
+        }
+    }
+
     /// Returns the algorithm.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm

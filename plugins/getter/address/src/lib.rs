@@ -4,6 +4,9 @@
 //! `tests/it/deviations.rs` names each point in which this differs, and why) and refuses what could lead out of what was
 //! meant. Everything it returns is checked: whoever fetches need not look at text again.
 //!
+//! What says whether a download is the one that is meant is here, too: [`Sums`] reads files of checksums, and a [`Verifier`]
+//! takes the bytes.
+//!
 //! Reaches nothing: no file, no network, no clock. Whether what an address names exists, and what it leads to once it is
 //! resolved (links, redirects, the numbers behind a name), is for whoever fetches.
 //!
@@ -31,6 +34,8 @@ mod secret;
 mod show;
 mod site;
 mod subdir;
+mod sums;
+mod verifier;
 
 pub use address::{Address, Download, Git, Mercurial, Source};
 pub use archive::Archive;
@@ -48,3 +53,5 @@ pub use query::Parameters;
 pub use secret::Secret;
 pub use site::{Host, Login, Remote, Site};
 pub use subdir::{Choice, Subdir};
+pub use sums::{SUMS_BYTES, Sums, SumsError};
+pub use verifier::{Mismatch, Verifier};

@@ -17,4 +17,6 @@ mod roundtrip;
 #[cfg(test)]
 mod secrets;
 #[cfg(test)]
+mod sums;
+#[cfg(test)]
 mod taken;
