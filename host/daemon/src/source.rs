@@ -15,6 +15,7 @@ mod desk;
 mod launch;
 mod logs;
 mod notice;
+mod offence;
 mod opening;
 mod order;
 mod pass;

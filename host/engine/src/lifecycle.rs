@@ -61,6 +61,8 @@ pub struct Lifecycle {
     /// What is wrong with the store, while nothing can be stored.
     outage: Option<Problem>,
     failures: Failures,
+    /// For what it was quarantined, by this host or an earlier one, while it is not to run.
+    sentence: Option<Problem>,
     commands: VecDeque<Command>,
 }
 
@@ -77,7 +79,41 @@ impl Lifecycle {
             state: State::Stopped,
             outage: None,
             failures: Failures::default(),
+            sentence: None,
             commands: VecDeque::new(),
+        }
+    }
+
+    /// Takes what an earlier host remembered of this source with this configuration, before [`Input::Start`]: violations in
+    /// a row, and for what it was quarantined, if it was.
+    pub fn recall(&mut self, violations: u32, quarantined: Option<Problem>) {
+        self.failures.recall(violations);
+        self.sentence = quarantined;
+    }
+
+    /// Violations in a row that are not forgiven, for a later host to [`recall`](Self::recall).
+    #[must_use]
+    pub fn violations(&self) -> u32 {
+        self.failures.violations()
+    }
+
+    /// For what the source is quarantined, if it is, for a later host to [`recall`](Self::recall).
+    #[must_use]
+    pub fn quarantined(&self) -> Option<&Problem> {
+        match &self.state {
+            State::Quarantined { cause } => Some(cause),
+            State::Stopped
+            | State::Disabled
+            | State::Suspended { .. }
+            | State::Paused { .. }
+            | State::Waiting { .. }
+            | State::CircuitOpen(_)
+            | State::Launching { .. }
+            | State::Running { .. }
+            | State::Stopping { .. }
+            | State::Killing { .. }
+            | State::Refused { .. }
+            | State::Finished => self.sentence.as_ref(),
         }
     }
 
@@ -139,7 +175,15 @@ impl Lifecycle {
         }
         match self.state {
             State::Waiting { .. } | State::CircuitOpen(_) => self.launch(),
-            State::Running { .. } => self.forget_failures(),
+            State::Running { since, .. } => {
+                let is_over = |due: Option<Moment>| due.is_some_and(|due| now >= due);
+                if is_over(self.failures.forgiven_at(since)) {
+                    self.failures.pardon();
+                }
+                if is_over(self.failures.stable_at(since)) {
+                    self.forget_failures();
+                }
+            }
             State::Stopping { epoch, .. } => self.kill(epoch),
             State::Stopped
             | State::Disabled
@@ -159,7 +203,10 @@ impl Lifecycle {
         match &self.state {
             State::Waiting { until, .. } => Some(*until),
             State::CircuitOpen(open) => Some(open.next_try),
-            State::Running { since, .. } => self.failures.stable_at(*since),
+            State::Running { since, .. } => {
+                let (stable, forgiven) = (self.failures.stable_at(*since), self.failures.forgiven_at(*since));
+                stable.into_iter().chain(forgiven).min()
+            }
             State::Stopping { deadline, .. } => Some(*deadline),
             State::Stopped
             | State::Disabled
@@ -214,7 +261,10 @@ impl Lifecycle {
         }
         let refused = self.state.refusal().cloned();
         match (self.at_rest(refused.clone()), refused) {
-            (Some(rest), _) => self.enter(rest),
+            (Some(rest), _) => {
+                self.sentence = self.quarantined().cloned();
+                self.enter(rest);
+            }
             (None, Some(cause)) => self.enter(State::Refused { cause }),
             (None, None) if self.state.is_rest() => self.launch(),
             (None, None) => {}
@@ -266,6 +316,7 @@ impl Lifecycle {
             self.state,
             State::Waiting { .. } | State::CircuitOpen(_) | State::Quarantined { .. }
         );
+        self.sentence = None;
         if waits {
             self.failures.pardon();
             self.launch();
@@ -277,6 +328,7 @@ impl Lifecycle {
     /// Another configuration: nothing of the past counts.
     fn begin_anew(&mut self, deadline: Moment) {
         self.failures.pardon();
+        self.sentence = None;
         self.forget_failures();
         if self.state.epoch().is_some() {
             return self.halt(deadline);
@@ -305,7 +357,9 @@ impl Lifecycle {
             EndCause::Drained => Problem::with_source(ProblemCode::Internal, "the source ended its session by itself"),
             EndCause::Violation(problem) | EndCause::Hung(problem) | EndCause::Ended(problem) => problem,
         };
-        if self.next_timeout().is_some_and(|stable| now >= stable) {
+        if let State::Running { since, .. } = self.state
+            && self.failures.stable_at(since).is_some_and(|stable| now >= stable)
+        {
             self.forget_failures();
         }
         let consequence = self.failures.count(&problem, self.state.lasted(now), now, jitter);
@@ -321,6 +375,9 @@ impl Lifecycle {
     fn launch(&mut self) {
         if let Some(cause) = self.outage.clone() {
             return self.enter(State::Paused { cause });
+        }
+        if let Some(cause) = self.sentence.take() {
+            return self.enter(State::Quarantined { cause });
         }
         self.epoch = self.epoch.next();
         self.failures.handle_try();

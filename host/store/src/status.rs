@@ -99,6 +99,17 @@ pub enum Standstill {
     Refused,
 }
 
+/// How often a source broke the contract in a row; a source that did not has no row.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+pub struct OffenceRow {
+    /// Violations that are not forgiven.
+    pub violations: u32,
+    /// For what it is quarantined, if it is.
+    pub quarantined: Option<Problem>,
+    /// What it was configured and started with, as the host tells it apart: under another the row says nothing.
+    pub settings: u64,
+}
+
 /// Something to remember about how a source fares.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum StatusNote {
@@ -110,4 +121,6 @@ pub enum StatusNote {
     Recovered,
     /// It fails.
     Trouble(Standstill, Problem),
+    /// It broke the contract, or that is forgiven.
+    Offences(OffenceRow),
 }

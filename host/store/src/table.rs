@@ -56,6 +56,8 @@ tables! {
     Grounds = "grounds",
     /// How a source fares, by source.
     Status = "status",
+    /// How often a source broke the contract, by source.
+    Offences = "offences",
     /// What is remembered of a scope, by source, scope.
     Scopes = "scopes",
     /// Kinds that only a source described, by group and kind.

@@ -22,6 +22,15 @@ fn a_plugin_that_breaks_the_contract_is_quarantined_and_can_leave() -> anyhow::R
     assert_eq!(flight.phase(BYSTANDER)?, "Running");
     assert_eq!(flight.plugins(), 1);
 
+    // Another host knows of it, and does not try.
+    let orders = flight.journal()?.len();
+    let flight = flight.restart()?;
+    flight.until("it is quarantined still", |flight| {
+        Ok(flight.phase(FILES)? == "Quarantined")
+    })?;
+    flight.until("the other runs", |flight| Ok(flight.phase(BYSTANDER)? == "Running"))?;
+    assert_eq!((flight.plugins(), flight.journal()?.len()), (1, orders));
+
     // A person lets it try again; it has learned nothing.
     let restarts = |flight: &Flight| anyhow::Ok(flight.status(FILES)?["status"]["restarts"].as_u64().unwrap_or(0));
     let before = restarts(&flight)?;

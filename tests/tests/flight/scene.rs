@@ -71,6 +71,16 @@ impl Flight {
         Ok(flight)
     }
 
+    /// Kills the host, and starts another over what is there.
+    pub(crate) fn restart(self) -> anyhow::Result<Self> {
+        let Self { scene, mut host } = self;
+        host.signal(Signal::KILL)?;
+        host.wait(DEADLINE)?;
+        let mut host = start(&mut command(&scene, &["-f", "sync.yaml"])?)?;
+        host.until_printed("api https://", DEADLINE)?;
+        Ok(Self { scene, host })
+    }
+
     /// Changes what is said of the source, as an editor that saves by renaming does.
     pub(crate) fn say(&self, said: &Said) -> anyhow::Result<()> {
         self.write(&both(said)?)

@@ -7,7 +7,7 @@ use std::time::Duration;
 use k1s_object::InstanceId;
 use k1s_process::{RuntimeDirectory, Spawner, StopBudget};
 use k1s_store::row::SourceRow;
-use k1s_store::status::StatusNote;
+use k1s_store::status::{OffenceRow, StatusNote};
 use k1s_store::writer::{Leaving, Released};
 use k1s_store::{Reader, StoreError, Writer};
 use k1s_sync_engine::id::{Epoch, Moment, SourceName};
@@ -20,6 +20,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::desk::{Desk, Owner, Told};
 use super::notice::{Notice, What};
+use super::offence::Offences;
 use super::order::Order;
 use super::record::{note_of, record};
 use super::run::{Run, RunEnd};
@@ -83,6 +84,7 @@ pub(crate) struct Actor {
     storage: Storage,
     /// Sources of which it is not known yet what they declare.
     unsettled: watch::Receiver<BTreeSet<SourceName>>,
+    offences: Offences,
 }
 
 /// What a source is to do now; a run that goes on began with what held then.
@@ -156,12 +158,13 @@ impl Actor {
                 desk: Desk::new(inbox.orders, inbox.station),
             },
             unsettled: inbox.unsettled,
+            offences: Offences::default(),
         }
     }
 
     /// Runs until the source has ended.
     pub(crate) async fn run(mut self) -> Result<Ending, StoreError> {
-        let Some(stored) = self.stored().await? else {
+        let Some((stored, offences)) = self.stored().await? else {
             return Ok(Ending::Stopped);
         };
         let owner = self.post.owner(&self.host);
@@ -174,6 +177,7 @@ impl Actor {
             last_epoch: stored.epoch,
             stop_within: self.post.settings.timing.stop_deadline,
         });
+        self.offences.recall(offences, &self.post.settings, &mut lifecycle);
         owner.input(&mut lifecycle, Input::Start);
         let mut runs = 0;
         loop {
@@ -186,13 +190,17 @@ impl Actor {
     }
 
     /// What is stored of the source; nothing when it is stopped before that could be read.
-    async fn stored(&mut self) -> Result<Option<SourceRow>, StoreError> {
+    async fn stored(&mut self) -> Result<Option<(SourceRow, Option<OffenceRow>)>, StoreError> {
         loop {
-            match self.host.reader.source(&self.post.settings.name) {
+            let (reader, name) = (&self.host.reader, &self.post.settings.name);
+            let known = reader
+                .source(name)
+                .and_then(|row| Ok((row.unwrap_or_default(), reader.offences(name)?)));
+            match known {
                 // Another source has just found that nothing can be stored.
                 Err(StoreError::Engine(_)) if self.mode != Mode::Once && self.host.reader.health().outage.is_some() => {
                 }
-                known => return Ok(Some(known?.unwrap_or_default())),
+                known => return known.map(Some),
             }
             tokio::select! {
                 () = self.storage.changed() => {}
@@ -208,6 +216,9 @@ impl Actor {
     async fn until_launch(&mut self, lifecycle: &mut Lifecycle, runs: u32) -> Result<Next, StoreError> {
         loop {
             self.post.reset(&self.host).await;
+            self.offences
+                .remember(&self.host.writer, &self.post.settings, lifecycle)
+                .await;
             while let Some(command) = lifecycle.next_command() {
                 match command {
                     Command::Launch { epoch } => return Ok(Next::Launch(epoch)),
@@ -325,6 +336,9 @@ impl Actor {
         let run = run.run(self.post.desk.begin_run());
         tokio::pin!(run);
         loop {
+            self.offences
+                .remember(&self.host.writer, &self.post.settings, lifecycle)
+                .await;
             while let Some(command) = lifecycle.next_command() {
                 match command {
                     // The lifecycle launches only when the run before is over.
@@ -334,14 +348,13 @@ impl Actor {
                     Command::Report(report) => tell(&self.notices, self.post.owner(&self.host), report).await,
                 }
             }
-            let clock = &self.host.clock;
             let step = tokio::select! {
                 biased;
                 Some(told) = news.recv() => Step::News(told),
                 () = self.storage.changed() => Step::Storage,
                 end = &mut run => Step::RunOver(end),
                 told = self.post.desk.next() => Step::Told(told),
-                () = clock.reach(lifecycle.next_timeout()) => Step::Timeout,
+                () = self.host.clock.reach(lifecycle.next_timeout()) => Step::Timeout,
             };
             match step {
                 Step::Told(told) => self.post.take(told, lifecycle, &self.host),
@@ -350,7 +363,7 @@ impl Actor {
                 }
                 Step::News(News::Met(demand)) => self.post.met(demand, &self.notices).await,
                 Step::Storage => self.storage.tell(lifecycle, owner),
-                Step::Timeout => lifecycle.handle_timeout(clock.moment()),
+                Step::Timeout => lifecycle.handle_timeout(self.host.clock.moment()),
                 Step::RunOver(end) => {
                     while let Ok(News::Met(demand)) = news.try_recv() {
                         self.post.met(demand, &self.notices).await;

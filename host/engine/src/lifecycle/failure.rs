@@ -87,7 +87,22 @@ impl Failures {
         self.breaker.reset()
     }
 
-    /// A person wants another try in spite of the violations.
+    /// Violations in a row.
+    pub(super) fn violations(&self) -> u32 {
+        self.violations
+    }
+
+    /// Goes on counting where an earlier host stopped.
+    pub(super) fn recall(&mut self, violations: u32) {
+        self.violations = violations;
+    }
+
+    /// When a run that began then will have lasted long enough for the violations before it to be forgiven.
+    pub(super) fn forgiven_at(&self, since: Moment) -> Option<Moment> {
+        (self.violations > 0).then(|| since.plus(FORGIVE_VIOLATIONS_AFTER))
+    }
+
+    /// The violations are forgiven: a run lasted, or a person wants another try.
     pub(super) fn pardon(&mut self) {
         self.violations = 0;
     }

@@ -27,12 +27,18 @@ struct Stage {
 
 impl Stage {
     fn new() -> Self {
+        Self::recalling(0, None)
+    }
+
+    /// A source of which an earlier host remembered this.
+    fn recalling(violations: u32, quarantined: Option<Problem>) -> Self {
         let mut source = Lifecycle::new(Settings {
             enablement: Enablement::Enabled,
             suspension: Suspension::Active,
             last_epoch: Epoch::new(0),
             stop_within: Duration::from_secs(10),
         });
+        source.recall(violations, quarantined);
         source.handle(Input::Start, START, LONG);
         Self { source, now: START }
     }
@@ -166,6 +172,69 @@ fn a_person_who_lifts_the_quarantine_grants_all_tries_again() {
         assert!(matches!(state, State::Quarantined { .. }), "{state:?}");
         stage.source.handle(Input::Resume, stage.now, LONG);
     }
+}
+
+#[test]
+fn a_later_host_goes_on_counting() {
+    let code = ProblemCode::ProtocolViolation;
+    let mut stage = Stage::new();
+    for expected in 1..=2 {
+        stage.violate(Duration::ZERO, code);
+        assert_eq!(
+            (stage.source.violations(), stage.source.quarantined()),
+            (expected, None)
+        );
+    }
+    let mut later = Stage::recalling(2, None);
+    let state = later.violate(Duration::ZERO, code);
+    assert!(matches!(state, State::Quarantined { .. }), "{state:?}");
+    let cause = later.source.quarantined().cloned();
+    assert_eq!(
+        (later.source.violations(), cause.as_ref().map(|cause| cause.code)),
+        (3, Some(code))
+    );
+
+    let held = || Stage::recalling(3, cause.clone());
+    assert!(matches!(held().source.state(), State::Quarantined { .. }));
+    for input in [Input::Resume, Input::Configured(Enablement::Enabled)] {
+        let mut stage = held();
+        stage.source.handle(input.clone(), stage.now, LONG);
+        assert!(matches!(stage.source.state(), State::Launching { .. }), "{input:?}");
+        assert_eq!((stage.source.violations(), stage.source.quarantined()), (0, None));
+    }
+    // A host that stops, or a source that is suspended, forgives nothing by that.
+    let mut stage = held();
+    for (input, runs) in [
+        (Input::Stop { within: Duration::ZERO }, false),
+        (Input::Start, false),
+        (Input::Suspend, false),
+        (Input::Resume, true),
+    ] {
+        assert_eq!(
+            (stage.source.violations(), stage.source.quarantined()),
+            (3, cause.as_ref()),
+            "{input:?}"
+        );
+        stage.source.handle(input, stage.now, LONG);
+        assert_eq!(stage.source.state().epoch().is_some(), runs);
+    }
+}
+
+#[test]
+fn a_run_that_lasts_forgives_violations_while_it_lasts() {
+    let mut stage = Stage::new();
+    stage.violate(Duration::ZERO, ProblemCode::ProtocolViolation);
+    let due = stage.source.next_timeout().unwrap();
+    stage.source.handle_timeout(due);
+    let epoch = stage.source.state().epoch().unwrap();
+    stage.source.handle(Input::Launched { epoch }, due, LONG);
+    for (after, violations) in [(STABLE_AFTER, 1), (FORGIVE_VIOLATIONS_AFTER, 0)] {
+        let at = due.plus(after);
+        assert_eq!(stage.source.next_timeout(), Some(at));
+        stage.source.handle_timeout(at);
+        assert_eq!(stage.source.violations(), violations);
+    }
+    assert_eq!(stage.source.next_timeout(), None);
 }
 
 #[test]

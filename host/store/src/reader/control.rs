@@ -16,7 +16,7 @@ use crate::engine::{EngineError, KeyRange, Read};
 use crate::error::StoreError;
 use crate::place;
 use crate::row::{self, HeldRow, InventoryRow, Owner, ScopeRow, SourceRow, TombstoneRow, Uid};
-use crate::status::StatusRow;
+use crate::status::{OffenceRow, StatusRow};
 use crate::table::Table;
 
 /// A set of deletes, held or done.
@@ -87,6 +87,15 @@ impl Reader {
     pub fn source(&self, name: &SourceName) -> Result<Option<SourceRow>, StoreError> {
         let bytes = self.engine.read()?.get(Table::Sources, &place::source(name))?;
         Ok(bytes.map(|bytes| row::decode(Table::Sources, &bytes)).transpose()?)
+    }
+
+    /// How often a source broke the contract, as far as that is not forgiven.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn offences(&self, name: &SourceName) -> Result<Option<OffenceRow>, StoreError> {
+        let bytes = self.engine.read()?.get(Table::Offences, &place::source(name))?;
+        Ok(bytes.map(|bytes| row::decode(Table::Offences, &bytes)).transpose()?)
     }
 
     /// Everything a person is shown of a source.

@@ -190,10 +190,14 @@ fn resume(
     source: SourceName,
 ) -> Result<Result<Switched, CommandError>, EngineError> {
     let row = match source_row(transaction, &source)? {
-        Ok(row) if row.suspended.is_none() => return Ok(Ok(Switched::Before)),
         Ok(row) => row,
         Err(error) => return Ok(Err(error)),
     };
+    // Also of a source that is not suspended: it may run again whatever it did.
+    transaction.pardon(&source)?;
+    if row.suspended.is_none() {
+        return Ok(Ok(Switched::Before));
+    }
     let row = SourceRow { suspended: None, ..row };
     transaction.put(Table::Sources, &place::source(&source), &row)?;
     Ok(Ok(Switched::Now))

@@ -154,6 +154,7 @@ impl Memory {
             released.deleted += receipt.tally.deleted;
         }
         let is_let_go = *room > 0 && released.held == 0;
+        transaction.pardon(source)?;
         if is_let_go && transaction.get_bytes(Table::Grounds, &place::source(source))?.is_some() {
             transaction.delete(Table::Grounds, &place::source(source))?;
         }

@@ -5,7 +5,7 @@ use k1s_sync_engine::id::SourceName;
 use crate::engine::EngineError;
 use crate::place;
 use crate::row::SourceRow;
-use crate::status::{PassRow, StatusNote, StatusRow, TroubleRow};
+use crate::status::{OffenceRow, PassRow, StatusNote, StatusRow, TroubleRow};
 use crate::table::Table;
 use crate::writer::transaction::Transaction;
 
@@ -26,6 +26,7 @@ impl Transaction<'_> {
                 }
             }
             StatusNote::Recovered => after.trouble = None,
+            StatusNote::Offences(offences) => return self.note_offences(source, &offences),
             StatusNote::Trouble(standstill, problem) => {
                 let since = before.trouble.as_ref().map_or(self.now(), |trouble| trouble.since);
                 after.trouble = Some(TroubleRow {
@@ -39,6 +40,26 @@ impl Transaction<'_> {
             return Ok(());
         }
         self.put(Table::Status, &place, &after)
+    }
+
+    fn note_offences(&mut self, source: &SourceName, offences: &OffenceRow) -> Result<(), EngineError> {
+        if offences.violations == 0 && offences.quarantined.is_none() {
+            return self.pardon(source);
+        }
+        let place = place::source(source);
+        if self.get::<OffenceRow>(Table::Offences, &place)?.as_ref() == Some(offences) {
+            return Ok(());
+        }
+        self.put(Table::Offences, &place, offences)
+    }
+
+    /// Forgets how often a source broke the contract.
+    pub(crate) fn pardon(&mut self, source: &SourceName) -> Result<(), EngineError> {
+        let place = place::source(source);
+        match self.get_bytes(Table::Offences, &place)? {
+            Some(_) => self.delete(Table::Offences, &place),
+            None => Ok(()),
+        }
     }
 
     /// Notes that objects changed because of a source.
