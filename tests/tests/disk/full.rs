@@ -1,15 +1,16 @@
 //! A disk that is full, and one on which there is room again.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use anyhow::{Context as _, ensure};
 use k1s_tests::eventually;
 use k1s_tests::kubectl::{Client, Kubectl};
-use k1s_tests::program::{Running, run, start};
+use k1s_tests::program::{FILESYSTEM_SOURCE, Running, built, host, run, start};
 use k1s_tests::room::{Room, Way, may_mount, namespace, through_shell};
 use k1s_tests::scene::{DEADLINE, Scene, config_map};
 use rustix::process::Signal;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 const STORE: &str = "store.redb";
 /// Objects that are there before the disk is full.
@@ -152,6 +153,68 @@ fn outlive(way: Way) -> anyhow::Result<()> {
     Ok(())
 }
 
+/// What such a source has is let go of as one when that can be stored, and is served as it was until then.
+#[test]
+fn a_source_that_is_removed_on_a_full_disk_lets_go_when_there_is_room() -> anyhow::Result<()> {
+    // More than can be rewritten in what a file has free inside.
+    const REMOVED: usize = 3000;
+    let scene = Scene::new()?;
+    for number in 0..REMOVED {
+        scene.write(&format!("{number}.yaml"), &config_map(&format!("m-{number}"), "1"))?;
+    }
+    let other = scene.outside("other");
+    std::fs::create_dir(&other)?;
+    std::fs::write(other.join("o.yaml"), config_map("o", "1"))?;
+    let source = |name: &str, path: &Path| {
+        let plugin = built(FILESYSTEM_SOURCE)?;
+        anyhow::Ok(json!({"name": name, "plugin": plugin, "config": {"path": path}}))
+    };
+    let file = scene.outside("sync.json");
+    let say = |sources: Vec<Value>| {
+        let said = json!({"apiVersion": "sync.k1s.io/v1alpha1", "kind": "SyncConfiguration", "sources": sources});
+        let beside = scene.outside("sync.json.new");
+        std::fs::write(&beside, said.to_string())?;
+        anyhow::Ok(std::fs::rename(beside, &file)?)
+    };
+    say(vec![source("files", &scene.manifests())?, source("other", &other)?])?;
+    let mut command = host(["run", "-f"])?;
+    command.arg(&file).arg("--data-dir").arg(scene.data_dir());
+    let mut running = start(&mut Way::Limit.prepare(&command, &scene.data_dir())?)?;
+    running.until_printed("source files   live:", DEADLINE)?;
+    running.until_printed("source other   live:", DEADLINE)?;
+    let room = Room::of(Way::Limit, running.id(), &scene.data_dir())?;
+    let kubectl = Kubectl::ready()?.with(&room.seen("kubeconfig"))?;
+    let owners = || {
+        let list = kubectl.json(["get", "configmaps", "-n", "shop", "-o", "json"])?;
+        let items = list["items"].as_array().cloned().unwrap_or_default();
+        let owner = |item: &Value| {
+            item["metadata"]["annotations"]["sync.k1s.io/source"]
+                .as_str()
+                .map(str::to_owned)
+        };
+        anyhow::Ok(items.iter().map(owner).collect::<Vec<_>>())
+    };
+    let of = |owners: &[Option<String>], name: &str| owners.iter().flatten().filter(|owner| *owner == name).count();
+    room.take(STORE)?;
+    std::fs::write(other.join("o.yaml"), config_map("o", &"x".repeat(LATER * LARGE)))?;
+    running.until_printed("store   nothing can be stored, every source waits", DEADLINE)?;
+    say(vec![source("other", &other)?])?;
+    running.until_printed("configuration read again: ", DEADLINE)?;
+    let meanwhile = owners()?;
+    ensure!((meanwhile.len(), of(&meanwhile, "files")) == (REMOVED + 1, REMOVED));
+
+    room.give_back()?;
+    running.until_printed("store   works again", DEADLINE)?;
+    eventually(DEADLINE, "what it had is nobody's", || {
+        let now = owners()?;
+        ensure!(now.len() == REMOVED + 1, "{}", now.len());
+        Ok((of(&now, "files") == 0 && of(&now, "other") == 1).then_some(()))
+    })?;
+    running.signal(Signal::INT)?;
+    running.wait(DEADLINE)?.expect_code(0)?;
+    Ok(())
+}
+
 #[test]
 fn a_run_that_is_to_end_does_not_wait_for_room() -> anyhow::Result<()> {
     let scene = Scene::new()?;
@@ -209,7 +272,7 @@ fn a_compaction_that_the_disk_refuses_loses_nothing() -> anyhow::Result<()> {
     // Half of the file may not be written to: in blocks of 512 bytes.
     let blocks = std::fs::metadata(scene.data_dir().join(STORE))?.len() / 1024;
     let script = format!("trap '' XFSZ; ulimit -f {blocks}; exec \"$@\"");
-    let mut compact = k1s_tests::program::host(["store", "compact"])?;
+    let mut compact = host(["store", "compact"])?;
     compact.arg("--data-dir").arg(scene.data_dir());
     let mut limited = through_shell(&compact, std::process::Command::new("sh"), &script);
     let finished = run(&mut limited, DEADLINE)?.expect_code(2)?;

@@ -258,6 +258,41 @@ fn an_outage_is_told_with_its_first_reason_until_something_was_stored() {
     assert_eq!(rows(&*harness.engine), before, "a probe changes nothing");
 }
 
+/// What is proven can be less than what work needs, because rows take more than their bytes. So a store can be well and lost in
+/// turn, but each time more is asked of the proof: it says that it is well a few times, and then not before there is room.
+#[test]
+fn a_store_without_room_for_the_work_is_well_a_few_times_and_then_waits_for_room() {
+    const ROOM: usize = 256 << 10;
+    let harness = Harness::new();
+    harness.raise("files").expect("raised");
+    let work = || {
+        (0..100)
+            .map(|number| upsert(config_map(&format!("shop/n{number}"), "1")))
+            .collect::<Vec<_>>()
+    };
+    harness.engine.leave_room(Some(ROOM));
+    let mut recoveries = 0;
+    for _ in 0..40 {
+        harness.pass(Duration::from_secs(1));
+        if harness.reader().health().outage.is_some() && harness.wait(harness.writer().probe()).is_err() {
+            // As often as it is tried: it stays lost, and nobody who asks is told otherwise in between.
+            assert!(harness.reader().health().outage.is_some());
+            continue;
+        }
+        recoveries += 1;
+        launch_and_list(&harness, "files", work()).expect_err("no room");
+        assert!(harness.reader().health().outage.is_some());
+    }
+    assert!((2..=8).contains(&recoveries), "{recoveries}");
+    harness.engine.leave_room(None);
+    harness.wait(harness.writer().probe()).expect("there is room");
+    launch_and_list(&harness, "files", work()).expect("stored");
+    assert_eq!(
+        harness.get(&cm("shop/n99")).is_some(),
+        harness.reader().health().outage.is_none()
+    );
+}
+
 #[test]
 fn a_damaged_store_stores_nothing_any_more_and_can_still_be_read() {
     let harness = Harness::new();

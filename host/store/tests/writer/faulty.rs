@@ -25,6 +25,7 @@ struct Progress {
     writes: usize,
     commits: usize,
     fault: Option<Fault>,
+    room: Option<usize>,
     closed: bool,
     reopened: usize,
 }
@@ -72,6 +73,11 @@ impl FaultyEngine {
             Fault::Commit(nth) => Fault::Commit(progress.commits + nth),
             Fault::LateCommit(nth) => Fault::LateCommit(progress.commits + nth),
         });
+    }
+
+    /// Lets every transaction fail that puts more than so many bytes, each row on a page of its own; or none any more.
+    pub(crate) fn leave_room(&self, bytes: Option<usize>) {
+        self.progress.lock().expect("not poisoned").room = bytes;
     }
 
     /// Takes back a failure that has not come; says whether it has.
@@ -124,7 +130,11 @@ impl Engine for FaultyEngine {
         self.progress.lock().expect("not poisoned").check()?;
         let mut late = Ok(());
         self.tables.write(&mut |tables| {
-            let finish = body(&mut FaultyWrite { tables, engine: self })?;
+            let finish = body(&mut FaultyWrite {
+                tables,
+                engine: self,
+                taken: 0,
+            })?;
             if finish == Finish::Commit {
                 let mut progress = self.progress.lock().expect("not poisoned");
                 if progress.fault == Some(Fault::Commit(progress.commits)) {
@@ -155,7 +165,12 @@ impl Engine for FaultyEngine {
 struct FaultyWrite<'t> {
     tables: &'t mut dyn Write,
     engine: &'t FaultyEngine,
+    /// Bytes put so far.
+    taken: usize,
 }
+
+/// What a row takes at least.
+const PAGE: usize = 4096;
 
 impl Read for FaultyWrite<'_> {
     fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
@@ -173,6 +188,12 @@ impl Read for FaultyWrite<'_> {
 impl Write for FaultyWrite<'_> {
     fn put(&mut self, table: Table, key: &[u8], value: &[u8]) -> Result<(), EngineError> {
         self.engine.count_write()?;
+        self.taken += value.len().next_multiple_of(PAGE);
+        let mut progress = self.engine.progress.lock().expect("not poisoned");
+        if progress.room.is_some_and(|room| self.taken > room) {
+            return Err(progress.break_down());
+        }
+        drop(progress);
         self.tables.put(table, key, value)
     }
 
