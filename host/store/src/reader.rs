@@ -167,7 +167,7 @@ fn each(tables: &dyn Read, table: Table, range: &KeyRange, visit: &mut TryVisit<
 /// The object that a row speaks of, if it is there.
 fn stored(tables: &dyn Read, key: Key, current: CurrentRow) -> Result<Option<StoredObject>, EngineError> {
     let Some(live) = current.live else { return Ok(None) };
-    let body = row::decode_head(&version(tables, live.revision)?)?.1.to_vec();
+    let body = row::body_of(version(tables, live.revision)?)?;
     let owned = match current.owner {
         Some(owner) => owned(tables, &key, owner)?,
         None => None,

@@ -382,6 +382,14 @@ pub(crate) fn decode_head(bytes: &[u8]) -> Result<(VersionHead, &[u8]), EngineEr
     postcard::take_from_bytes(bytes).map_err(|error| undecodable(Table::Versions, &error))
 }
 
+/// Leaves of a version its body, where it is.
+pub(crate) fn body_of(mut version: Vec<u8>) -> Result<Vec<u8>, EngineError> {
+    let (_, body) = decode_head(&version)?;
+    let head = version.len() - body.len();
+    version.drain(..head);
+    Ok(version)
+}
+
 fn undecodable(table: Table, error: &postcard::Error) -> EngineError {
     EngineError::Row {
         table: table.name(),
@@ -392,6 +400,25 @@ fn undecodable(table: Table, error: &postcard::Error) -> EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn the_body_of_a_version_is_what_follows_its_head() {
+        let head = VersionHead {
+            key: Key::new("apps", "Deployment", "shop", "a"),
+            uid: Uid([1; 16]),
+            generation: 2,
+            created: Timestamp::from_millis(3),
+            written: Timestamp::from_millis(4),
+            state: VersionState::Updated,
+            author: Author::Host,
+            provenance: None,
+        };
+        for body in [&b"{}"[..], b""] {
+            let bytes = encode_version(&head, body).expect("a row");
+            assert_eq!(body_of(bytes).expect("a row"), body);
+        }
+        assert!(body_of(vec![0xff]).is_err());
+    }
 
     #[test]
     fn a_view_shows_the_row_that_was_encoded() {

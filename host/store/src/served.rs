@@ -1,12 +1,15 @@
 //! An object as it is served: the stored body with what the store knows beside it spliced in.
 //!
-//! The bookkeeping annotations are made here, from the owner's inventory row; they are never part of a stored body.
+//! The bookkeeping annotations are made here, from the owner's inventory row; they are never part of a stored body. Of
+//! the body only `metadata` is taken apart, so that serving an object costs little more than copying it.
+
+use std::sync::Arc;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use jiff::Timestamp as CivilTime;
 use k1s_object::{BOOKKEEPING_PREFIX, InstanceId, Key, Timestamp};
 use k1s_sync_engine::id::Revision;
-use serde_json::{Map, Value};
+use serde_json::Value;
 use sha2::Sha256;
 
 use crate::engine::EngineError;
@@ -16,12 +19,28 @@ use crate::reader::{Owned, StoredObject, Version};
 use crate::row::Uid;
 use crate::table::Table;
 
+mod fields;
+
+use fields::{Fields, quoted};
+
 /// Serves objects of one instance.
 #[derive(Clone, Debug)]
 pub struct Servery {
     instance_id: InstanceId,
     key: InstanceKey,
+    /// The annotations' keys of each property: as documented, and with the instance's id.
+    keys: Arc<[[Box<str>; 2]; PROPERTIES.len()]>,
 }
+
+/// What is recorded of an object's source, beside the instance's id.
+const PROPERTIES: [&str; 6] = [
+    "source",
+    "source-type",
+    "last-sync",
+    "content-hash",
+    "generation",
+    "source-path",
+];
 
 /// What is known of an object beside its body.
 struct Facts<'a> {
@@ -35,7 +54,18 @@ struct Facts<'a> {
 
 impl Servery {
     pub(crate) fn new(instance_id: InstanceId, key: InstanceKey) -> Self {
-        Self { instance_id, key }
+        let id = instance_id.as_str();
+        let keys = PROPERTIES.map(|property| {
+            [
+                [BOOKKEEPING_PREFIX, property].concat().into(),
+                [BOOKKEEPING_PREFIX, id, "/", property].concat().into(),
+            ]
+        });
+        Self {
+            keys: Arc::new(keys),
+            instance_id,
+            key,
+        }
     }
 
     /// Makes the served form of an object.
@@ -43,6 +73,14 @@ impl Servery {
     /// # Errors
     /// When the stored body is damaged.
     pub fn serve(&self, object: &StoredObject) -> Result<Value, StoreError> {
+        parsed(&self.serve_text(object)?)
+    }
+
+    /// Makes the served form of an object as a text of JSON, with the values of its body as they are stored.
+    ///
+    /// # Errors
+    /// When the stored body is not even an object; other damage is the reader's to find.
+    pub fn serve_text(&self, object: &StoredObject) -> Result<String, StoreError> {
         let facts = Facts {
             key: &object.key,
             uid: object.uid,
@@ -51,7 +89,7 @@ impl Servery {
             created: object.created,
             owned: object.owned.as_ref(),
         };
-        self.splice(&object.body, &facts)
+        self.spliced(&object.body, &facts)
     }
 
     /// Makes the served form of an object as a change left it, or of the last state of one that is deleted, whose
@@ -68,51 +106,59 @@ impl Servery {
             created: version.head.created,
             owned,
         };
-        self.splice(&version.body, &facts)
+        parsed(&self.spliced(&version.body, &facts)?)
     }
 
-    fn splice(&self, body: &[u8], facts: &Facts<'_>) -> Result<Value, StoreError> {
-        let mut body: Value = serde_json::from_slice(body).map_err(|error| EngineError::Row {
-            table: Table::Versions.name(),
-            detail: error.to_string(),
-        })?;
-        let metadata = body
-            .as_object_mut()
-            .map(|body| body.entry("metadata").or_insert_with(|| Map::new().into()));
-        if let Some(metadata) = metadata.and_then(Value::as_object_mut) {
-            metadata.insert("uid".to_owned(), facts.uid.to_string().into());
-            metadata.insert("resourceVersion".to_owned(), facts.revision.to_string().into());
-            metadata.insert("generation".to_owned(), facts.generation.into());
-            metadata.insert("creationTimestamp".to_owned(), rfc3339(facts.created).into());
+    fn spliced(&self, body: &[u8], facts: &Facts<'_>) -> Result<String, StoreError> {
+        let body = std::str::from_utf8(body).map_err(|error| damaged(error.to_string()))?;
+        let spliced = self.splice(body, facts);
+        spliced.ok_or_else(|| damaged("not an object with metadata".to_owned()))
+    }
+
+    /// Sets what the store knows in the metadata of a body; `None` where that is no object.
+    fn splice(&self, body: &str, facts: &Facts<'_>) -> Option<String> {
+        let mut object = Fields::of(body)?;
+        let metadata = {
+            let mut metadata = object.within("metadata")?;
+            metadata.set("uid", quoted(&facts.uid.to_string()));
+            metadata.set("resourceVersion", quoted(&facts.revision.to_string()));
+            metadata.set("generation", facts.generation.to_string());
+            metadata.set("creationTimestamp", quoted(&rfc3339(facts.created)));
             if let Some(owned) = facts.owned {
-                self.annotate(metadata, facts.key, owned);
+                let annotations = metadata.within("annotations").map(|mut annotations| {
+                    self.annotate(&mut annotations, facts.key, owned);
+                    annotations.join()
+                });
+                // Annotations that are no object are shown as they are.
+                if let Some(annotations) = annotations {
+                    metadata.set("annotations", annotations);
+                }
             }
-        }
-        Ok(body)
-    }
-
-    fn annotate(&self, metadata: &mut Map<String, Value>, key: &Key, owned: &Owned) {
-        let annotations = metadata.entry("annotations").or_insert_with(|| Map::new().into());
-        let Some(annotations) = annotations.as_object_mut() else {
-            return;
+            metadata.join()
         };
-        let id = self.instance_id.as_str();
-        for (property, value) in self.properties(key, owned) {
-            annotations.insert(format!("{BOOKKEEPING_PREFIX}{property}"), value.clone().into());
-            annotations.insert(format!("{BOOKKEEPING_PREFIX}{id}/{property}"), value.into());
-        }
-        annotations.insert(format!("{BOOKKEEPING_PREFIX}instance-id"), id.into());
+        object.set("metadata", metadata);
+        Some(object.join())
     }
 
-    fn properties(&self, key: &Key, owned: &Owned) -> [(&'static str, String); 6] {
+    fn annotate<'j>(&'j self, annotations: &mut Fields<'j>, key: &Key, owned: &Owned) {
+        for ([documented, own], value) in self.keys.iter().zip(self.properties(key, owned)) {
+            annotations.set(&**documented, value.clone());
+            annotations.set(&**own, value);
+        }
+        let instance = [BOOKKEEPING_PREFIX, "instance-id"].concat();
+        annotations.set(instance, quoted(self.instance_id.as_str()));
+    }
+
+    /// The values of [`PROPERTIES`].
+    fn properties(&self, key: &Key, owned: &Owned) -> [String; PROPERTIES.len()] {
         let Owned { owner, row } = owned;
         [
-            ("source", owner.source.to_string()),
-            ("source-type", row.source_type.to_string()),
-            ("last-sync", rfc3339(row.last_sync)),
-            ("content-hash", self.content_hash(key, owned)),
-            ("generation", row.generation.to_string()),
-            ("source-path", row.provenance.path.to_string()),
+            quoted(owner.source.as_str()),
+            quoted(&row.source_type),
+            quoted(&rfc3339(row.last_sync)),
+            quoted(&self.content_hash(key, owned)),
+            quoted(&row.generation.to_string()),
+            quoted(&row.provenance.path),
         ]
     }
 
@@ -132,6 +178,17 @@ impl Servery {
             .map(|byte| format!("{byte:02x}"))
             .collect()
     }
+}
+
+fn parsed(text: &str) -> Result<Value, StoreError> {
+    serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
+}
+
+fn damaged(detail: String) -> StoreError {
+    StoreError::from(EngineError::Row {
+        table: Table::Versions.name(),
+        detail,
+    })
 }
 
 /// A time as Kubernetes writes it: UTC, seconds.

@@ -58,6 +58,26 @@ pub(super) struct ItemPage {
     pub(super) at: Revision,
 }
 
+/// One object as a text of JSON.
+#[derive(Debug)]
+pub(super) struct Text {
+    /// Where it stands in its collection.
+    pub(super) place: Place,
+    /// As it is shown.
+    pub(super) json: String,
+}
+
+/// One page of a collection, as texts.
+#[derive(Debug)]
+pub(super) struct TextPage {
+    /// In their order.
+    pub(super) texts: Vec<Text>,
+    /// Where the next page begins; `None` after the last.
+    pub(super) next: Option<Place>,
+    /// The revision it is as of.
+    pub(super) at: Revision,
+}
+
 /// Changes after a revision.
 #[derive(Debug)]
 pub(super) struct ItemChanges {
@@ -146,6 +166,28 @@ impl Collection {
         match self {
             Self::Stored(stored) => stored.page(from, limit, as_of),
             Self::Control(control) => control.page(from, as_of),
+        }
+    }
+
+    /// The same page, of objects as they are served.
+    ///
+    /// # Errors
+    /// As of [`page`](Self::page).
+    pub(super) fn texts(&self, from: Option<&Place>, limit: usize, as_of: AsOf) -> Result<TextPage, StoreError> {
+        match self {
+            Self::Stored(stored) => stored.texts(from, limit, as_of),
+            Self::Control(control) => {
+                let whole = |item: Item| Text {
+                    json: item.document.to_string(),
+                    place: item.place,
+                };
+                let ItemPage { items, next, at } = control.page(from, as_of)?;
+                Ok(TextPage {
+                    texts: items.into_iter().map(whole).collect(),
+                    next,
+                    at,
+                })
+            }
         }
     }
 

@@ -77,6 +77,14 @@ impl Form {
         }
     }
 
+    /// Whether objects are shown as they are served.
+    pub(super) fn is_whole(&self) -> bool {
+        match self {
+            Self::Whole { .. } => true,
+            Self::Metadata(_) | Self::Table(_) => false,
+        }
+    }
+
     /// One object.
     pub(super) fn one(&self, item: &Item, headers: Headers) -> Value {
         match self {

@@ -8,7 +8,7 @@ use futures_util::stream::{self, StreamExt as _};
 use http::Response;
 use k1s_store::StoreError;
 
-use super::collection::{AsOf, Collection, Place};
+use super::collection::{AsOf, Collection, ItemPage, Place, Text, TextPage};
 use super::form::{Form, ListMetadata};
 use super::options::{ListOptions, ListStart};
 use super::selection::Selection;
@@ -154,23 +154,21 @@ impl Listing {
             Some(left) if self.selection.is_everything() => most.min(left),
             Some(_) | None => most,
         };
-        let page = self.collection.page(from, most, self.as_of)?;
-        self.as_of = AsOf::Exactly(page.at);
+        let TextPage { texts, mut next, at } = self.page(from, most)?;
+        self.as_of = AsOf::Exactly(at);
         let mut text = self.begin();
-        let mut next = page.next;
-        for item in page.items {
+        text.reserve(texts.iter().map(|text| text.json.len() + 1).sum());
+        for Text { place, json } in texts {
             if self.left == Some(0) {
-                next = Some(item.place);
+                next = Some(place);
                 break;
             }
-            if self.selection.matches(&item.document) {
-                if self.shown > 0 {
-                    text.push(',');
-                }
-                text.push_str(&self.form.item(&item).to_string());
-                self.shown += 1;
-                self.left = self.left.map(|left| left - 1);
+            if self.shown > 0 {
+                text.push(',');
             }
+            text.push_str(&json);
+            self.shown += 1;
+            self.left = self.left.map(|left| left - 1);
         }
         let left = self.extent.after(next);
         Ok(match left {
@@ -182,6 +180,24 @@ impl Listing {
                 text.push_str(&self.end(left));
                 (text.into(), None)
             }
+        })
+    }
+
+    /// The objects of a page that are meant, as they are shown. Where nothing of them has to be known, they are not read.
+    fn page(&self, from: Option<&Place>, most: usize) -> Result<TextPage, StoreError> {
+        if self.form.is_whole() && self.selection.is_everything() {
+            return self.collection.texts(from, most, self.as_of);
+        }
+        let ItemPage { items, next, at } = self.collection.page(from, most, self.as_of)?;
+        let meant = items.into_iter().filter(|item| self.selection.matches(&item.document));
+        let texts = meant.map(|item| Text {
+            json: self.form.item(&item).to_string(),
+            place: item.place,
+        });
+        Ok(TextPage {
+            texts: texts.collect(),
+            next,
+            at,
         })
     }
 

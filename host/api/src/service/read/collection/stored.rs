@@ -1,14 +1,14 @@
 //! The objects of one kind in the store.
 
 use k1s_object::{GroupKind, Key};
-use k1s_store::reader::{ChangeFilter, StoredObject, Version};
+use k1s_store::reader::{ChangeFilter, Page, StoredObject, Version};
 use k1s_store::row::VersionState;
 use k1s_store::served::Servery;
 use k1s_store::{Reader, StoreError};
 use k1s_sync_engine::id::Revision;
 use tokio::sync::watch;
 
-use super::{AsOf, Before, Change, Item, ItemChanges, ItemPage, Place};
+use super::{AsOf, Before, Change, Item, ItemChanges, ItemPage, Place, Text, TextPage};
 use crate::board::ControlChange as ChangeKind;
 use crate::service::Parts;
 
@@ -76,20 +76,38 @@ impl StoredCollection {
     }
 
     pub(super) fn page(&self, from: Option<&Place>, limit: usize, as_of: AsOf) -> Result<ItemPage, StoreError> {
-        let at = match as_of {
-            AsOf::Newest => self.reader.revision(),
-            AsOf::Exactly(at) => at,
-        };
-        let from = from.map(|place| self.key(&place.namespace, &place.name));
-        let page = self
-            .reader
-            .list_at(&self.group_kind, self.namespace.as_deref(), from.as_ref(), limit, at)?;
+        let (page, at) = self.stored_page(from, limit, as_of)?;
         let items = page.objects.into_iter().map(|object| self.item(object));
         Ok(ItemPage {
             items: items.collect::<Result<_, _>>()?,
             next: page.next.map(Place::of),
             at,
         })
+    }
+
+    pub(super) fn texts(&self, from: Option<&Place>, limit: usize, as_of: AsOf) -> Result<TextPage, StoreError> {
+        let (page, at) = self.stored_page(from, limit, as_of)?;
+        let texts = page.objects.into_iter().map(|object| {
+            Ok(Text {
+                json: self.servery.serve_text(&object)?,
+                place: Place::of(object.key),
+            })
+        });
+        Ok(TextPage {
+            texts: texts.collect::<Result<_, StoreError>>()?,
+            next: page.next.map(Place::of),
+            at,
+        })
+    }
+
+    fn stored_page(&self, from: Option<&Place>, limit: usize, as_of: AsOf) -> Result<(Page, Revision), StoreError> {
+        let at = match as_of {
+            AsOf::Newest => self.reader.revision(),
+            AsOf::Exactly(at) => at,
+        };
+        let from = from.map(|place| self.key(&place.namespace, &place.name));
+        let (kind, namespace) = (&self.group_kind, self.namespace.as_deref());
+        Ok((self.reader.list_at(kind, namespace, from.as_ref(), limit, at)?, at))
     }
 
     pub(super) fn changes(&self, after: Revision) -> Result<ItemChanges, StoreError> {
