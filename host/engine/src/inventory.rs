@@ -67,6 +67,23 @@ impl Word {
     pub fn of(said: &impl Hash, seed: u64) -> Self {
         let mut hasher = seeded(seed);
         said.hash(&mut hasher);
+        Self::ending(&hasher)
+    }
+
+    /// Hashes two forms of one thing, `more` of each after what both begin with: each as [`of`](Self::of) hashes a pair
+    /// of `both` and it.
+    #[must_use]
+    pub fn forms<M: Hash>(both: &impl Hash, more: [M; 2], seed: u64) -> [Self; 2] {
+        let mut begun = seeded(seed);
+        both.hash(&mut begun);
+        more.map(|more| {
+            let mut hasher = begun.clone();
+            more.hash(&mut hasher);
+            Self::ending(&hasher)
+        })
+    }
+
+    fn ending(hasher: &DefaultHasher) -> Self {
         Self(std::num::NonZeroU64::new(hasher.finish()).unwrap_or(std::num::NonZeroU64::MIN))
     }
 }
@@ -166,6 +183,22 @@ impl ScopeIndex {
     pub fn says(&self, key: KeyHash, word: Word) -> bool {
         let words = self.row_by_key.get(&key).and_then(|row| row.words);
         words.is_some_and(|words| words.contains(&word))
+    }
+
+    /// Marks a row as touched by the open listing if it is known to say just this, in either form; says whether it is.
+    pub fn touch_if_says(&mut self, key: KeyHash, word: Word) -> bool {
+        let generation = self.open.as_ref().map_or(0, |open| open.generation.get());
+        let row = self.row_by_key.get_mut(&key);
+        let Some(row) = row.filter(|row| row.words.is_some_and(|words| words.contains(&word))) else {
+            return false;
+        };
+        let before = std::mem::replace(&mut row.touched, generation);
+        if let Some(open) = &mut self.open
+            && before != generation
+        {
+            open.touched += 1;
+        }
+        true
     }
 
     /// Drops a row.
@@ -370,6 +403,13 @@ mod tests {
     }
 
     #[test]
+    fn forms_are_hashed_as_pairs() {
+        let forms = Word::forms(&("a", 1), [Some("b"), None], 7);
+        assert_eq!(forms, [Some("b"), None].map(|more| Word::of(&(("a", 1), more), 7)));
+        assert_ne!(forms[0], forms[1]);
+    }
+
+    #[test]
     fn what_a_row_says_is_known_until_it_is_written() {
         let word = |text: &str| Word::of(&text, 7);
         let words = |text: &str| [word(text), word(&text.repeat(2))];
@@ -384,8 +424,16 @@ mod tests {
         assert!(index.says(hash(1), word("a")) && index.says(hash(1), word("aa")));
         assert!(!index.says(hash(1), word("b")));
         assert!(!index.says(hash(2), word("a")));
+        assert!(!index.touch_if_says(hash(1), word("b")) && !index.touch_if_says(hash(2), word("a")));
+        assert_eq!(index.open().map(OpenGeneration::touched), Some(1));
+        index.begin(Generation::new(2), String::new());
+        assert!(!index.is_touched(hash(1)));
+        assert!(index.touch_if_says(hash(1), word("a")) && index.touch_if_says(hash(1), word("aa")));
+        assert!(index.is_touched(hash(1)));
+        assert_eq!(index.open().map(OpenGeneration::touched), Some(1));
         index.unnote(hash(1));
         assert!(!index.says(hash(1), word("a")));
+        assert!(!index.touch_if_says(hash(1), word("a")));
         index.note(hash(1), words("b"));
         index.remove(hash(1));
         index.insert(hash(1));

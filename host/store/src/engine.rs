@@ -71,6 +71,22 @@ impl KeyRange {
         }
     }
 
+    /// The part of this range that comes after all of another one.
+    #[must_use]
+    pub fn behind(self, other: &Self) -> Self {
+        match &other.end {
+            Some(end) => Self {
+                start: end.clone().max(self.start),
+                end: self.end,
+            },
+            // Nothing comes after what has no end.
+            None => Self {
+                start: self.start,
+                end: Some(Vec::new()),
+            },
+        }
+    }
+
     /// Whether a key lies in this range.
     #[must_use]
     pub fn contains(&self, key: &[u8]) -> bool {
@@ -237,6 +253,18 @@ impl EngineError {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_comes_behind_a_range_begins_where_it_ends() {
+        let all = || KeyRange::prefix(b"a");
+        let rest = all().behind(&KeyRange::prefix(b"ab"));
+        let contains = [&b"a"[..], b"ab", b"ab\xff", b"ac", b"b"].map(|key| rest.contains(key));
+        assert_eq!(contains, [false, false, false, true, false]);
+        assert_eq!(rest.clone().behind(&KeyRange::prefix(b"a0")), rest);
+        for nothing in [all().behind(&KeyRange::all()), all().behind(&all())] {
+            assert!(nothing.bounds().is_none(), "{nothing:?}");
+        }
+    }
 
     #[test]
     fn a_prefix_covers_exactly_what_begins_with_it() {

@@ -139,7 +139,8 @@ impl Writer {
         self.ask(|reply| Job::Raise { source, reply }).await
     }
 
-    /// Opens the session of a launch.
+    /// Opens the session of a launch. What its source owns is not indexed by then: [`index`](Self::index) does that while
+    /// the caller does something else, or else the first work.
     ///
     /// # Errors
     /// [`StoreError::NoSession`] when a later launch has begun or the source is suspended; [`StoreError::IdentityChanged`]
@@ -158,6 +159,15 @@ impl Writer {
             reply,
         })
         .await
+    }
+
+    /// Asks that what the sources of open sessions own be indexed; waits only while the queue is full.
+    ///
+    /// # Errors
+    /// When the store is closed.
+    pub async fn index(&self) -> Result<(), StoreError> {
+        // Whoever needs an index makes sure of it, so nobody has to know when this is done.
+        self.enqueue(|reply| Job::Index { reply }).await.map(drop)
     }
 
     /// Hands over a session's work, in order; waits only while the queue is full.

@@ -11,6 +11,7 @@ use k1s_sync_engine::id::{ScopeId, SourceName};
 use k1s_sync_engine::message::{HostMessage, Mode, More};
 use k1s_sync_engine::session::Capability;
 use tokio::sync::mpsc;
+use tokio::task::spawn_blocking;
 
 use crate::transport::host_message;
 
@@ -88,7 +89,7 @@ async fn tell_known(
 ) -> Result<(), StoreError> {
     loop {
         let page = match next {
-            Some(from) => reader.known(source, scope, from, KNOWN_ENTRIES)?,
+            Some(from) => known(reader, source, scope, from).await?,
             None => KnownPage::default(),
         };
         next = page.next;
@@ -103,6 +104,19 @@ async fn tell_known(
             return Ok(());
         }
     }
+}
+
+/// Reads a page where waiting for a disk holds up nobody: neither the pages before, on their way, nor what they come to.
+async fn known(
+    reader: &Reader,
+    source: &SourceName,
+    scope: &ScopeId,
+    from: KnownPosition,
+) -> Result<KnownPage, StoreError> {
+    let (reader, source, scope) = (reader.clone(), source.clone(), scope.clone());
+    let read = spawn_blocking(move || reader.known(&source, &scope, from, KNOWN_ENTRIES));
+    // It is given up only where the host is.
+    read.await.map_err(|_| StoreError::Closed)?
 }
 
 /// A stream that has ended is noticed by whoever reads it.

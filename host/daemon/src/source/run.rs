@@ -93,6 +93,10 @@ impl Run<'_> {
             Err(error) => return RunEnd::Failed(unavailable(error)),
         };
         record(&self.host.writer, name, self.plugin_note(&ready)).await;
+        // While the source is told what the host holds, and lists.
+        if let Err(error) = self.host.writer.index().await {
+            return RunEnd::Failed(unavailable(error));
+        }
         let plan = opening::plan(&opened, &ready.capabilities, self.mode);
         let (outgoing, stream) = mpsc::channel(OUTGOING);
         let mut data = ready.connections.data.clone();

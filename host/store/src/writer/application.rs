@@ -92,12 +92,23 @@ impl Application<'_, '_> {
         Said::sent(declaration, transform, &self.source.policy)
     }
 
-    /// Whether the index knows that the row of a key says just this, so that nothing follows from it but a touch.
-    pub(crate) fn is_known(&mut self, key: &Key, declared: &DeclaredKey, word: Word) -> bool {
+    /// Touches the row of a key if the index knows that it says just this, so that nothing else follows; says whether it
+    /// does.
+    pub(crate) fn touch_known(&mut self, key: &Key, declared: &DeclaredKey, word: Word) -> Result<bool, EngineError> {
         self.forget_rewritten();
-        let (row, pending) = (self.hash(key), self.pending_hash(declared));
-        let index = &self.scope_state().index;
-        index.says(row, word) && index.presence(pending) == Presence::Absent
+        if self.scope_state().pending > 0 {
+            let pending = self.pending_hash(declared);
+            if self.scope_state().index.presence(pending) == Presence::Indexed {
+                return Ok(false);
+            }
+        }
+        let (row, occasion) = (self.hash(key), self.occasion);
+        let index = &mut self.scope_state().index;
+        match occasion {
+            Occasion::Sent if index.touch_if_says(row, word) => self.release(key).map(|()| true),
+            Occasion::Sent => Ok(false),
+            Occasion::Arrival => Ok(index.says(row, word)),
+        }
     }
 
     /// Notes that the row of a key is as its source left it, and says what this declaration says.
@@ -111,6 +122,9 @@ impl Application<'_, '_> {
     /// Makes the index forget what rows said that were written in this transaction.
     fn forget_rewritten(&mut self) {
         let places = self.transaction.take_rewritten();
+        if places.is_empty() {
+            return;
+        }
         let mut others = Vec::new();
         for place in places {
             match place::split_inventory(&place) {

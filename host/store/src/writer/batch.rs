@@ -20,6 +20,9 @@ use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 
+/// Stands for the hash of an object that its source left out; nothing compares it.
+const UNSENT: ContentHash = ContentHash::from_bytes([0; 32]);
+
 /// What a batch says is declared no longer, unless a later event of it says otherwise.
 type Deletes = BTreeMap<DeclaredKey, Provenance>;
 
@@ -131,7 +134,7 @@ impl Application<'_, '_> {
                     key,
                     object: Bytes::new(),
                     document: None,
-                    content_hash: ContentHash::of(&[]),
+                    content_hash: UNSENT,
                     source_version,
                     provenance,
                 };
@@ -241,7 +244,10 @@ fn unstorable(key: &DeclaredKey) -> Option<Problem> {
         ("namespace", &key.namespace),
         ("name", &key.name),
     ];
-    let (part, text) = parts.into_iter().find(|(_, text)| text.contains(char::is_control))?;
+    // Of most no byte needs a second look: of what lies behind ASCII, only a character tells.
+    let is_suspect = |text: &str| text.bytes().any(|byte| !(b' '..=b'~').contains(&byte));
+    let has_control = |text: &str| is_suspect(text) && text.contains(char::is_control);
+    let (part, text) = parts.into_iter().find(|(_, text)| has_control(text))?;
     let message = format!("the {part} {text:?} has a control character");
     Some(Problem::with_object(ProblemCode::DataInvalid, message))
 }

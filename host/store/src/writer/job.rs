@@ -51,6 +51,9 @@ pub(crate) enum Job {
         policy: SourcePolicy,
         reply: Reply<Opening>,
     },
+    Index {
+        reply: Reply<()>,
+    },
     Work {
         source: SourceName,
         epoch: Epoch,
@@ -96,13 +99,29 @@ impl Job {
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Release { reply, .. } => complete(reply, Err(StoreError::Closed)),
-            Self::Note { reply, .. } | Self::Probe { reply } => complete(reply, Err(StoreError::Closed)),
+            Self::Note { reply, .. } | Self::Probe { reply } | Self::Index { reply } => {
+                complete(reply, Err(StoreError::Closed))
+            }
         }
     }
 
     /// Whether it asks that storing be proven.
     pub(crate) fn is_probe(&self) -> bool {
         matches!(self, Self::Probe { .. })
+    }
+
+    /// Whether the indexes of sessions have to be complete for it.
+    pub(crate) fn asks_indexes(&self) -> bool {
+        match self {
+            Self::Index { .. }
+            | Self::Work { .. }
+            | Self::Edit { .. }
+            | Self::Command { .. }
+            | Self::Release { .. } => true,
+            Self::Raise { .. } | Self::Open { .. } | Self::Close { .. } | Self::Note { .. } | Self::Probe { .. } => {
+                false
+            }
+        }
     }
 
     /// Bytes it brings, roughly.
@@ -112,6 +131,7 @@ impl Job {
             Self::Work { submission, .. } => submission.size().max(FLAT),
             Self::Raise { .. }
             | Self::Open { .. }
+            | Self::Index { .. }
             | Self::Close { .. }
             | Self::Edit { .. }
             | Self::Command { .. }

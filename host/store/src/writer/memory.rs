@@ -55,9 +55,21 @@ impl Memory {
 
     /// Does one job. A job that fails by itself is answered; a failure of the engine ends the transaction.
     pub(crate) fn job(&mut self, transaction: &mut Transaction<'_>, job: Job) -> (Completion, Result<(), EngineError>) {
+        if job.asks_indexes()
+            && let Err(error) = self.index_sessions(transaction)
+        {
+            return (job.undone(), Err(error));
+        }
         let done = self.done(transaction, job);
         self.unnote_rewritten(transaction);
         done
+    }
+
+    /// Completes what sessions know that were opened since.
+    fn index_sessions(&mut self, transaction: &Transaction<'_>) -> Result<(), EngineError> {
+        let Self { world, sessions, .. } = self;
+        let mut sessions = sessions.values_mut();
+        sessions.try_for_each(|session| session.state.fill_indexes(transaction.tables(), world))
     }
 
     /// Makes the indexes of all sessions forget what rows said that were written.
@@ -81,6 +93,8 @@ impl Memory {
                 policy,
                 reply,
             } => answer(reply, self.open(transaction, &source, epoch, policy)),
+            // Done before this.
+            Job::Index { reply } => answer(reply, Ok(Ok(()))),
             Job::Work {
                 source,
                 epoch,
@@ -130,7 +144,8 @@ impl Memory {
             return Ok(Err(error));
         }
         self.policies.insert(source.clone(), policy.clone());
-        let state = SourceState::load(transaction.tables(), source.clone(), policy, &self.world)?;
+        let state = SourceState::outline(transaction.tables(), source.clone(), policy, &self.world)?;
+        let has_pending = state.has_pending();
         let mut scopes = BTreeMap::new();
         for scope in state.scopes() {
             let row: Option<ScopeRow> = transaction.get(Table::Scopes, &place::scope(source, scope))?;
@@ -150,7 +165,10 @@ impl Memory {
             scopes.insert(scope.clone(), stored);
         }
         self.sessions.insert(source.clone(), Session { epoch, state });
-        self.retry_all(transaction, source)?;
+        if has_pending {
+            self.index_sessions(transaction)?;
+            self.retry_all(transaction, source)?;
+        }
         Ok(Ok(Opening { scopes }))
     }
 

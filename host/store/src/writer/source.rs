@@ -23,8 +23,18 @@ pub(crate) struct SourceState {
     pub(crate) policy: SourcePolicy,
     transforms: Transforms,
     scopes: BTreeMap<ScopeId, ScopeState>,
+    indexing: Indexing,
     /// What happened to its objects because of others, for its next receipt.
     late: Receipt,
+}
+
+/// Whether the indexes of a source's scopes know its inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Indexing {
+    /// Not yet: nothing may ask them.
+    Due,
+    /// As the tables have it.
+    Done,
 }
 
 /// The policy's fingerprints of what turns declarations into objects, which are the same for each of them.
@@ -56,13 +66,19 @@ pub(crate) struct ScopeState {
 /// What a source says of an object, and all that decides what it means.
 #[derive(Clone, Copy, Hash)]
 pub(crate) struct Said<'s> {
+    always: Always<'s>,
+    /// Absent where the source left the object out, for it has not changed.
+    sent: Option<Sent<'s>>,
+}
+
+/// What a source says with an object and without.
+#[derive(Clone, Copy, Hash)]
+struct Always<'s> {
     declared_namespace: &'s str,
     source_version: &'s str,
     source_type: &'s str,
     transform: u64,
     selection: u64,
-    /// Absent where the source left the object out, for it has not changed.
-    sent: Option<Sent<'s>>,
 }
 
 /// What comes with an object.
@@ -79,11 +95,13 @@ impl<'s> Said<'s> {
     /// What a row says that is as its source left it.
     fn of_row(row: &InventoryView<'s>) -> Self {
         Self {
-            declared_namespace: row.declared_namespace,
-            source_version: row.source_version,
-            source_type: row.source_type,
-            transform: row.transform,
-            selection: row.selection,
+            always: Always {
+                declared_namespace: row.declared_namespace,
+                source_version: row.source_version,
+                source_type: row.source_type,
+                transform: row.transform,
+                selection: row.selection,
+            },
             sent: Some(Sent {
                 content_hash: row.content_hash,
                 uri: row.uri,
@@ -98,11 +116,13 @@ impl<'s> Said<'s> {
     pub(crate) fn sent(declaration: &'s Declaration, transform: u64, policy: &'s SourcePolicy) -> Self {
         let place = &declaration.provenance;
         Self {
-            declared_namespace: &declaration.key.namespace,
-            source_version: declaration.source_version.as_str(),
-            source_type: &policy.source_type,
-            transform,
-            selection: policy.selection,
+            always: Always {
+                declared_namespace: &declaration.key.namespace,
+                source_version: declaration.source_version.as_str(),
+                source_type: &policy.source_type,
+                transform,
+                selection: policy.selection,
+            },
             sent: Some(Sent {
                 content_hash: declaration.content_hash,
                 uri: &place.uri,
@@ -120,7 +140,7 @@ impl<'s> Said<'s> {
 
     /// Both forms of it, as a scope's index knows them.
     pub(crate) fn words(self, world: &World) -> [Word; 2] {
-        [world.word(&self), world.word(&self.seen())]
+        world.words(&self.always, [self.sent, None])
     }
 }
 
@@ -132,6 +152,7 @@ impl SourceState {
             transforms: Transforms::of(&policy),
             policy,
             scopes: BTreeMap::new(),
+            indexing: Indexing::Done,
             late: Receipt::default(),
         }
     }
@@ -143,13 +164,29 @@ impl SourceState {
         policy: SourcePolicy,
         world: &World,
     ) -> Result<Self, EngineError> {
+        let mut state = Self::outline(tables, name, policy, world)?;
+        state.fill_indexes(tables, world)?;
+        Ok(state)
+    }
+
+    /// Loads all but the inventory, which takes longest, but finds every scope that the source has rows of;
+    /// [`fill_indexes`](Self::fill_indexes) is to follow before anything is done for the source.
+    pub(crate) fn outline(
+        tables: &dyn Read,
+        name: SourceName,
+        policy: SourcePolicy,
+        world: &World,
+    ) -> Result<Self, EngineError> {
         let mut state = Self::new(name.clone(), policy);
         for table in [Table::Scopes, Table::Held] {
             each_scope(tables, table, &name, &mut |scope| {
                 state.scope(&scope);
             })?;
         }
-        state.index_inventory(tables, world)?;
+        for scope in scopes_of(tables, Table::Inventory, &name)? {
+            state.scope(&scope);
+        }
+        state.indexing = Indexing::Due;
         each_key(tables, Table::Pending, &name, &mut |scope, key| {
             let of_scope = state.scope(&scope);
             of_scope.index.insert(world.pending_hash_at(&key));
@@ -161,7 +198,20 @@ impl SourceState {
         Ok(state)
     }
 
-    /// Indexes every inventory row, with what it says where it is as its source left it.
+    /// Whether anything waits to be applied.
+    pub(crate) fn has_pending(&self) -> bool {
+        self.scopes.values().any(|scope| scope.pending > 0)
+    }
+
+    /// Indexes every inventory row, unless that was done, with what it says where it is as its source left it.
+    pub(crate) fn fill_indexes(&mut self, tables: &dyn Read, world: &World) -> Result<(), EngineError> {
+        if self.indexing == Indexing::Due {
+            self.index_inventory(tables, world)?;
+            self.indexing = Indexing::Done;
+        }
+        Ok(())
+    }
+
     fn index_inventory(&mut self, tables: &dyn Read, world: &World) -> Result<(), EngineError> {
         let mut failure = None;
         let mut at: Option<(ScopeId, Vec<u8>)> = None;
@@ -276,6 +326,23 @@ fn each_key(
         }
     })?;
     failure.map_or(Ok(()), Err)
+}
+
+/// The scopes that a source has rows of, by one step into the table for each.
+fn scopes_of(tables: &dyn Read, table: Table, source: &SourceName) -> Result<Vec<ScopeId>, EngineError> {
+    let mut scopes = Vec::new();
+    let mut rest = KeyRange::prefix(&place::source(source));
+    loop {
+        let mut first = None;
+        tables.scan(table, &rest, &mut |bytes, _| {
+            first = Some(place::split_row(table, source, bytes));
+            ControlFlow::Break(())
+        })?;
+        let Some(found) = first else { return Ok(scopes) };
+        let (scope, _) = found?;
+        rest = rest.behind(&KeyRange::prefix(&place::scope(source, &scope)));
+        scopes.push(scope);
+    }
 }
 
 /// Visits the scopes of a table whose keys are source and scope.

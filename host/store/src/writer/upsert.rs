@@ -59,8 +59,8 @@ impl Application<'_, '_> {
         }
         let transform = self.source.transform(scope);
         let word = self.world.word(&self.said(declaration, transform));
-        if self.is_known(&key, &declaration.key, word) {
-            return self.touch(&key).map(|()| Verdict::Unchanged);
+        if self.touch_known(&key, &declaration.key, word)? {
+            return Ok(Verdict::Unchanged);
         }
         let row = self.comparable_row(&key)?;
         if let Some(row) = row.as_ref().filter(|row| is_duplicate(row, declaration)) {
@@ -197,8 +197,7 @@ impl Application<'_, '_> {
             let key = self.resolved_as(&declaration.key, scope);
             let transform = self.source.transform(scope);
             let word = self.world.word(&self.said(declaration, transform).seen());
-            if self.is_known(&key, &declaration.key, word) {
-                self.touch(&key)?;
+            if self.touch_known(&key, &declaration.key, word)? {
                 return Ok(Some((Some(key), Verdict::Unchanged)));
             }
             if let Some(row) = self

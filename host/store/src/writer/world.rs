@@ -71,6 +71,11 @@ impl World {
         Word::of(said, self.seed)
     }
 
+    /// The hashes of two forms of what a row says.
+    pub(crate) fn words<M: Hash>(&self, both: &impl Hash, more: [M; 2]) -> [Word; 2] {
+        Word::forms(both, more, self.seed)
+    }
+
     /// The hash by which a scope's index knows a pending row: never that of an inventory row of the same key.
     pub(crate) fn pending_hash(&self, declared: &DeclaredKey) -> KeyHash {
         KeyHash::of_declared(declared, !self.seed)
