@@ -3,7 +3,7 @@
 //! The order within a page is kept. A page is as large as [`PAGE_FILES`] or [`PAGE_BYTES`] allow, so that what waits in
 //! memory is bounded by the number of pages in flight and, at most once a page, by the largest file.
 
-use k1s_source::{Documents, ObjectLimits};
+use k1s_source::{Documents, Finding, ObjectLimits};
 
 use crate::fault::Fault;
 use crate::memory::Memory;
@@ -18,13 +18,20 @@ const PAGE_FILES: usize = 128;
 /// The most bytes of a page's files; one larger file ends its page.
 const PAGE_BYTES: u64 = 1 << 20;
 
+/// What the host holds of a whole file, and where that was found.
+#[derive(Clone, Debug)]
+pub(crate) struct Held {
+    pub(crate) version: Box<str>,
+    pub(crate) found: Finding,
+}
+
 /// What is to be done about one thing the walk found.
 #[derive(Debug)]
 pub(crate) enum Task {
     /// Say it as it is.
     Report(What),
     /// Say that nothing has changed since the version that the host holds.
-    Unchanged { held: Box<str>, candidate: Candidate },
+    Unchanged { held: Held, candidate: Candidate },
     /// Say again what is in a file without objects.
     Barren(Documents),
     /// Read it. `held` is what the host holds of the whole file.
@@ -40,7 +47,7 @@ pub(crate) enum Outcome {
     /// Still to be said as it is.
     Report(What),
     /// The file is as the host holds it at `held`, and was not read.
-    Unchanged { held: Box<str>, candidate: Candidate },
+    Unchanged { held: Held, candidate: Candidate },
     /// The file was read and is as the host holds it at `held`.
     Same {
         held: Version,
@@ -86,21 +93,21 @@ impl<I: Iterator<Item = Found>> Iterator for Pages<I> {
 
 impl Task {
     /// Decides by the stamp whether a file has to be read, of which the host holds all at the version `held`.
-    pub(crate) fn of(path: &RelPath, candidate: Candidate, held: Option<&str>, memory: &Memory) -> Self {
+    pub(crate) fn of(path: &RelPath, candidate: Candidate, held: Option<(Finding, &str)>, memory: &Memory) -> Self {
+        let parsed = || held.and_then(|(_, version)| version.parse::<Version>().ok());
         let Some(stamp) = candidate.stamp else {
-            return Self::Read {
-                candidate,
-                held: held.and_then(|held| held.parse().ok()),
-            };
+            let held = parsed();
+            return Self::Read { candidate, held };
         };
-        let is_unchanged = |text: &&str| has_stamp(text, &stamp) || memory.is_confirmed(path, &stamp, text);
-        if let Some(held) = held.filter(is_unchanged) {
+        let is_unchanged = |text: &str| has_stamp(text, &stamp) || memory.is_confirmed(path, &stamp, text);
+        if let Some((found, version)) = held.filter(|(_, version)| is_unchanged(version)) {
+            let version = version.into();
             return Self::Unchanged {
-                held: held.into(),
+                held: Held { version, found },
                 candidate,
             };
         }
-        let held = held.and_then(|held| held.parse::<Version>().ok());
+        let held = parsed();
         match memory.barren(path, &stamp).filter(|_| held.is_none()) {
             Some(documents) => Self::Barren(documents.clone()),
             None => Self::Read { candidate, held },
@@ -114,6 +121,15 @@ impl Task {
             Self::Read { .. } => false,
         }
     }
+}
+
+/// Decides about the things of a page one by one.
+pub(crate) fn decided(page: Vec<Found>, decide: impl Fn(&RelPath, What) -> Task) -> Vec<(RelPath, Task)> {
+    let decided = page.into_iter().map(|Found { path, what }| {
+        let task = decide(&path, what);
+        (path, task)
+    });
+    decided.collect()
 }
 
 /// Returns whether none of the tasks of a page needs a file.

@@ -17,7 +17,7 @@ use crate::fault::Fault;
 use crate::page::{self, Limits, Outcome, Pages, Task};
 use crate::relative::RelPath;
 use crate::root::Root;
-use crate::walk::{Found, Walk, What};
+use crate::walk::{Found, Walk};
 use crate::watch::{Interest, Lookout};
 
 /// How many bytes of files are read ahead of what is taken out.
@@ -102,19 +102,19 @@ impl Pipeline {
         }
     }
 
-    /// Returns the next page, or none after the last. `decide` says what is to be done with what the walk found.
+    /// Returns the next page, or none after the last. `decide` says what is to be done with what the walk found, one task
+    /// for each thing, in their order.
     ///
     /// # Errors
     /// Fails if the root itself cannot be listed.
-    pub(crate) async fn next(&mut self, decide: impl Fn(&RelPath, What) -> Task) -> Result<Option<Landed>, Problem> {
+    pub(crate) async fn next(
+        &mut self,
+        decide: impl Fn(Vec<Found>) -> Vec<(RelPath, Task)>,
+    ) -> Result<Option<Landed>, Problem> {
         while self.has_room()
             && let Some(page) = self.pages.recv().await
         {
-            let decided = page.into_iter().map(|Found { path, what }| {
-                let task = decide(&path, what);
-                (path, task)
-            });
-            let flight = self.read(decided.collect());
+            let flight = self.read(decide(page));
             self.flights.push_back(flight);
         }
         if let Some(Flight { stage, bytes }) = self.flights.pop_front() {

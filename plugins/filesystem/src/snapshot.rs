@@ -11,18 +11,18 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_source::{At, Code, Documents, Ignore, Key, Problem, Progress, SnapshotWriter};
+use k1s_source::{At, Code, Documents, Finding, Ignore, Key, Problem, Progress, SnapshotWriter};
 use tokio::task::spawn_blocking;
 
 use crate::config::Settings;
 use crate::ledger::Ledger;
 use crate::memory::Memory;
-use crate::page::{self, Limits, Outcome, Task};
+use crate::page::{self, Held, Limits, Outcome, Task};
 use crate::pipeline::{Ground, Pipeline};
 use crate::relative::RelPath;
 use crate::root::{Root, RootError};
 use crate::version::Version;
-use crate::walk::{Candidate, What};
+use crate::walk::{Candidate, Found, What};
 use crate::watch::{Interest, Lookout, Rivals};
 
 /// How long something must have been missing before it goes unmentioned (contract.md §4, `deleteSettle`).
@@ -124,7 +124,7 @@ struct Listing<'a, 'c> {
 impl Listing<'_, '_> {
     async fn first_look(&mut self) -> Result<(), Problem> {
         let mut pipeline = Pipeline::start(&self.ground, Interest::Everything);
-        while let Some(landed) = pipeline.next(|path, what| self.task(path, what, self.last)).await? {
+        while let Some(landed) = pipeline.next(|page| self.tasks(page, self.last)).await? {
             for (path, outcome) in landed.outcomes {
                 self.declare(&path, outcome).await?;
                 self.progress.done += 1;
@@ -139,7 +139,7 @@ impl Listing<'_, '_> {
     /// meanwhile is left to the next listing.
     async fn second_look(&mut self, missing: BTreeMap<Key, Box<str>>) -> Result<(), Problem> {
         let mut pipeline = Pipeline::start(&self.ground, Interest::Everything);
-        while let Some(landed) = pipeline.next(|path, what| self.task(path, what, &self.next)).await? {
+        while let Some(landed) = pipeline.next(|page| self.tasks(page, &self.next)).await? {
             for (path, outcome) in landed.outcomes {
                 match outcome {
                     Outcome::Parsed { version, documents } => {
@@ -184,26 +184,35 @@ impl Listing<'_, '_> {
         self.out.documents(documents, self.at(path, version)).await
     }
 
-    /// Decides by the stamp whether a file has to be read.
-    fn task(&self, path: &RelPath, what: What, memory: &Memory) -> Task {
-        let What::File(candidate) = what else {
-            return Task::Report(what);
-        };
-        Task::of(path, candidate, self.out.known().path_version(path.as_str()), memory)
+    /// Decides by their stamps which files have to be read.
+    fn tasks(&self, page: Vec<Found>, memory: &Memory) -> Vec<(RelPath, Task)> {
+        let held = self
+            .out
+            .known()
+            .find_paths(page.iter().map(|found| found.path.as_str()));
+        let decided = page.into_iter().zip(held).map(|(Found { path, what }, held)| {
+            let task = match what {
+                What::File(candidate) => Task::of(&path, candidate, held, memory),
+                what @ (What::ChartPart | What::Link | What::Fault(_)) => Task::Report(what),
+            };
+            (path, task)
+        });
+        decided.collect()
     }
 
     async fn declare(&mut self, path: &RelPath, outcome: Outcome) -> Result<(), Problem> {
         match outcome {
             Outcome::Report(what) => self.report(path, what).await,
             Outcome::Unchanged { held, candidate } => {
-                if self.unchanged(path, held).await? {
+                let Held { version, found } = held;
+                if self.unchanged(path, version, Some(found)).await? {
                     self.next.keep(path, self.last);
                     return Ok(());
                 }
                 self.read(path, candidate).await
             }
             Outcome::Same { held, read, candidate } => {
-                if self.unchanged(path, held.to_string()).await? {
+                if self.unchanged(path, held.to_string(), None).await? {
                     self.next.confirm(path, &read);
                     return Ok(());
                 }
@@ -218,8 +227,14 @@ impl Listing<'_, '_> {
         }
     }
 
-    async fn unchanged(&mut self, path: &RelPath, version: impl Into<String>) -> Result<bool, Problem> {
-        self.out.unchanged(&At::path(path.as_str()).version(version)).await
+    async fn unchanged(
+        &mut self,
+        path: &RelPath,
+        version: impl Into<String>,
+        found: Option<Finding>,
+    ) -> Result<bool, Problem> {
+        let at = At::path(path.as_str()).version(version);
+        self.out.unchanged_as_found(&at, found).await
     }
 
     /// Reads a file that looked unchanged, because another path declares one of its keys now.

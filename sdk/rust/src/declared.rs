@@ -93,24 +93,28 @@ impl Declared {
         }
     }
 
-    /// Records that `path` still declares `key`; false if another place declared it in this generation, also where
-    /// that is still to be decided: the path must then be declared, for what loses is told with its place.
-    pub(crate) fn seen(&mut self, key: &KeyParts<'_>, path: &str) -> bool {
+    /// Tells whether `path` may say that it still declares `key`; not if another place declared it in this generation,
+    /// also where that is still to be decided: the path must then be declared, for what loses is told with its place.
+    pub(crate) fn may_see(&self, key: &KeyParts<'_>, path: &str) -> bool {
         if !self.held_by_key.is_empty() && self.held_by_key.contains_key(&key_of(key)) {
             return false;
         }
+        if self.place_by_key.is_empty() {
+            return true;
+        }
+        let sitting = self.place_by_key.get(&self.hash(key));
+        sitting.is_none_or(|sitting| self.path_at(*sitting) == path)
+    }
+
+    /// Records that `path` still declares `key`, unless the key has a place.
+    pub(crate) fn saw(&mut self, key: &KeyParts<'_>, path: &str) {
         let hash = self.hash(key);
-        let path = self.path_index(path);
-        match self.place_by_key.get(&hash) {
-            Some(sitting) if sitting.path != path => false,
-            Some(_) | None => {
-                let place = Place {
-                    path,
-                    ..Place::default()
-                };
-                self.place_by_key.insert(hash, place);
-                true
-            }
+        if !self.place_by_key.contains_key(&hash) {
+            let place = Place {
+                path: self.path_index(path),
+                ..Place::default()
+            };
+            self.place_by_key.insert(hash, place);
         }
     }
 
@@ -175,10 +179,7 @@ impl Declared {
 
     /// A later call for the same path replaces what that path said; so does the same place saying it again.
     fn is_replaced(&self, place: Place, at: &At, call: u32) -> bool {
-        let same_path = self
-            .paths
-            .get(place.path as usize)
-            .is_some_and(|path| **path == *at.path);
+        let same_path = self.path_at(place) == at.path;
         let same_place = (place.document, place.line, place.column) == (at.document, at.line, at.column);
         same_path && (if call == 0 { same_place } else { place.call != call })
     }
@@ -231,17 +232,17 @@ impl Declared {
         (high << 64) | low
     }
 
+    fn path_at(&self, place: Place) -> &str {
+        let path = self.paths.get(place.path as usize);
+        path.map(|path| &**path).unwrap_or_default()
+    }
+
     fn at(&self, place: Place) -> At {
-        let path = self
-            .paths
-            .get(place.path as usize)
-            .map(|path| &**path)
-            .unwrap_or_default();
         let Place {
             document, line, column, ..
         } = place;
         At {
-            path: path.to_owned(),
+            path: self.path_at(place).to_owned(),
             document,
             line,
             column,

@@ -25,9 +25,16 @@ pub struct Known {
     hasher: RandomState,
     slots: Vec<Option<Entry>>,
     free: Vec<u32>,
-    by_key: HashTable<u32>,
+    by_key: HashTable<Place>,
     /// The first entry of each path; the others follow from there.
-    by_path: HashTable<u32>,
+    by_path: HashTable<Place>,
+}
+
+/// Where an entry is, and the hash by which it is found, so that an entry is looked at only when it is the one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Place {
+    hash: u64,
+    index: u32,
 }
 
 /// Group, kind, namespace and name.
@@ -40,14 +47,20 @@ struct Entry {
     text: Box<str>,
     /// Where each but the last of them ends.
     ends: [u32; 5],
-    key_hash: u64,
-    path_hash: u64,
     /// The last generation of this session that touched it; 0 before the first.
     touched: u64,
+    /// Whether it was touched because nothing had changed.
+    seen: bool,
     /// The neighbours among the entries of its path.
     before: Option<u32>,
     after: Option<u32>,
 }
+
+/// Where to find again what the host holds of a path; finding it by this costs less than by the path.
+///
+/// It stays valid while the host holds the same of the path, and is looked at again each time it is used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Finding(u32);
 
 /// What the host holds of one path.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,12 +101,47 @@ impl Known {
     /// Returns the version given for the whole of `path`, if the host holds every one of its documents at it.
     #[must_use]
     pub fn path_version(&self, path: &str) -> Option<&str> {
-        whole_version(self.at(path).map(|(_, entry)| entry.version()))
+        self.find_path(path).map(|(_, version)| version)
+    }
+
+    /// Returns the version given for the whole of `path`, if the host holds every one of its documents at it, and where
+    /// to find that again.
+    #[must_use]
+    pub fn find_path(&self, path: &str) -> Option<(Finding, &str)> {
+        let first = self.first_of(self.hasher.hash_one(path), path)?;
+        self.found(first)
+    }
+
+    /// Looks up many paths at once, as [`find_path`](Self::find_path) does one by one: where millions are held each look
+    /// waits for memory, and here they wait together.
+    #[must_use]
+    pub fn find_paths<'p>(&self, paths: impl Iterator<Item = &'p str> + Clone) -> Vec<Option<(Finding, &str)>> {
+        let hashes: Vec<u64> = paths.clone().map(|path| self.hasher.hash_one(path)).collect();
+        let first = |hash: &u64| self.by_path.find(*hash, |place| place.hash == *hash);
+        let firsts: Vec<Option<&Place>> = hashes.iter().map(first).collect();
+        let entry =
+            |first: &Option<&Place>| first.and_then(|place| Some((place.index, &*self.entry(place.index)?.text)));
+        let texts: Vec<Option<(u32, &str)>> = firsts.iter().map(entry).collect();
+        paths
+            .zip(texts)
+            .map(|(path, text)| match text? {
+                (first, text) if text.starts_with(path) && self.entry(first)?.path() == path => self.found(first),
+                // Another path has the same hash.
+                _ => self.find_path(path),
+            })
+            .collect()
+    }
+
+    fn found(&self, first: u32) -> Option<(Finding, &str)> {
+        let version = whole_version(self.from(first).map(|(_, entry)| entry.version()))?;
+        Some((Finding(first), version))
     }
 
     /// Returns the paths that the host holds something of, in no order.
     pub fn paths(&self) -> impl Iterator<Item = &str> {
-        self.by_path.iter().filter_map(|index| Some(self.entry(*index)?.path()))
+        self.by_path
+            .iter()
+            .filter_map(|place| Some(self.entry(place.index)?.path()))
     }
 
     /// Returns what `generation` has not touched, with the paths that declared it, in no order.
@@ -106,13 +154,28 @@ impl Known {
         untouched.map(|entry| (key_of(&entry.parts()), entry.path()))
     }
 
-    /// Collects the entries of a path in the order of their keys.
-    pub(crate) fn collect_at(&self, path: &str, entries: &mut Vec<u32>) {
+    /// Collects the entries of a path that is held at `version` in the order of their keys; none where it is not. What
+    /// was found of the path before is looked at first.
+    pub(crate) fn collect_at(&self, path: &str, version: &str, found: Option<Finding>, entries: &mut Vec<u32>) {
         entries.clear();
-        entries.extend(self.at(path).map(|(index, _)| index));
+        let found = found.map(|Finding(first)| first);
+        let first = found
+            .filter(|first| self.entry(*first).is_some_and(|entry| entry.is_first_of(path)))
+            .or_else(|| self.first_of(self.hasher.hash_one(path), path));
+        let Some(first) = first else { return };
+        if whole_version(self.from(first).map(|(_, entry)| entry.version())) != Some(version) {
+            return;
+        }
+        entries.extend(self.from(first).map(|(index, _)| index));
         if entries.len() > 1 {
             entries.sort_unstable_by_key(|index| self.entry(*index).map(Entry::parts));
         }
+    }
+
+    /// Returns the path of a key that `generation` said to be unchanged.
+    pub(crate) fn seen_at(&self, key: &Key, generation: u64) -> Option<&str> {
+        let entry = self.find(key)?;
+        (entry.seen && entry.touched == generation).then(|| entry.path())
     }
 
     /// Returns the entry of a key.
@@ -126,10 +189,11 @@ impl Known {
         self.entry(entry).map(Entry::parts)
     }
 
-    /// Touches an entry, and returns its key and its version.
-    pub(crate) fn touch_at(&mut self, entry: u32, generation: u64) -> Option<(Key, String)> {
+    /// Touches an entry because nothing has changed, and returns its key and its version.
+    pub(crate) fn see_at(&mut self, entry: u32, generation: u64) -> Option<(Key, String)> {
         let entry = self.entry_mut(entry)?;
         entry.touched = generation;
+        entry.seen = true;
         Some((key_of(&entry.parts()), entry.version().to_owned()))
     }
 
@@ -151,7 +215,7 @@ impl Known {
             match self.entry_mut(index) {
                 Some(entry) if entry.path() == path => {
                     entry.set_version(version);
-                    entry.touched = generation;
+                    entry.touch(generation);
                     return;
                 }
                 Some(_) | None => self.drop_at(index),
@@ -165,20 +229,19 @@ impl Known {
         let entry = Entry {
             touched: generation,
             after,
-            ..Entry::new(parts, path, version, key_hash, path_hash)
+            ..Entry::new(parts, path, version)
         };
         let index = self.store(entry);
-        let Self {
-            slots, by_key, by_path, ..
-        } = self;
-        by_key.insert_unique(key_hash, index, |index| hashes(slots, *index).0);
+        let place = |hash: u64| Place { hash, index };
+        self.by_key.insert_unique(key_hash, place(key_hash), |place| place.hash);
         match after {
             None => {
-                by_path.insert_unique(path_hash, index, |index| hashes(slots, *index).1);
+                self.by_path
+                    .insert_unique(path_hash, place(path_hash), |place| place.hash);
             }
             Some(second) => {
-                if let Some(first) = by_path.find_mut(path_hash, |first| *first == second) {
-                    *first = index;
+                if let Some(first) = self.by_path.find_mut(path_hash, |first| first.index == second) {
+                    first.index = index;
                 }
                 if let Some(second) = self.entry_mut(second) {
                     second.before = Some(index);
@@ -189,7 +252,7 @@ impl Known {
 
     pub(crate) fn touch(&mut self, key: &Key, generation: u64) {
         if let Some(entry) = self.entry_of(key).and_then(|entry| self.entry_mut(entry)) {
-            entry.touched = generation;
+            entry.touch(generation);
         }
     }
 
@@ -227,18 +290,26 @@ impl Known {
     }
 
     fn index_of(&self, hash: u64, parts: &KeyParts<'_>) -> Option<u32> {
-        let is_it = |index: &u32| self.entry(*index).is_some_and(|entry| entry.parts() == *parts);
-        self.by_key.find(hash, is_it).copied()
+        let is_it =
+            |place: &Place| place.hash == hash && self.entry(place.index).is_some_and(|entry| entry.parts() == *parts);
+        self.by_key.find(hash, is_it).map(|place| place.index)
     }
 
     fn first_of(&self, hash: u64, path: &str) -> Option<u32> {
-        let is_it = |index: &u32| self.entry(*index).is_some_and(|entry| entry.path() == path);
-        self.by_path.find(hash, is_it).copied()
+        let is_it =
+            |place: &Place| place.hash == hash && self.entry(place.index).is_some_and(|entry| entry.path() == path);
+        self.by_path.find(hash, is_it).map(|place| place.index)
     }
 
     /// The entries of a path, the latest first.
     fn at(&self, path: &str) -> impl Iterator<Item = (u32, &Entry)> {
-        let mut next = self.first_of(self.hasher.hash_one(path), path);
+        let first = self.first_of(self.hasher.hash_one(path), path);
+        first.into_iter().flat_map(|first| self.from(first))
+    }
+
+    /// An entry and those that follow it on its path.
+    fn from(&self, first: u32) -> impl Iterator<Item = (u32, &Entry)> {
+        let mut next = Some(first);
         std::iter::from_fn(move || {
             let index = next?;
             let entry = self.entry(index)?;
@@ -269,10 +340,11 @@ impl Known {
             return;
         };
         self.free.push(index);
-        let is_it = |other: &u32| *other == index;
-        if let Ok(place) = self.by_key.find_entry(entry.key_hash, is_it) {
+        let is_it = |other: &Place| other.index == index;
+        if let Ok(place) = self.by_key.find_entry(self.hasher.hash_one(entry.parts()), is_it) {
             place.remove();
         }
+        let path_hash = self.hasher.hash_one(entry.path());
         if let Some(after) = entry.after.and_then(|after| self.entry_mut(after)) {
             after.before = entry.before;
         }
@@ -283,12 +355,12 @@ impl Known {
                 }
             }
             (None, Some(after)) => {
-                if let Some(first) = self.by_path.find_mut(entry.path_hash, is_it) {
-                    *first = after;
+                if let Some(first) = self.by_path.find_mut(path_hash, is_it) {
+                    first.index = after;
                 }
             }
             (None, None) => {
-                if let Ok(place) = self.by_path.find_entry(entry.path_hash, is_it) {
+                if let Ok(place) = self.by_path.find_entry(path_hash, is_it) {
                     place.remove();
                 }
             }
@@ -297,7 +369,7 @@ impl Known {
 }
 
 impl Entry {
-    fn new(parts: KeyParts<'_>, path: &str, version: &str, key_hash: u64, path_hash: u64) -> Self {
+    fn new(parts: KeyParts<'_>, path: &str, version: &str) -> Self {
         let [group, kind, namespace, name] = parts;
         let mut end = 0;
         let ends = [path, group, kind, namespace, name].map(|part| {
@@ -308,9 +380,8 @@ impl Entry {
         Self {
             text: [path, group, kind, namespace, name, version].concat().into(),
             ends,
-            key_hash,
-            path_hash,
             touched: 0,
+            seen: false,
             before: None,
             after: None,
         }
@@ -338,6 +409,15 @@ impl Entry {
         self.text.get(self.ends[4] as usize..).unwrap_or_default()
     }
 
+    fn is_first_of(&self, path: &str) -> bool {
+        self.before.is_none() && self.path() == path
+    }
+
+    fn touch(&mut self, generation: u64) {
+        self.seen &= self.touched == generation;
+        self.touched = generation;
+    }
+
     fn set_version(&mut self, version: &str) {
         if self.version() != version {
             self.text = [self.part(0, self.ends[4]), version].concat().into();
@@ -359,11 +439,6 @@ pub(crate) fn key_of(parts: &KeyParts<'_>) -> Key {
         namespace,
         name,
     }
-}
-
-fn hashes(slots: &[Option<Entry>], index: u32) -> (u64, u64) {
-    let entry = slots.get(index as usize).and_then(Option::as_ref);
-    entry.map_or((0, 0), |entry| (entry.key_hash, entry.path_hash))
 }
 
 /// Makes the source version of one of the documents of a path.

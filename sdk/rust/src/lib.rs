@@ -41,7 +41,7 @@ pub use diagnostic::{Diagnostic, Severity};
 pub use documents::Documents;
 pub use ignore::Ignore;
 pub use k1s_source_proto::v1::{Key, KindInfo};
-pub use known::{Known, KnownPath};
+pub use known::{Finding, Known, KnownPath};
 pub use object::ObjectLimits;
 pub use problem::{Code, Level, Problem, Retry};
 pub use progress::Progress;

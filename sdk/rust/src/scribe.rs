@@ -134,7 +134,7 @@ impl Scribe {
 
     /// Says that an entry of what is known is unchanged. Of its place only the path is said: the host keeps what it has.
     pub(crate) async fn seen(&mut self, entry: u32, path: &str, generation: u64) -> Result<(), Problem> {
-        let Some((key, version)) = self.known.touch_at(entry, generation) else {
+        let Some((key, version)) = self.known.see_at(entry, generation) else {
             return Ok(());
         };
         let provenance = v1::Provenance {

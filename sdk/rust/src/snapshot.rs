@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use crate::declared::{Declared, Settled, Standing};
 use crate::documents::{Documents, Entry};
-use crate::known::{bounded_path_version, bounded_version, document_version, parts};
+use crate::known::{Finding, bounded_path_version, bounded_version, document_version, parts};
 use crate::object::{ObjectLimits, Verdict, judge};
 use crate::outlet::What;
 use crate::progress::Throttle;
@@ -187,16 +187,21 @@ impl<'c> SnapshotWriter<'c> {
     /// # Errors
     /// Fails when the session is over.
     pub async fn unchanged(&mut self, at: &At) -> Result<bool, Problem> {
+        self.unchanged_as_found(at, None).await
+    }
+
+    /// Says the same of a path of which was found before what the host holds ([`Known::find_path`]); it costs less.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn unchanged_as_found(&mut self, at: &At, found: Option<Finding>) -> Result<bool, Problem> {
         let known = &self.scribe.known;
-        if !self.scribe.habits.sees
-            || at.version.is_empty()
-            || known.path_version(&at.path) != Some(&*bounded_path_version(&at.version))
-        {
+        if !self.scribe.habits.sees || at.version.is_empty() {
             return Ok(false);
         }
-        known.collect_at(&at.path, &mut self.held);
+        known.collect_at(&at.path, &bounded_path_version(&at.version), found, &mut self.held);
         let mut keys = self.held.iter().filter_map(|entry| known.key_at(*entry));
-        if !keys.all(|key| self.declared.seen(&key, &at.path)) {
+        if self.held.is_empty() || !keys.all(|key| self.declared.may_see(&key, &at.path)) {
             return Ok(false);
         }
         self.begin().await?;
@@ -219,9 +224,11 @@ impl<'c> SnapshotWriter<'c> {
         let Some(entry) = self.scribe.known.entry_of(key) else {
             return Ok(false);
         };
-        if !self.declared.seen(&parts(key), &at.path) {
+        self.recall(key);
+        if !self.declared.may_see(&parts(key), &at.path) {
             return Ok(false);
         }
+        self.declared.saw(&parts(key), &at.path);
         self.begin().await?;
         self.scribe.seen(entry, &at.path, self.generation).await?;
         Ok(true)
@@ -351,10 +358,18 @@ impl<'c> SnapshotWriter<'c> {
         })
     }
 
+    /// Gives a key its place that was only said to be unchanged: most never need one.
+    fn recall(&mut self, key: &Key) {
+        if let Some(path) = self.scribe.known.seen_at(key, self.generation) {
+            self.declared.saw(&parts(key), path);
+        }
+    }
+
     async fn declare(&mut self, verdict: Verdict, at: At, call: u32) -> Result<(), Problem> {
         self.begin().await?;
         match verdict {
             Verdict::Object(object) => {
+                self.recall(&object.key);
                 let owner = self.scribe.known.owner(&object.key).filter(|owner| !owner.is_empty());
                 match self.declared.declare(&object, &at, call, owner) {
                     Standing::Send => self.scribe.upsert(object, &at, self.generation).await,

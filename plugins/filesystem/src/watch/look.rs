@@ -16,7 +16,7 @@ use super::interest::Interest;
 use super::rivals::Rivals;
 use super::told::Told;
 use crate::memory::Memory;
-use crate::page::{Outcome, Task};
+use crate::page::{self, Outcome, Task};
 use crate::pipeline::{Ground, Pipeline};
 use crate::relative::RelPath;
 use crate::version::Version;
@@ -84,7 +84,10 @@ impl<'c> Look<'_, 'c> {
     async fn pass(&mut self, interest: &Interest) -> Result<Vec<(Key, RelPath)>, Problem> {
         let mut pass = Pass::default();
         let mut pipeline = Pipeline::start(self.ground, interest.clone());
-        while let Some(landed) = pipeline.next(|path, what| self.task(path, what)).await? {
+        while let Some(landed) = pipeline
+            .next(|page| page::decided(page, |path, what| self.task(path, what)))
+            .await?
+        {
             let standings = self.standings(&landed.outcomes).await?;
             for (path, outcome) in landed.outcomes {
                 self.judge(path, outcome, &standings, &mut pass).await?;
@@ -103,7 +106,7 @@ impl<'c> Look<'_, 'c> {
         let What::File(candidate) = what else {
             return Task::Report(what);
         };
-        let held = self.window.known().path_version(path.as_str());
+        let held = self.window.known().find_path(path.as_str());
         // What was complained of has to be declared again, also as it was before.
         let held = held.filter(|_| !self.knowledge.told.knows(path));
         Task::of(path, candidate, held, &self.knowledge.memory)
@@ -261,7 +264,7 @@ impl<'c> Look<'_, 'c> {
         };
         let mut faults = BTreeSet::new();
         let mut pipeline = Pipeline::start(self.ground, Interest::Paths(owners.clone()));
-        while let Some(landed) = pipeline.next(read).await? {
+        while let Some(landed) = pipeline.next(|page| page::decided(page, read)).await? {
             for (path, outcome) in landed.outcomes {
                 match outcome {
                     Outcome::Parsed { documents, .. } if documents.problems().next().is_none() => {

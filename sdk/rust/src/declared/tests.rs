@@ -90,17 +90,19 @@ fn a_path_that_cannot_be_read_keeps_what_it_declared() {
 #[test]
 fn a_path_that_is_unchanged_still_declares() {
     let mut declared = Declared::default();
-    assert!(declared.seen(&parts(&object("k").key), "b"));
+    let key = object("k").key;
+    assert!(declared.may_see(&parts(&key), "b"));
+    declared.saw(&parts(&key), "b");
+    assert!(declared.may_see(&parts(&key), "b"));
+    assert!(!declared.may_see(&parts(&key), "a"), "the key is another path's");
     assert_eq!(
         declared.declare(&object("k"), &At::path("a"), 1, Some("b")),
         Standing::Held
     );
     let lost = ("lost", "b: ConfigMap n/k, also in a, which is used".to_owned());
     assert_eq!(settle(&mut declared, Some("b")), [("won", "a".to_owned()), lost]);
-    assert!(
-        !declared.seen(&parts(&object("k").key), "b"),
-        "the key is another path's now"
-    );
+    declared.saw(&parts(&key), "b");
+    assert!(!declared.may_see(&parts(&key), "b"), "the key is another path's now");
 }
 
 #[test]

@@ -120,6 +120,47 @@ fn a_complete_generation_forgets_what_it_did_not_touch() {
 }
 
 #[test]
+fn many_paths_are_looked_up_as_one_is() {
+    let mut known = Known::default();
+    known.hold(&key("a"), "p", "1 1/2", 1);
+    known.hold(&key("b"), "p", "1 2/2", 1);
+    known.hold(&key("c"), "pp", "2 1/1", 1);
+    known.hold(&key("d"), "q", "3 1/2", 1);
+    let found = known.find_paths(["q", "pp", "p", "none", ""].into_iter());
+    let versions: Vec<Option<&str>> = found.iter().map(|found| found.map(|(_, version)| version)).collect();
+    assert_eq!(versions, [None, Some("2"), Some("1"), None, None]);
+    let mut entries = Vec::new();
+    let mut keys = |path: &str, version: &str, found| {
+        known.collect_at(path, version, found, &mut entries);
+        let keys = entries.iter().filter_map(|entry| known.key_at(*entry));
+        keys.map(|[.., name]| name).collect::<String>()
+    };
+    let of_pp = found[1].map(|(found, _)| found);
+    // What was found of another path, or of a path at another version, does not count.
+    assert_eq!(
+        [keys("p", "1", of_pp), keys("p", "1", None), keys("pp", "2", of_pp)],
+        ["ab", "ab", "c"]
+    );
+    assert_eq!([keys("pp", "1", of_pp), keys("none", "2", of_pp)], ["", ""]);
+}
+
+#[test]
+fn what_was_seen_is_seen_in_its_generation() {
+    let mut known = Known::default();
+    known.hold(&key("a"), "p", "1 1/1", 1);
+    assert_eq!(known.seen_at(&key("a"), 1), None);
+    let entry = known.entry_of(&key("a")).unwrap();
+    assert_eq!(known.see_at(entry, 2), Some((key("a"), "1 1/1".to_owned())));
+    known.touch(&key("a"), 2);
+    assert_eq!(
+        (known.seen_at(&key("a"), 2), known.seen_at(&key("a"), 1)),
+        (Some("p"), None)
+    );
+    known.touch(&key("a"), 3);
+    assert_eq!(known.seen_at(&key("a"), 3), None);
+}
+
+#[test]
 fn forgetting_versions_keeps_the_owners() {
     let mut known = Known::default();
     known.hold(&key("a"), "p", "1", 1);
@@ -176,6 +217,9 @@ fn agree(known: &Known, plain: &Plain) {
         let held = held.map(|(name, (_, version, _))| (key(&name.to_string()), version.to_string()));
         assert_eq!(known.path(&path).unwrap().objects, held.collect());
     }
+    let paths = ["0", "1", "2", "3", "4", ""];
+    let at_once = known.find_paths(paths.into_iter());
+    assert_eq!(at_once, paths.map(|path| known.find_path(path)));
     for name in 0..8 {
         let version = plain.get(&name).map(|(_, version, _)| version.to_string());
         assert_eq!(known.version(&key(&name.to_string())), version.as_deref());

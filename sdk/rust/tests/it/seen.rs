@@ -205,3 +205,33 @@ async fn what_a_complete_listing_left_out_is_not_known_any_more() {
     launch.sync("", sync_request::Reason::Interval).await.unwrap();
     assert_eq!(next(&mut session).await, ["upsert a p"], "the host may have deleted it");
 }
+
+/// Finds `b` unchanged, and then the same key in `a` too, told as `unchanged` or not.
+struct Rivals;
+
+impl Script for Rivals {
+    const CAPABILITIES: &'static [Capability] = SEEN;
+
+    async fn snapshot(_: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
+        let at = |path| At::path(path).version("1");
+        let found = out.known().find_path("b").map(|(found, _)| found);
+        assert!(out.unchanged_as_found(&at("b"), found).await?);
+        out.yaml(yaml("k").as_bytes(), at("a")).await?;
+        assert!(!out.seen(&key("k"), &At::path("a").version("1 1/1")).await?);
+        assert!(
+            !out.unchanged(&at("b")).await?,
+            "what is to be decided has to be declared"
+        );
+        Ok(())
+    }
+}
+
+#[tokio::test]
+async fn a_path_that_is_unchanged_keeps_its_keys_until_the_end_of_the_listing() {
+    let opening = vec![begin(begin::Mode::Full), known("", &[("k", "1 1/1", "b")])];
+    let (_launch, mut session) = Launch::open::<Scripted<Rivals>>(opening).await;
+    assert_eq!(
+        next(&mut session).await,
+        ["seen(1 1/1) k b", "upsert k a:2", "DuplicateKey k b"]
+    );
+}
