@@ -51,6 +51,13 @@ pub fn documents<'i>(input: &'i [u8], limits: &Limits) -> Documents<'i> {
     Documents::new(input, limits)
 }
 
+/// Counts libyaml's events of a stream, and makes nothing of them: the least that any reader by libyaml does, to measure
+/// what is done beside it. `None` where libyaml finds that it is no YAML.
+#[must_use]
+pub fn count_events(input: &[u8]) -> Option<u64> {
+    libyaml::Parser::new(input, None).count()
+}
+
 /// Reads an input that holds exactly one document, such as a configuration file.
 ///
 /// # Errors

@@ -74,6 +74,32 @@ impl<'i> Parser<'i> {
         }
     }
 
+    /// Counts the events that are left, without looking at them; `None` where there is a fault.
+    pub(crate) fn count(self) -> Option<u64> {
+        let mut events = 0;
+        loop {
+            let event = self.parse()?;
+            events += 1;
+            if event.0.type_ == sys::YAML_STREAM_END_EVENT {
+                return Some(events);
+            }
+        }
+    }
+
+    /// Parses the next event; `None` is a fault. Not to be called after that, or after the end of the stream.
+    fn parse(&self) -> Option<OwnedEvent> {
+        let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
+        // SAFETY: the parser is initialised, and a successful call fills the event, which is then owned.
+        unsafe {
+            let parsed = sys::yaml_parser_parse(self.raw.as_ptr(), event.as_mut_ptr());
+            if parsed.ok {
+                Some(OwnedEvent(event.assume_init()))
+            } else {
+                None
+            }
+        }
+    }
+
     fn fault(&self) -> Fault {
         // SAFETY: the parser is initialised, and a failed call left `problem` null or pointing to a string constant.
         let (state, problem) = unsafe {
@@ -101,15 +127,11 @@ impl Events for Parser<'_> {
                 offset: 0,
             });
         }
-        let mut event = MaybeUninit::<sys::yaml_event_t>::uninit();
-        // SAFETY: the parser is initialised, and a successful call fills the event, which is then owned.
-        let parsed = unsafe { sys::yaml_parser_parse(self.raw.as_ptr(), event.as_mut_ptr()) };
-        if parsed.fail {
+        let Some(event) = self.parse() else {
             self.finished = true;
             return Err(self.fault());
-        }
-        // SAFETY: as above.
-        let OwnedEvent(event) = self.event.insert(OwnedEvent(unsafe { event.assume_init() }));
+        };
+        let OwnedEvent(event) = self.event.insert(event);
         let mut located = located(event)?;
         match located.event {
             Event::StreamEnd => self.finished = true,

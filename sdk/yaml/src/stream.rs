@@ -227,6 +227,12 @@ pub(crate) fn single<'i>(input: &'i [u8], limits: &Limits) -> Result<Document<'i
 
 fn begins_with_brace(input: &[u8]) -> bool {
     let start = &input[..input.len().min(LOOK_AHEAD)];
+    // Most begin with a letter or a comment, and nothing behind it has to be looked at.
+    if let Some(first) = start.iter().find(|byte| !byte.is_ascii_whitespace())
+        && (b'!'..=b'~').contains(first)
+    {
+        return *first == b'{';
+    }
     let text = start.utf8_chunks().next().map_or("", |chunk| chunk.valid());
     text.trim_start().starts_with('{')
 }

@@ -15,6 +15,7 @@
 pub mod bare;
 pub mod cost;
 pub mod dump;
+pub mod events;
 pub mod insert;
 pub mod manifests;
 pub mod measure;

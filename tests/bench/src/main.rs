@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, ExitCode};
 
 use clap::{Parser, Subcommand};
-use k1s_bench::{bare, insert, measure, scan, sink, walk};
+use k1s_bench::{bare, events, insert, measure, scan, sink, walk};
 use serde::Serialize;
 use tokio::runtime::{Builder, Runtime};
 
@@ -47,6 +47,11 @@ enum Verb {
         /// What it lists.
         tree: PathBuf,
     },
+    /// The yardstick of what is dropped.
+    Events {
+        /// The tree.
+        tree: PathBuf,
+    },
     /// The yardstick of a stream.
     Stream {
         /// How many.
@@ -78,6 +83,7 @@ fn run(verb: Verb) -> anyhow::Result<()> {
         Verb::Walk { tree } => answer(&walk::stat(&tree)?),
         Verb::Scan { file } => answer(&scan::scan(&file)?),
         Verb::Discard { plugin, tree } => answer(&runtime()?.block_on(sink::discard(&plugin, &tree))?),
+        Verb::Events { tree } => answer(&events::drain(&tree)?),
         Verb::Stream { objects } => stream(objects),
         Verb::Serve { socket, objects } => runtime()?.block_on(bare::serve(&socket, objects)),
     }
