@@ -1,6 +1,6 @@
 //! The writer: one thread through which every change of the store goes.
 //!
-//! Jobs wait in a bounded queue. The thread takes what waits, up to 4 MiB, into one transaction; when that is durable and
+//! Jobs wait in a bounded queue. The thread takes what waits, up to 8 MiB of rows, into one transaction; when that is durable and
 //! published, each job gets its answer. A transaction that fails keeps nothing, answers each of its jobs with the reason,
 //! and ends every session: what was touched in memory may no longer be true. Memory is loaded again, from storage that is
 //! opened anew where it failed, before anything else is done. From then on until a probe was stored, [`Health`] says what is
@@ -63,7 +63,8 @@ use release::Rest;
 pub use release::{Leaving, Released};
 use thread::WriterThread;
 
-/// Jobs that may wait; more wait with their senders.
+/// Jobs that may wait; more wait with their senders. What they hold is bounded where it comes from: each session submits at
+/// most [`MAX_UNCOMMITTED_BYTES`](k1s_sync_engine::session::MAX_UNCOMMITTED_BYTES) that are not durable yet.
 const QUEUE: usize = 256;
 
 /// What a source's session begins from.

@@ -16,11 +16,13 @@ use crate::writer::memory::Memory;
 use crate::writer::publisher::Publisher;
 use crate::writer::transaction::Transaction;
 
-/// Bytes of rows, or of jobs that write none, after which no further job joins a transaction.
-const TRANSACTION_BYTES: usize = 4 * 1024 * 1024;
+/// Bytes of rows, or of jobs that write none, after which no further job joins a transaction. The larger, the more of its
+/// rows share a page; the pages of 8 MiB of rows in any order are just what redb keeps in memory until a commit, half of
+/// [`RedbOptions::DEFAULT_CACHE_BYTES`](crate::engine::RedbOptions::DEFAULT_CACHE_BYTES).
+const TRANSACTION_BYTES: usize = 8 * 1024 * 1024;
 
 /// The most that is stored for a moment to see whether it can be.
-const MAX_PROOF_BYTES: usize = 4 * TRANSACTION_BYTES;
+const MAX_PROOF_BYTES: usize = 2 * TRANSACTION_BYTES;
 /// How soon after a proof a failure shows that too little was proven.
 const PROOF_HOLDS: Duration = Duration::from_secs(60);
 
