@@ -5,7 +5,12 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::sources::{code, module_files};
 use crate::workspace::{Metadata, Package, metadata, no, texts};
 
-const PURE: [&str; 3] = ["k1s-getter-address", "k1s-object", "k1s-sync-engine"];
+const PURE: [&str; 4] = [
+    "k1s-getter-address",
+    "k1s-getter-archive",
+    "k1s-object",
+    "k1s-sync-engine",
+];
 
 /// Libraries that reach an operating system, a clock, a network or randomness.
 const IMPURE: &[&str] = &[
@@ -34,11 +39,25 @@ const IMPURE: &[&str] = &[
 ];
 
 /// Impure libraries that come with a pure one: (library, only through, reason).
-const UNAVOIDABLE: &[(&str, &str, &str)] = &[(
-    "libc",
-    "cpufeatures",
-    "sha2 asks once which instructions the processor has, on targets where only the system can tell",
-)];
+const UNAVOIDABLE: &[(&str, &str, &str)] = &[
+    (
+        "getrandom",
+        "zip",
+        "zip names it for the salts of encryption, which is not built",
+    ),
+    (
+        "libc",
+        "cpufeatures",
+        "sha2 asks once which instructions the processor has, on targets where only the system can tell",
+    ),
+    ("libc", "filetime", "tar can unpack to disk, which nobody has it do"),
+    ("libc", "getrandom", "the same as getrandom through zip"),
+    ("libc", "nix", "the same as nix through zip"),
+    ("libc", "tar", "tar can unpack to disk, which nobody has it do"),
+    ("libc", "zip", "zip can unpack to disk, which nobody has it do"),
+    ("nix", "zip", "zip can unpack to disk on other systems, which nobody has it do"),
+    ("rand_core", "getrandom", "the same as getrandom through zip"),
+];
 
 /// Modules of the standard library that a pure crate has no use for.
 const IMPURE_MODULES: &[&str] = &["env", "fs", "net", "os", "process", "thread"];

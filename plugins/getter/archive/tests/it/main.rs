@@ -1,0 +1,14 @@
+//! Archives of every format as others make them, and as those make them who mean harm.
+
+#![forbid(unsafe_code)]
+
+#[cfg(test)]
+mod advisories;
+#[cfg(test)]
+mod cuts;
+#[cfg(test)]
+mod formats;
+#[cfg(test)]
+mod fuzz;
+#[cfg(test)]
+mod making;
