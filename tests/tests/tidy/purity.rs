@@ -55,7 +55,11 @@ const UNAVOIDABLE: &[(&str, &str, &str)] = &[
     ("libc", "nix", "the same as nix through zip"),
     ("libc", "tar", "tar can unpack to disk, which nobody has it do"),
     ("libc", "zip", "zip can unpack to disk, which nobody has it do"),
-    ("nix", "zip", "zip can unpack to disk on other systems, which nobody has it do"),
+    (
+        "nix",
+        "zip",
+        "zip can unpack to disk on other systems, which nobody has it do",
+    ),
     ("rand_core", "getrandom", "the same as getrandom through zip"),
 ];
 

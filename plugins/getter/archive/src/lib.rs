@@ -28,5 +28,5 @@ mod zipped;
 
 pub use archive::{Entry, Kind, Mode, Taker, read};
 pub use fault::{ArchiveError, PathFault};
-pub use limits::{Limit, Limits};
+pub use limits::{Limit, Limits, RATIO_GRACE};
 pub use path::EntryPath;

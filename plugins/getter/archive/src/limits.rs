@@ -18,7 +18,7 @@ pub struct Limits {
 }
 
 /// The unpacked bytes below which the ratio does not matter: small files of one repeated line are no attack.
-pub(crate) const RATIO_GRACE: u64 = 8 << 20;
+pub const RATIO_GRACE: u64 = 8 << 20;
 
 impl Default for Limits {
     fn default() -> Self {
