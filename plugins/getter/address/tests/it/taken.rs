@@ -194,7 +194,19 @@ fn files_of_checksums_of_the_same_origin() {
 }
 
 #[test]
-fn one_path_is_chosen() {
+fn p02_an_absolute_sub_directory_is_below_the_root() {
+    for address in [
+        "./repo///etc",
+        "git::https://h/r.git///etc",
+        "https://h/x.zip//%2e/etc",
+        "github.com/a/b///etc",
+    ] {
+        assert_eq!(parse(address).subdir, Some(Subdir::Path("etc".into())), "{address}");
+    }
+}
+
+#[test]
+fn p05_one_path_is_chosen() {
     let paths = ["a", "ab", "b", "ab/c"];
     for (address, expected) in [
         ("./x//b", Some("b")),
