@@ -13,6 +13,7 @@ mod random;
 mod restart;
 mod stage;
 mod trial;
+mod window;
 
 use std::path::Path;
 
