@@ -112,9 +112,10 @@ impl Stage {
         outlived(&self.history, &journal, &Listing::of(self.scene.objects(&kinds)?)?)
     }
 
-    /// Ends a host as Ctrl-C does.
+    /// Asks a host to end. It may not have come so far that it answers signals, and then dies of this one; of Ctrl-C's it
+    /// would hear nothing where a shell has let its background jobs ignore that.
     pub(crate) fn stop(&self, mut host: Running) -> anyhow::Result<Finished> {
-        host.signal(Signal::INT)?;
+        host.signal(Signal::TERM)?;
         host.wait(DEADLINE)
     }
 
