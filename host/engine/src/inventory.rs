@@ -164,6 +164,12 @@ impl ScopeIndex {
         self.row_by_key.entry(key).or_default();
     }
 
+    /// Adds a row that was there before, with what it says where it is as its source left it.
+    pub fn load(&mut self, key: KeyHash, words: Option<[Word; 2]>) {
+        let row = self.row_by_key.entry(key).or_default();
+        row.words = words.or(row.words);
+    }
+
     /// Notes what a row says that is as its source left it, in two forms; a row that is not indexed is passed over.
     pub fn note(&mut self, key: KeyHash, words: [Word; 2]) {
         if let Some(row) = self.row_by_key.get_mut(&key) {
@@ -407,6 +413,22 @@ mod tests {
         let forms = Word::forms(&("a", 1), [Some("b"), None], 7);
         assert_eq!(forms, [Some("b"), None].map(|more| Word::of(&(("a", 1), more), 7)));
         assert_ne!(forms[0], forms[1]);
+    }
+
+    #[test]
+    fn a_row_that_was_there_before_is_loaded_with_what_it_says() {
+        let mut index = ScopeIndex::default();
+        let words = [Word::of(&"long", 7), Word::of(&"short", 7)];
+        index.load(hash(1), Some(words));
+        index.load(hash(2), None);
+        assert_eq!(index.rows(), 2);
+        assert!(index.says(hash(1), words[0]) && index.says(hash(1), words[1]));
+        assert!(!index.says(hash(2), words[0]));
+        assert_eq!(index.presence(hash(2)), Presence::Indexed);
+        // Two keys of one hash count as one row.
+        index.load(hash(1), None);
+        assert!(index.says(hash(1), words[0]));
+        assert_eq!(index.rows(), 2);
     }
 
     #[test]

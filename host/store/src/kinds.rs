@@ -74,8 +74,7 @@ impl KindTable {
     /// What a kind is called; `None` for an unknown kind.
     #[must_use]
     pub fn get(&self, group_kind: &GroupKind) -> Option<&KindNames> {
-        builtin::kinds()
-            .get(group_kind)
+        builtin::get(group_kind)
             .or_else(|| self.described.definitions.get(group_kind))
             .or_else(|| self.described.sources.get(group_kind))
     }

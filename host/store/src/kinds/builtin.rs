@@ -1,6 +1,6 @@
 //! The committed table of built-in kinds, as `cargo xtask kinds` writes it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 use std::sync::LazyLock;
 
 use k1s_object::{GroupKind, KindNames, KindScope};
@@ -13,8 +13,15 @@ static KINDS: LazyLock<BTreeMap<GroupKind, KindNames>> = LazyLock::new(|| {
     names.map(|names| (names.group_kind.clone(), names)).collect()
 });
 
+/// The same in no order: a kind is looked up for every event.
+static FOUND_KINDS: LazyLock<HashMap<&GroupKind, &KindNames>> = LazyLock::new(|| KINDS.iter().collect());
+
 pub(super) fn kinds() -> &'static BTreeMap<GroupKind, KindNames> {
     &KINDS
+}
+
+pub(super) fn get(group_kind: &GroupKind) -> Option<&'static KindNames> {
+    FOUND_KINDS.get(group_kind).copied()
 }
 
 fn rows() -> impl Iterator<Item = &'static str> {

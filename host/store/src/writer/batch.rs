@@ -51,7 +51,7 @@ pub(crate) fn apply(
     for event in batch.earlier {
         application.earlier_delete(event, &mut deletes)?;
     }
-    for (index, event, document) in in_order(batch.events, documents, application.world) {
+    for (index, event, document) in in_order(batch.events, documents, application.world, application.source) {
         application.event(index, event, document, &mut deletes)?;
         pass(Point::H5);
     }
@@ -62,13 +62,24 @@ pub(crate) fn apply(
     Ok(receipt)
 }
 
-/// What others need comes first; among equals, the order sent.
-fn in_order(events: Vec<Event>, documents: Documents, world: &World) -> Vec<(u32, Event, Option<Document>)> {
+/// What others need comes first; among equals, the order sent. Where nothing can be written by what was sent, nothing needs
+/// another.
+fn in_order(
+    events: Vec<Event>,
+    documents: Documents,
+    world: &World,
+    source: &SourceState,
+) -> Vec<(u32, Event, Option<Document>)> {
+    let has_object = |event: &Event| matches!(event.change, Change::Upsert { .. });
+    let may_write = source.has_pending() || events.iter().any(has_object);
     let beside = documents.beside(events);
     let mut indexed: Vec<_> = (0..)
         .zip(beside)
         .map(|(index, (event, document))| (index, event, document))
         .collect();
+    if !may_write {
+        return indexed;
+    }
     indexed.sort_by_cached_key(|(_, event, _)| {
         let key = event.change.key();
         key.map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))

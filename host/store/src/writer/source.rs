@@ -231,11 +231,9 @@ impl SourceState {
                 let (scope, prefix) = at.insert(scope);
                 let key = world.encoded_row_hash(place.get(prefix.len()..).unwrap_or_default());
                 let row = row::view(value)?;
-                let index = &mut self.scope(scope).index;
-                index.insert(key);
-                if row.standing == Standing::Owned && row.mark == Mark::Clean {
-                    index.note(key, Said::of_row(&row).words(world));
-                }
+                let is_as_left = row.standing == Standing::Owned && row.mark == Mark::Clean;
+                let words = is_as_left.then(|| Said::of_row(&row).words(world));
+                self.scope(scope).index.load(key, words);
                 Ok(())
             })();
             match result {
