@@ -17,6 +17,7 @@
 
 mod archive;
 mod decoder;
+mod extension;
 mod fault;
 mod limits;
 mod meter;

@@ -1,7 +1,6 @@
 //! Archives of tar.
 //!
-//! Extended headers are read here, not by the library: their size is bounded, and one that gives an entry another size than
-//! its header does is refused, because readers disagree about where the next entry then begins (RUSTSEC-2025-0110).
+//! Extended headers are divided from entries here, not by the library: their size is bounded, and what they say is checked.
 
 use std::cell::Cell;
 use std::io::{self, Read};
@@ -9,6 +8,7 @@ use std::io::{self, Read};
 use tar::{EntryType, Header};
 
 use crate::archive::{Entry, Kind, Mode, Taker, hand};
+use crate::extension::{Extension, check_global};
 use crate::fault::{ArchiveError, PathFault};
 use crate::limits::Limit;
 use crate::meter::{Content, Meter};
@@ -20,14 +20,6 @@ const HEADER_BYTES: u64 = 64 << 10;
 
 /// The bytes of a block: headers are one, and content is filled up to whole ones.
 const BLOCK: u64 = 512;
-
-/// What extended headers say of the next entry.
-#[derive(Default)]
-struct Extension {
-    path: Option<Vec<u8>>,
-    link: Option<Vec<u8>>,
-    size: Option<u64>,
-}
 
 /// Counts what is read, to tell where the library stopped.
 struct Position<'p, R> {
@@ -60,16 +52,7 @@ pub(crate) fn read(stream: impl Read, meter: &Meter, taker: &mut Taker<'_>) -> R
         let header = entry.header().clone();
         let size = header.entry_size().map_err(damaged)?;
         end = entry.raw_file_position().saturating_add(size).saturating_add(BLOCK - 1) / BLOCK * BLOCK;
-        let kind = header.entry_type();
-        if kind == EntryType::XGlobalHeader {
-            extended(&mut entry, meter)?;
-        } else if kind == EntryType::XHeader {
-            extension.read(&extended(&mut entry, meter)?)?;
-        } else if kind == EntryType::GNULongName {
-            extension.path = Some(name(extended(&mut entry, meter)?));
-        } else if kind == EntryType::GNULongLink {
-            extension.link = Some(name(extended(&mut entry, meter)?));
-        } else {
+        if !extend(header.entry_type(), &mut extension, &mut entry, meter)? {
             one(&header, std::mem::take(&mut extension), entry, &mut tree, meter, taker)?;
         }
     }
@@ -78,9 +61,45 @@ pub(crate) fn read(stream: impl Read, meter: &Meter, taker: &mut Taker<'_>) -> R
     if position.get() < end.saturating_add(BLOCK) {
         return Err(ArchiveError::Damaged(io::ErrorKind::UnexpectedEof.into()));
     }
-    // What stands behind the end is read as well: only then the decoder below has seen all and compared its checksum.
-    io::copy(&mut stream, &mut io::sink()).map_err(damaged)?;
-    Ok(())
+    extension.expect_none()?;
+    zeros(stream, meter)
+}
+
+/// Reads what stands behind the end, all of it: only then the decoder below has compared its checksum. A block of zeros where
+/// a header was, or one archive behind another, would else pass for the end of all.
+fn zeros(mut stream: impl Read, meter: &Meter) -> Result<(), ArchiveError> {
+    let mut bytes = [0; 8 << 10];
+    loop {
+        match stream.read(&mut bytes) {
+            Ok(0) => return Ok(()),
+            Ok(read) if bytes[..read].iter().all(|byte| *byte == 0) => {}
+            Ok(_) => return Err(ArchiveError::Contradiction("something stands behind its end")),
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            Err(error) => return Err(meter.explain(error)),
+        }
+    }
+}
+
+/// Reads an entry if it is an extended header, and returns whether it is one.
+fn extend(
+    kind: EntryType,
+    extension: &mut Extension,
+    entry: &mut impl Read,
+    meter: &Meter,
+) -> Result<bool, ArchiveError> {
+    if kind == EntryType::XGlobalHeader {
+        extension.expect_none()?;
+        check_global(&extended(entry, meter)?)?;
+    } else if kind == EntryType::XHeader {
+        extension.add_records(&extended(entry, meter)?)?;
+    } else if kind == EntryType::GNULongName {
+        extension.add_long_path(extended(entry, meter)?)?;
+    } else if kind == EntryType::GNULongLink {
+        extension.add_long_link(extended(entry, meter)?)?;
+    } else {
+        return Ok(false);
+    }
+    Ok(true)
 }
 
 /// Reads one entry that is no extended header.
@@ -93,27 +112,29 @@ fn one(
     taker: &mut Taker<'_>,
 ) -> Result<(), ArchiveError> {
     let size = header.entry_size().map_err(|error| meter.explain(error))?;
-    if extension.size.is_some_and(|other| other != size) {
-        return Err(ArchiveError::Contradiction(
-            "an extended header gives an entry another size than its header",
-        ));
-    }
-    let written = extension.path.unwrap_or_else(|| header.path_bytes().into_owned());
+    let instead = extension.end(size)?;
+    let written = instead.path.unwrap_or_else(|| header.path_bytes().into_owned());
     let path = EntryPath::parse(&written, meter.limits().depth)?;
     let shown = || String::from_utf8_lossy(&written).into_owned();
     let kind = header.entry_type();
-    let kind = if kind == EntryType::Directory {
+    if is_directory(header, &written) {
+        has_no_content(size)?;
         return path.map_or(Ok(()), |path| tree.add(&path, Node::Directory));
-    } else if kind == EntryType::Regular || kind == EntryType::Continuous {
+    }
+    let kind = if kind == EntryType::Regular || kind == EntryType::Continuous {
         Kind::File(Mode::of(header.mode().unwrap_or_default()))
     } else if kind == EntryType::Symlink {
-        Kind::Link(target(extension.link, header)?)
+        has_no_content(size)?;
+        Kind::Link(target(instead.link, header)?)
     } else {
         return Err(ArchiveError::Kind {
             kind: refused(kind),
             path: shown(),
         });
     };
+    if written.ends_with(b"/") {
+        return Err(ArchiveError::Contradiction("a file or link is named like a directory"));
+    }
     let path = path.ok_or_else(|| ArchiveError::Path(PathFault::Empty, shown()))?;
     tree.add(&path, Node::Leaf)?;
     let length = hand(Entry { path, kind }, Content::new(&mut entry, meter), meter, taker)?;
@@ -122,6 +143,20 @@ fn one(
     } else {
         Err(ArchiveError::Damaged(io::ErrorKind::UnexpectedEof.into()))
     }
+}
+
+/// Tells whether an entry is a directory. Before there was a type for them, they were told by a slash behind their name.
+fn is_directory(header: &Header, written: &[u8]) -> bool {
+    let is_untyped = header.as_old().linkflag == [0];
+    header.entry_type() == EntryType::Directory || (is_untyped && written.ends_with(b"/"))
+}
+
+/// Checks the size of what is a header only: some readers skip content that it claims, others read it as the next entry.
+fn has_no_content(size: u64) -> Result<(), ArchiveError> {
+    if size > 0 {
+        return Err(ArchiveError::Contradiction("a directory or link has content"));
+    }
+    Ok(())
 }
 
 fn refused(kind: EntryType) -> &'static str {
@@ -155,36 +190,5 @@ fn extended(entry: &mut impl Read, meter: &Meter) -> Result<Vec<u8>, ArchiveErro
     match read.map_err(|error| meter.explain(error))? as u64 {
         0..=HEADER_BYTES => Ok(bytes),
         _ => Err(ArchiveError::Limit(Limit::HeaderBytes(HEADER_BYTES))),
-    }
-}
-
-/// Returns a name up to its NUL.
-fn name(mut bytes: Vec<u8>) -> Vec<u8> {
-    bytes.truncate(bytes.iter().position(|byte| *byte == 0).unwrap_or(bytes.len()));
-    bytes
-}
-
-impl Extension {
-    fn read(&mut self, bytes: &[u8]) -> Result<(), ArchiveError> {
-        for record in tar::PaxExtensions::new(bytes) {
-            let record = record.map_err(ArchiveError::Damaged)?;
-            match record.key_bytes() {
-                b"path" => self.path = Some(record.value_bytes().to_vec()),
-                b"linkpath" => self.link = Some(record.value_bytes().to_vec()),
-                b"size" => {
-                    let size = str::from_utf8(record.value_bytes())
-                        .ok()
-                        .and_then(|size| size.parse().ok());
-                    self.size = Some(size.ok_or(ArchiveError::Contradiction(
-                        "an extended header has a size that is no number",
-                    ))?);
-                }
-                key if key.starts_with(b"GNU.sparse.") => {
-                    return Err(ArchiveError::Unsupported("a sparse file".to_owned()));
-                }
-                _ => {}
-            }
-        }
-        Ok(())
     }
 }

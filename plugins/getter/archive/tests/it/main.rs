@@ -12,3 +12,5 @@ mod formats;
 mod fuzz;
 #[cfg(test)]
 mod making;
+#[cfg(test)]
+mod tapes;
