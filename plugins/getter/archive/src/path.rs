@@ -53,9 +53,9 @@ impl EntryPath {
         &self.0
     }
 
-    /// Returns the directories that this path lies in, from the root on, without the root.
-    pub(crate) fn ancestors(&self) -> impl Iterator<Item = Self> {
-        self.0.match_indices('/').map(|(at, _)| Self(self.0[..at].to_owned()))
+    /// Returns the directories that this path lies in, the nearest first, without the root.
+    pub(crate) fn ancestors(&self) -> impl Iterator<Item = &str> {
+        self.0.rmatch_indices('/').map(|(at, _)| &self.0[..at])
     }
 }
 

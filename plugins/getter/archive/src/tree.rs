@@ -20,7 +20,7 @@ pub(crate) enum Node {
 /// The paths that were seen.
 #[derive(Debug, Default)]
 pub(crate) struct Tree {
-    nodes: BTreeMap<EntryPath, Node>,
+    nodes: BTreeMap<String, Node>,
     bytes: usize,
     entries: u64,
 }
@@ -39,25 +39,66 @@ impl Tree {
     pub(crate) fn add(&mut self, path: &EntryPath, node: Node) -> Result<(), ArchiveError> {
         let refuse = |fault| Err(ArchiveError::Path(fault, path.to_string()));
         for ancestor in path.ancestors() {
-            match self.nodes.get(&ancestor) {
+            match self.nodes.get(ancestor) {
                 Some(Node::Leaf) => return refuse(PathFault::Below),
-                Some(Node::Directory) => {}
+                // So are all above it: each directory is looked at once, however many paths go through it.
+                Some(Node::Directory) => break,
                 None => self.insert(ancestor, Node::Directory)?,
             }
         }
-        match (self.nodes.get(path), node) {
-            (None, _) => self.insert(path.clone(), node),
+        match (self.nodes.get(path.as_str()), node) {
+            (None, _) => self.insert(path.as_str(), node),
             (Some(Node::Directory), Node::Directory) => Ok(()),
             (Some(Node::Directory | Node::Leaf), _) => refuse(PathFault::Twice),
         }
     }
 
-    fn insert(&mut self, path: EntryPath, node: Node) -> Result<(), ArchiveError> {
-        self.bytes += path.as_str().len();
+    fn insert(&mut self, path: &str, node: Node) -> Result<(), ArchiveError> {
+        self.bytes += path.len();
         if self.bytes > PATHS_BYTES {
             return Err(ArchiveError::Limit(Limit::PathBytes(PATHS_BYTES)));
         }
-        self.nodes.insert(path, node);
+        self.nodes.insert(path.to_owned(), node);
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn add(tree: &mut Tree, path: &str, node: Node) -> Result<(), ArchiveError> {
+        let path = EntryPath::parse(path.as_bytes(), 64)?;
+        path.map_or(Ok(()), |path| tree.add(&path, node))
+    }
+
+    #[test]
+    fn a_directory_is_kept_once_however_many_paths_go_through_it() {
+        let mut tree = Tree::default();
+        for name in ["1", "2", "3"] {
+            add(&mut tree, &format!("a/b/c/{name}"), Node::Leaf).unwrap();
+        }
+        add(&mut tree, "a/b", Node::Directory).unwrap();
+        assert_eq!(tree.nodes.len(), 6);
+        assert_eq!(
+            tree.bytes,
+            "a".len() + "a/b".len() + "a/b/c".len() + 3 * "a/b/c/1".len()
+        );
+    }
+
+    #[test]
+    fn a_leaf_far_above_is_found_behind_new_directories() {
+        let mut tree = Tree::default();
+        add(&mut tree, "a/b/leaf", Node::Leaf).unwrap();
+        for path in ["a/b/leaf/c", "a/b/leaf/c/d/e/f"] {
+            let added = add(&mut tree, path, Node::Leaf);
+            assert!(
+                matches!(added, Err(ArchiveError::Path(PathFault::Below, _))),
+                "{path}: {added:?}"
+            );
+            // The error ends the archive; another tree shows the next.
+            tree = Tree::default();
+            add(&mut tree, "a/b/leaf", Node::Leaf).unwrap();
+        }
     }
 }
