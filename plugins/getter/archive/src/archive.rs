@@ -49,7 +49,8 @@ impl Mode {
     }
 }
 
-/// Takes entries and their bytes. It may leave bytes unread, and fail with an error of its own.
+/// Takes entries and their bytes. It may leave bytes unread, and fail with an error of its own; an error of reading counts
+/// even if it passes over it.
 pub type Taker<'t> = dyn FnMut(Entry, &mut dyn Read) -> io::Result<()> + 't;
 
 /// Reads an archive and hands each of its files and links to `taker`, in the order of the archive.
@@ -119,6 +120,8 @@ pub(crate) fn hand<R: Read>(
     meter: &Meter,
     taker: &mut Taker<'_>,
 ) -> Result<u64, ArchiveError> {
-    taker(entry, &mut content).map_err(|error| meter.explain_taker(error))?;
+    let taken = taker(entry, &mut content);
+    meter.outcome()?;
+    taken.map_err(ArchiveError::Taker)?;
     content.finish()
 }

@@ -1,6 +1,6 @@
 //! Counts what goes in and what comes out, and stops at the limits.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, Read, Seek, SeekFrom};
 
 use crate::fault::ArchiveError;
@@ -14,8 +14,8 @@ pub(crate) struct Meter {
     unpacked: Cell<u64>,
     /// The limit that was reached; readers tell it here because libraries between them and us wrap their errors.
     reached: Cell<Option<Limit>>,
-    /// Whether reading failed, as opposed to whoever takes the bytes.
-    failed: Cell<bool>,
+    /// The first error of reading, which counts even if whoever takes the bytes passes over it; nothing is read after it.
+    failure: RefCell<Option<io::Error>>,
 }
 
 impl Meter {
@@ -25,7 +25,7 @@ impl Meter {
             packed: Cell::new(0),
             unpacked: Cell::new(0),
             reached: Cell::new(None),
-            failed: Cell::new(false),
+            failure: RefCell::new(None),
         }
     }
 
@@ -38,28 +38,47 @@ impl Meter {
         self.packed.set(self.packed.get().saturating_add(packed));
     }
 
-    /// Returns why reading failed: a limit, if one was reached.
+    /// Returns why reading failed: a limit, if one was reached, or else the first error.
     pub(crate) fn explain(&self, error: io::Error) -> ArchiveError {
         match self.reached.get() {
             Some(limit) => ArchiveError::Limit(limit),
-            None => ArchiveError::Damaged(error),
+            None => ArchiveError::Damaged(self.failure.take().unwrap_or(error)),
         }
     }
 
-    /// Returns why handing out an entry failed.
-    pub(crate) fn explain_taker(&self, error: io::Error) -> ArchiveError {
-        if self.failed.get() {
-            self.explain(error)
-        } else {
-            ArchiveError::Taker(error)
-        }
+    /// Fails if reading failed until now, whoever was told.
+    pub(crate) fn outcome(&self) -> Result<(), ArchiveError> {
+        let failure = self.failure.take();
+        failure.map_or(Ok(()), |error| Err(self.explain(error)))
     }
 
     /// Stops at a limit.
     pub(crate) fn stop(&self, limit: Limit) -> io::Error {
-        self.reached.set(Some(limit));
-        self.failed.set(true);
-        io::Error::other(limit)
+        if self.reached.get().is_none() {
+            self.reached.set(Some(limit));
+        }
+        self.fail(io::Error::other(limit))
+    }
+
+    /// Keeps an error of reading, and returns what to tell of it.
+    fn fail(&self, error: io::Error) -> io::Error {
+        if error.kind() == io::ErrorKind::Interrupted {
+            return error;
+        }
+        let told = io::Error::new(error.kind(), error.to_string());
+        let mut failure = self.failure.borrow_mut();
+        if failure.is_none() {
+            *failure = Some(error);
+        }
+        told
+    }
+
+    /// Fails after a failure: decoders that go on behind one end as if all were well.
+    fn admit(&self) -> io::Result<()> {
+        match self.failure.borrow().as_ref() {
+            None => Ok(()),
+            Some(error) => Err(io::Error::new(error.kind(), "reading failed before")),
+        }
     }
 
     fn unpack(&self, bytes: usize) -> io::Result<()> {
@@ -105,7 +124,12 @@ pub(crate) struct Unpacked<'m, R> {
 
 impl<R: Read> Read for Unpacked<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer).inspect_err(|_| self.meter.failed.set(true))?;
+        // Some decoders take an empty buffer for the end of what they were asked for.
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.meter.admit()?;
+        let read = self.inner.read(buffer).map_err(|error| self.meter.fail(error))?;
         self.meter.unpack(read)?;
         Ok(read)
     }
@@ -133,7 +157,11 @@ impl<'m, R: Read> Content<'m, R> {
 
 impl<R: Read> Read for Content<'_, R> {
     fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
-        let read = self.inner.read(buffer).inspect_err(|_| self.meter.failed.set(true))?;
+        if buffer.is_empty() {
+            return Ok(0);
+        }
+        self.meter.admit()?;
+        let read = self.inner.read(buffer).map_err(|error| self.meter.fail(error))?;
         self.read += read as u64;
         let limit = self.meter.limits.file_bytes;
         if self.read > limit {

@@ -13,4 +13,6 @@ mod fuzz;
 #[cfg(test)]
 mod making;
 #[cfg(test)]
+mod takers;
+#[cfg(test)]
 mod tapes;
