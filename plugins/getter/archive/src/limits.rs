@@ -13,6 +13,8 @@ pub struct Limits {
     pub ratio: u64,
     /// The most parts of a path.
     pub depth: usize,
+    /// The most bytes that are read to find what a zip holds: its directory, which is kept in memory several times as large.
+    pub directory_bytes: u64,
     /// The most memory of a decoder, in bytes: dictionaries and windows.
     pub decoder_bytes: u64,
 }
@@ -28,6 +30,7 @@ impl Default for Limits {
             entries: 100_000,
             ratio: 250,
             depth: 64,
+            directory_bytes: 32 << 20,
             // What zstd calls window log 27, the most that its own program takes without being asked.
             decoder_bytes: 128 << 20,
         }
@@ -52,6 +55,9 @@ pub enum Limit {
     /// [`Limits::depth`]
     #[error("depth, {0} parts of a path")]
     Depth(usize),
+    /// [`Limits::directory_bytes`]
+    #[error("directory_bytes, {0} bytes of a zip's directory")]
+    DirectoryBytes(u64),
     /// [`Limits::decoder_bytes`]
     #[error("decoder_bytes, {0} bytes of a decoder's memory")]
     DecoderBytes(u64),

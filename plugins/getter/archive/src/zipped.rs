@@ -1,6 +1,7 @@
 //! Archives of zip.
 
-use std::io::{Read, Seek};
+use std::cell::Cell;
+use std::io::{self, Read, Seek, SeekFrom};
 
 use zip::read::ZipFile;
 use zip::result::ZipError;
@@ -20,9 +21,46 @@ const REGULAR: u32 = 0o100_000;
 const DIRECTORY: u32 = 0o040_000;
 const LINK: u32 = 0o120_000;
 
+/// A source of which no more than a budget is read, as long as there is one.
+struct Budgeted<'b, R> {
+    inner: R,
+    left: &'b Cell<Option<u64>>,
+    meter: &'b Meter,
+}
+
+impl<R: Read> Read for Budgeted<'_, R> {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let read = self.inner.read(buffer)?;
+        if let Some(left) = self.left.get() {
+            let left = left.checked_sub(read as u64);
+            self.left.set(Some(left.unwrap_or_default()));
+            if left.is_none() {
+                let limit = Limit::DirectoryBytes(self.meter.limits().directory_bytes);
+                return Err(self.meter.stop(limit));
+            }
+        }
+        Ok(read)
+    }
+}
+
+impl<R: Seek> Seek for Budgeted<'_, R> {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        self.inner.seek(to)
+    }
+}
+
 /// Reads an archive.
 pub(crate) fn read<R: Read + Seek>(source: R, meter: &Meter, taker: &mut Taker<'_>) -> Result<(), ArchiveError> {
+    // The library keeps the whole directory before it can be asked how many entries there are.
+    let budget = Cell::new(Some(meter.limits().directory_bytes));
+    let source = Budgeted {
+        inner: source,
+        left: &budget,
+        meter,
+    };
     let mut archive = zip::ZipArchive::new(source).map_err(|error| explain(error, meter))?;
+    meter.outcome()?;
+    budget.set(None);
     let entries = archive.len();
     if entries as u64 > meter.limits().entries {
         return Err(ArchiveError::Limit(Limit::Entries(meter.limits().entries)));
@@ -112,8 +150,9 @@ fn target(file: &mut impl Read, meter: &Meter) -> Result<String, ArchiveError> {
 }
 
 fn explain(error: ZipError, meter: &Meter) -> ArchiveError {
-    if let ZipError::UnsupportedArchive(what) = error {
-        return ArchiveError::Unsupported(what.to_string());
+    match (meter.outcome(), error) {
+        (Err(error), _) => error,
+        (Ok(()), ZipError::UnsupportedArchive(what)) => ArchiveError::Unsupported(what.to_string()),
+        (Ok(()), error) => meter.explain(error.into()),
     }
-    meter.explain(error.into())
 }

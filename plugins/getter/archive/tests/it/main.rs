@@ -7,6 +7,8 @@ mod advisories;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]
+mod directory;
+#[cfg(test)]
 mod formats;
 #[cfg(test)]
 mod fuzz;
