@@ -43,7 +43,7 @@ pub use checksum::{Algorithm, Checksum, Digest, DigestError};
 pub use fault::{AddressError, Part, Rule};
 pub use glob::Glob;
 pub use origin::Origin;
-pub use origin::azure::Azure;
+pub use origin::azure::{Azure, AzureEndpoint};
 pub use origin::gcs::Gcs;
 pub use origin::git::{Depth, Revision};
 pub use origin::oci::{Oci, Reference};

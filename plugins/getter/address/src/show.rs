@@ -7,6 +7,7 @@ use crate::archive::Archive;
 use crate::checksum::Checksum;
 use crate::escape::{encode_plain_path, encode_query};
 use crate::origin::Origin;
+use crate::origin::azure::AzureEndpoint;
 use crate::origin::oci::{Oci, Reference};
 use crate::origin::s3::{Endpoint, S3};
 use crate::policy::Transport;
@@ -172,8 +173,11 @@ fn of_origin(origin: &Origin) -> Pieces {
             pieces.fragment = gcs.generation.map(|generation| generation.to_string());
         }
         Origin::Azure(azure) => {
-            let path = format!("{}/{}", azure.site.path, within(&azure.container, &azure.blob));
-            pieces.source = format!("azure::{}", of_site(&azure.site, &path));
+            let (account, within) = (&azure.account, within(&azure.container, &azure.blob));
+            pieces.source = match &azure.endpoint {
+                AzureEndpoint::Official(domain) => format!("azure::https://{account}.{domain}/{within}"),
+                AzureEndpoint::Compatible(site) => format!("azure::{}", of_site(site, &format!("/{account}/{within}"))),
+            };
             pieces.add_all(&azure.signature);
         }
         Origin::File(path) => pieces.source = format!("file://{}", encode_plain_path(path)),

@@ -2,6 +2,7 @@
 
 use crate::fault::{AddressError, Part, Rule, Text};
 use crate::origin::key;
+use crate::policy::Transport;
 use crate::query::{Parameters, Query};
 use crate::site::Site;
 
@@ -16,8 +17,8 @@ const SPELLING: &str = "`azure::https://ACCOUNT.blob.core.windows.net/CONTAINER/
 /// Blobs of Azure.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Azure {
-    /// The server, with the account in its path where it is not in its host. Login and parameters are empty.
-    pub site: Site,
+    /// The store.
+    pub endpoint: AzureEndpoint,
     /// The account.
     pub account: String,
     /// The container.
@@ -26,6 +27,18 @@ pub struct Azure {
     pub blob: String,
     /// The shared access signature; empty where the address has none.
     pub signature: Parameters,
+}
+
+/// A store of blobs.
+///
+/// Credentials that the address does not hold itself, such as those of the environment, are for [`Self::Official`] only:
+/// anyone can answer for another host.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AzureEndpoint {
+    /// The cloud with this domain, asked over https with the account before it.
+    Official(&'static str),
+    /// Another, such as an emulator, asked with the account in the path. Path, parameters and login are empty.
+    Compatible(Site),
 }
 
 pub(crate) fn azure(text: Text<'_>, slice: &str, site: Site, query: Query<'_>) -> Result<Azure, AddressError> {
@@ -37,19 +50,32 @@ pub(crate) fn azure(text: Text<'_>, slice: &str, site: Site, query: Query<'_>) -
     let refused = |part, rule| text.refuse(part, slice, rule).write(SPELLING);
     let path = site.decoded_path();
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let named = DOMAINS.into_iter().find_map(|domain| site.host.below(domain));
-    let (account, prefix, path) = match named {
-        Some(account) if account.is_empty() || account.contains('.') => return Err(refused(Part::Host, Rule::Store)),
-        Some(account) => (account.to_owned(), String::new(), path),
-        // Emulators have the account in the path.
+    let named = DOMAINS
+        .into_iter()
+        .find_map(|domain| Some((domain, site.host.below(domain)?)));
+    let (endpoint, account, path) = match named {
+        Some((_, account)) if account.is_empty() || account.contains('.') => {
+            return Err(refused(Part::Host, Rule::Store));
+        }
+        Some((domain, _)) if site.port.is_some() || site.transport != Transport::Https => {
+            return Err(text
+                .refuse(Part::Host, slice, Rule::Contradiction)
+                .write(format!("`https://` and no port for hosts of {domain}")));
+        }
+        Some((domain, account)) => (AzureEndpoint::Official(domain), account.to_owned(), path),
         None => {
             let (account, path) = path.split_once('/').ok_or_else(|| refused(Part::Path, Rule::Object))?;
-            (account.to_owned(), format!("/{account}"), path)
+            let endpoint = AzureEndpoint::Compatible(Site {
+                path: String::new(),
+                ..site.clone()
+            });
+            (endpoint, account.to_owned(), path)
         }
     };
     let (container, blob) = path.split_once('/').unwrap_or((path, ""));
     let is_name = |name: &str| {
         !name.is_empty()
+            && !name.starts_with('-')
             && name
                 .bytes()
                 .all(|byte| byte.is_ascii_alphanumeric() || b"-$".contains(&byte))
@@ -59,7 +85,7 @@ pub(crate) fn azure(text: Text<'_>, slice: &str, site: Site, query: Query<'_>) -
     }
     let (container, blob) = (container.to_owned(), key(text, slice, blob)?);
     Ok(Azure {
-        site: Site { path: prefix, ..site },
+        endpoint,
         account,
         container,
         blob,

@@ -41,6 +41,9 @@ pub struct S3 {
 }
 
 /// A store.
+///
+/// Credentials that the address does not hold itself, such as those of the environment, are for [`Self::Amazon`] only: anyone
+/// can answer for another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
     /// Amazon's, of the partition with this domain.

@@ -99,6 +99,10 @@ row!(s05_hosts_that_look_like_stores:
     ["gcs::https://www.googleapis.com.invalid/storage/v1/b/o", Part::Host, Rule::Store, "https://www.googleapis.com.invalid/storage/v1/b/o", "www.googleapis.com"],
     ["s3::https://s3.evil.s4.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3.evil.s4.amazonaws.com/b/k", "amazonaws.com"],
     ["azure::https://a.b.blob.core.windows.net/c/x", Part::Host, Rule::Store, "https://a.b.blob.core.windows.net/c/x", "ACCOUNT"],
+    ["azure::https://blob.core.windows.net/a/c/x", Part::Host, Rule::Store, "https://blob.core.windows.net/a/c/x", "ACCOUNT"],
+    ["azure::http://a.blob.core.windows.net/c/x", Part::Host, Rule::Contradiction, "http://a.blob.core.windows.net/c/x", "`https://` and no port"],
+    ["azure::https://a.blob.core.windows.net:8443/c/x", Part::Host, Rule::Contradiction, "https://a.blob.core.windows.net:8443/c/x", "`https://` and no port"],
+    ["s3::http://s3.amazonaws.com/b/k", Part::Host, Rule::Contradiction, "http://s3.amazonaws.com/b/k", "`https://` and no port"],
 );
 row!(h03_schemes_that_do_not_go_with_a_getter:
     ["http::file:///etc/passwd", Part::Scheme, Rule::Unfit, "file", "`https://`"],

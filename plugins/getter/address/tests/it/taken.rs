@@ -1,6 +1,8 @@
 //! What is read that go-getter has no example of.
 
-use k1s_getter_address::{Address, Checksum, Download, Endpoint, Origin, Reference, Remote, Revision, Source, Subdir};
+use k1s_getter_address::{
+    Address, AzureEndpoint, Checksum, Download, Endpoint, Origin, Reference, Remote, Revision, Source, Subdir,
+};
 
 use crate::golden::open;
 
@@ -141,6 +143,42 @@ fn blobs_of_azure() {
             "{address}"
         );
         assert_eq!(azure.signature.iter().count(), signed, "{address}");
+        assert_eq!(
+            matches!(azure.endpoint, AzureEndpoint::Compatible(_)),
+            address.contains("127.0.0.1"),
+            "{address}"
+        );
+    }
+}
+
+#[test]
+fn s05_hosts_that_end_or_begin_as_a_store_does_are_not_official() {
+    for host in [
+        "evilamazonaws.com",
+        "s3.evilamazonaws.com",
+        "s3.amazonaws.com.evil.example",
+        "s3.amazonaws.com.",
+        "s3.eu-west-1.amazonaws.com-evil.example",
+    ] {
+        let Origin::S3(s3) = download(&format!("s3::https://{host}/b/k")).origin else {
+            panic!("{host}")
+        };
+        assert!(matches!(s3.endpoint, Endpoint::Compatible(_)), "{host}: {s3:?}");
+    }
+    for host in [
+        "evilblob.core.windows.net",
+        "acct.evilblob.core.windows.net",
+        "acct.blob.core.windows.net.evil.example",
+        "acct.blob.core.windows.net.",
+        "acct.blob.core.windows.net-evil.example",
+    ] {
+        let Origin::Azure(azure) = download(&format!("azure::https://{host}/a/c/x")).origin else {
+            panic!("{host}")
+        };
+        assert!(
+            matches!(azure.endpoint, AzureEndpoint::Compatible(_)),
+            "{host}: {azure:?}"
+        );
     }
 }
 
