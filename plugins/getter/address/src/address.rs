@@ -8,7 +8,7 @@ use crate::origin::git::{self, Depth, Revision};
 use crate::origin::oci::Oci;
 use crate::origin::{Origin, azure, gcs, s3};
 use crate::policy::{Policy, Transport};
-use crate::query::{Query, Taken, is_base64, nearest, with_plus};
+use crate::query::{Parameters, Query, Taken, is_base64, nearest, with_plus};
 use crate::scan::{Sections, sections};
 use crate::secret::Secret;
 use crate::site::{Remote, Site};
@@ -140,18 +140,22 @@ fn git(
     located: Located<'_>,
     mut query: Query<'_>,
 ) -> Result<Git, AddressError> {
-    let revision = query.take("ref")?.map(|taken| git::revision(&taken)).transpose()?;
+    query.forbid_instead_of("ref", ["tag", "branch", "commit", "rev"])?;
+    let revision = query
+        .take_filled("ref")?
+        .map(|taken| git::revision(&taken))
+        .transpose()?;
     let depth = query
         .take("depth")?
         .map(|taken| git::depth(&taken))
         .transpose()?
         .flatten();
     let ssh_key = query
-        .take("sshkey")?
+        .take_filled("sshkey")?
         .map(|taken| ssh_key(&taken, &located.place))
         .transpose()?;
     Ok(Git {
-        remote: remote(text, sections, located.place, query)?,
+        remote: remote(text, sections, located.place, query, &["ref", "depth", "sshkey"])?,
         revision,
         depth,
         ssh_key,
@@ -180,21 +184,38 @@ fn mercurial(
     located: Located<'_>,
     mut query: Query<'_>,
 ) -> Result<Mercurial, AddressError> {
-    let revision = query.take("rev")?.map(|taken| git::changeset(&taken)).transpose()?;
+    query.forbid_instead_of("rev", ["tag", "branch", "commit", "ref"])?;
+    let revision = query
+        .take_filled("rev")?
+        .map(|taken| git::changeset(&taken))
+        .transpose()?;
     Ok(Mercurial {
-        remote: remote(text, sections, located.place, query)?,
+        remote: remote(text, sections, located.place, query, &["rev"])?,
         revision,
     })
 }
 
-fn remote(text: Text<'_>, sections: &Sections<'_>, place: Place, query: Query<'_>) -> Result<Remote, AddressError> {
+fn remote(
+    text: Text<'_>,
+    sections: &Sections<'_>,
+    place: Place,
+    query: Query<'_>,
+    known: &[&str],
+) -> Result<Remote, AddressError> {
     match place {
-        Place::Site(site) => Ok(Remote::Site(Site {
-            parameters: query.forward(),
-            ..site
-        })),
+        Place::Site(site) => {
+            let parameters = match site.transport {
+                Transport::Https | Transport::Http => query.forward(),
+                // They have no parameters: git would take them for the end of the path.
+                Transport::Ssh | Transport::Git | Transport::File => {
+                    query.finish(known)?;
+                    Parameters::default()
+                }
+            };
+            Ok(Remote::Site(Site { parameters, ..site }))
+        }
         Place::Path(path) => {
-            query.finish(&["ref", "depth", "rev"])?;
+            query.finish(known)?;
             Ok(Remote::Directory(path))
         }
         Place::Artifact(_) => Err(text.refuse(Part::Scheme, sections.source, Rule::Unfit)),
@@ -224,7 +245,7 @@ fn download(
 ) -> Result<Download, AddressError> {
     let archive = query.take("archive")?.map(|taken| archive(&taken)).transpose()?;
     let filename = query.take("filename")?.map(|taken| filename(&taken)).transpose()?;
-    let sum = query.take("checksum")?;
+    let sum = query.take_filled("checksum")?;
     let slice = sections.source;
     let origin = match (located.kind, located.place) {
         (Kind::S3, Place::Site(site)) => Origin::S3(s3::s3(text, slice, site, query)?),

@@ -117,6 +117,18 @@ impl<'a> Query<'a> {
 
     /// Takes a parameter out; one that is empty is none.
     pub(crate) fn take(&mut self, name: &'static str) -> Result<Option<Taken<'a>>, AddressError> {
+        Ok(self.take_any(name)?.filter(|taken| !taken.value.is_empty()))
+    }
+
+    /// Takes a parameter out that is not empty: a template whose check, revision or key was not filled in has to fail.
+    pub(crate) fn take_filled(&mut self, name: &'static str) -> Result<Option<Taken<'a>>, AddressError> {
+        match self.take_any(name)? {
+            Some(taken) if taken.value.is_empty() => Err(taken.refuse(Rule::Empty)),
+            taken => Ok(taken),
+        }
+    }
+
+    fn take_any(&mut self, name: &'static str) -> Result<Option<Taken<'a>>, AddressError> {
         let mut found: Option<Pair<'a>> = None;
         for pair in self.pairs.extract_if(.., |pair| pair.name == name) {
             if found.is_some() {
@@ -124,7 +136,7 @@ impl<'a> Query<'a> {
             }
             found = Some(pair);
         }
-        Ok(found.filter(|pair| !pair.value.is_empty()).map(|pair| Taken {
+        Ok(found.map(|pair| Taken {
             text: self.text,
             part: Part::Parameter(name),
             slice: pair.slice,
@@ -143,6 +155,16 @@ impl<'a> Query<'a> {
             Some(taken) => Err(taken.refuse(Rule::Meaningless)),
             None => Ok(()),
         }
+    }
+
+    /// Refuses, even empty, what another parameter is for: it would go to the server, which knows nothing of it.
+    pub(crate) fn forbid_instead_of(&mut self, right: &str, names: [&'static str; 4]) -> Result<(), AddressError> {
+        for name in names {
+            if let Some(taken) = self.take_any(name)? {
+                return Err(taken.refuse(Rule::Meaningless).write(format!("`{right}=`")));
+            }
+        }
+        Ok(())
     }
 
     /// Ends with what goes to the server.

@@ -106,7 +106,7 @@ pub(crate) fn s3(text: Text<'_>, slice: &str, site: Site, mut query: Query<'_>) 
         region,
         bucket,
         key: object,
-        version: query.take("version")?.map(|taken| taken.value),
+        version: query.take_filled("version")?.map(|taken| taken.value),
         access: access(text, slice, &mut query)?,
         profile: query.take("aws_profile")?.map(|taken| taken.value),
     };

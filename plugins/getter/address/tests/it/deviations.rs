@@ -110,6 +110,19 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         (Part::Parameter("depth"), Rule::Number { .. })
     ),
     refused!(
+        "a checksum, revision, key or version is not empty",
+        "go-getter takes it for none, so that a template that was not filled in fetches without a check, or another version",
+        (
+            Part::Parameter("checksum" | "ref" | "rev" | "sshkey" | "version"),
+            Rule::Empty
+        )
+    ),
+    refused!(
+        "a revision is `ref` for git and `rev` for Mercurial",
+        "go-getter sends the other one to the server, and fetches the default branch",
+        (Part::Parameter("ref" | "rev"), Rule::Meaningless)
+    ),
+    refused!(
         "a revision is a name or a commit",
         "git would read an expression such as `main~1`, which needs a history to be resolved (G06)",
         (Part::Parameter("ref" | "rev"), Rule::Revision)

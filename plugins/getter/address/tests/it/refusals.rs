@@ -110,6 +110,29 @@ row!(h03_schemes_that_do_not_go_with_a_getter:
     ["file::https://h/x", Part::Scheme, Rule::Unfit, "https", "a path"],
     ["oci::https://h/x", Part::Getter, Rule::Unknown, "oci", "`oci://`"],
 );
+row!(what_was_to_be_filled_in:
+    ["https://h/x?checksum=", Part::Parameter("checksum"), Rule::Empty, "checksum=", ""],
+    ["./x?checksum", Part::Parameter("checksum"), Rule::Empty, "checksum", ""],
+    ["git::https://h/r?ref=", Part::Parameter("ref"), Rule::Empty, "ref=", ""],
+    ["git::ssh://git@h/r?sshkey=&ref=v1", Part::Parameter("sshkey"), Rule::Empty, "sshkey=", ""],
+    ["hg::https://h/r?rev=", Part::Parameter("rev"), Rule::Empty, "rev=", ""],
+    ["s3::https://s3.amazonaws.com/b/k?version=", Part::Parameter("version"), Rule::Empty, "version=", ""],
+);
+row!(parameters_that_nobody_sends:
+    ["git::ssh://git@h/r?token=1", Part::Query, Rule::Meaningless, "token=1", ""],
+    ["git@h:r?dept=1", Part::Query, Rule::Meaningless, "dept=1", "`depth=`"],
+    ["git://h/r?x=1", Part::Query, Rule::Meaningless, "x=1", ""],
+    ["hg::ssh://h/r?x=1", Part::Query, Rule::Meaningless, "x=1", ""],
+);
+row!(revisions_by_another_name:
+    ["git::https://h/r?tag=v1", Part::Parameter("tag"), Rule::Meaningless, "tag=v1", "`ref=`"],
+    ["git::https://h/r?branch=main&ref=v1", Part::Parameter("branch"), Rule::Meaningless, "branch=main", "`ref=`"],
+    ["git::ssh://h/r?commit=abc", Part::Parameter("commit"), Rule::Meaningless, "commit=abc", "`ref=`"],
+    ["git::https://h/r?rev=", Part::Parameter("rev"), Rule::Meaningless, "rev=", "`ref=`"],
+    ["git::./r?rev=1", Part::Parameter("rev"), Rule::Meaningless, "rev=1", "`ref=`"],
+    ["hg::https://h/r?ref=v1", Part::Parameter("ref"), Rule::Meaningless, "ref=v1", "`rev=`"],
+    ["hg::https://h/r?tag=v1", Part::Parameter("tag"), Rule::Meaningless, "tag=v1", "`rev=`"],
+);
 row!(what_people_write_by_mistake:
     ["git::ssh://git@host:path/repo", Part::Port, Rule::Number { least: 1, most: 65535 }, "path", "git@HOST:PATH"],
     ["user@host:path", Part::Login, Rule::Scp, "user@host", "git::ssh://USER@HOST/PATH"],

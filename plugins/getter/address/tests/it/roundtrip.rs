@@ -35,7 +35,7 @@ pub(crate) fn check(address: &str) -> Result<Address, AddressError> {
 #[test]
 fn what_is_shown_reads_the_same() {
     let read = lines().iter().filter(|line| check(&line.address).is_ok()).count();
-    assert!(read > 1000, "{read}");
+    assert!(read > 900, "{read}");
 }
 
 fn piece() -> impl Strategy<Value = String> {
