@@ -213,8 +213,8 @@ fn forge<'a>(text: Text<'_>, host: &'a str, rest: &'a str) -> Result<Located<'a>
             let repository = &rest[..end];
             let suffix = if is_repository(part) { "" } else { ".git" };
             let mut place = site::site(text, Transport::Https, host)?;
-            decode_path(text, repository)?;
-            place.path = format!("/{}{suffix}", escape::encode_path(repository));
+            let path = site::path(text, Transport::Https, repository)?;
+            place.path = format!("/{path}{suffix}");
             return Ok(Located {
                 kind: Kind::Git,
                 place: Place::Site(place),
@@ -251,6 +251,7 @@ fn scp<'a>(text: Text<'_>, login: &'a str, user: &str, host: &str, path: &str) -
     if path.starts_with('-') {
         return Err(text.refuse(Part::Path, path, Rule::Option));
     }
+    site::stays_below(text, path, path)?;
     Ok(Located {
         kind: Kind::Git,
         place: Place::Site(Site {

@@ -41,6 +41,19 @@ impl Origin {
     }
 }
 
+/// Checks the name of a bucket, which becomes part of a path or a host.
+fn bucket(text: Text<'_>, slice: &str, name: &str, spelling: &str) -> Result<String, AddressError> {
+    let refuse = |rule| Err(text.refuse(Part::Path, slice, rule).write(spelling));
+    let is_part = |byte: u8| byte.is_ascii_alphanumeric() || b"._-".contains(&byte);
+    match name {
+        "" => refuse(Rule::Object),
+        "." | ".." => refuse(Rule::Outside),
+        name if name.starts_with('-') => refuse(Rule::Option),
+        name if !name.bytes().all(is_part) => refuse(Rule::Characters),
+        name => Ok(name.to_owned()),
+    }
+}
+
 /// Checks the key of an object, or the prefix of keys: it can be the path of a file.
 fn key(text: Text<'_>, slice: &str, key: &str) -> Result<String, AddressError> {
     let leads_out = |part: &str| matches!(part, "." | "..");

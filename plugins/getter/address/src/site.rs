@@ -96,7 +96,7 @@ pub(crate) fn site(text: Text<'_>, transport: Transport, rest: &str) -> Result<S
         None => (None, authority),
     };
     let (host, port) = divide(text, place)?;
-    let site = Site {
+    Ok(Site {
         transport,
         login,
         host: self::host(text, host)?,
@@ -109,13 +109,9 @@ pub(crate) fn site(text: Text<'_>, transport: Transport, rest: &str) -> Result<S
             Some(port) => self::port(text, port)?,
             None => None,
         },
-        path: self::path(text, path)?,
+        path: self::path(text, transport, path)?,
         parameters: Parameters::default(),
-    };
-    if transport == Transport::Ssh && path.starts_with("/-") {
-        return Err(text.refuse(Part::Path, path, Rule::Option));
-    }
-    Ok(site)
+    })
 }
 
 const NOT_A_PORT: Rule = Rule::Number {
@@ -202,13 +198,30 @@ pub(crate) fn host(text: Text<'_>, written: &str) -> Result<Host, AddressError> 
     Ok(Host(written.to_ascii_lowercase()))
 }
 
-/// Checks a path and encodes what has to be.
-fn path(text: Text<'_>, written: &str) -> Result<String, AddressError> {
-    match escape::decode(written) {
-        Ok(_) => Ok(escape::encode_path(written)),
-        Err(Rule::Escape) => Err(text
-            .refuse(Part::Path, written, Rule::Escape)
-            .write("`%25` for a percent sign")),
-        Err(rule) => Err(text.refuse(Part::Path, written, rule)),
+/// Checks a path and encodes what has to be. What counts is what it is once it is decoded: programs and servers do so at
+/// different times.
+pub(crate) fn path(text: Text<'_>, transport: Transport, written: &str) -> Result<String, AddressError> {
+    let decoded = escape::decode(written).map_err(|rule| {
+        let error = text.refuse(Part::Path, written, rule);
+        if rule == Rule::Escape {
+            error.write("`%25` for a percent sign")
+        } else {
+            error
+        }
+    })?;
+    if transport == Transport::Ssh && decoded.starts_with("/-") {
+        return Err(text.refuse(Part::Path, written, Rule::Option));
     }
+    stays_below(text, written, &decoded)?;
+    Ok(escape::encode_path(written))
+}
+
+/// Refuses a path on a server that has a part `.` or `..`: some resolve it, and fetch something else than what was allowed.
+pub(crate) fn stays_below(text: Text<'_>, written: &str, decoded: &str) -> Result<(), AddressError> {
+    if decoded.split('/').any(|part| matches!(part, "." | "..")) {
+        return Err(text
+            .refuse(Part::Path, written, Rule::Outside)
+            .write("the path without `.` and `..`"));
+    }
+    Ok(())
 }

@@ -1,7 +1,7 @@
 //! Google Cloud Storage.
 
 use crate::fault::{AddressError, Part, Rule, Text};
-use crate::origin::key;
+use crate::origin::{bucket, key};
 use crate::query::Query;
 use crate::site::Site;
 
@@ -37,17 +37,14 @@ pub(crate) fn gcs(
     }
     let path = site.decoded_path();
     let parts: Vec<&str> = path.splitn(5, '/').collect();
-    let (bucket, object) = match parts.as_slice() {
+    let (name, object) = match parts.as_slice() {
         ["", "storage", _, bucket] => (bucket, ""),
         ["", "storage", _, bucket, object] => (bucket, *object),
         _ => return Err(text.refuse(Part::Path, slice, Rule::Object).write(SPELLING)),
     };
-    if bucket.is_empty() {
-        return Err(text.refuse(Part::Path, slice, Rule::Object).write(SPELLING));
-    }
     query.finish(&[])?;
     Ok(Gcs {
-        bucket: (*bucket).to_owned(),
+        bucket: bucket(text, slice, name, SPELLING)?,
         object: key(text, slice, object)?,
         generation: fragment.map(|fragment| generation(text, fragment)).transpose()?,
     })

@@ -1,7 +1,7 @@
 //! Amazon S3, and stores that speak as it does.
 
 use crate::fault::{AddressError, Part, Rule, Text};
-use crate::origin::key;
+use crate::origin::{bucket, key};
 use crate::policy::Transport;
 use crate::query::{Query, Taken};
 use crate::secret::Secret;
@@ -80,15 +80,12 @@ pub(crate) fn s3(text: Text<'_>, slice: &str, site: Site, mut query: Query<'_>) 
     let named = named(text, slice, &site.host)?;
     let path = site.decoded_path();
     let path = path.strip_prefix('/').unwrap_or(&path);
-    let (bucket, object) = match named.as_ref().and_then(|named| named.bucket) {
+    let (name, object) = match named.as_ref().and_then(|named| named.bucket) {
         Some(bucket) => (bucket, path),
         None => path.split_once('/').unwrap_or((path, "")),
     };
-    if bucket.is_empty() {
-        return Err(text.refuse(Part::Path, slice, Rule::Object).write(SPELLING));
-    }
     let region = region(asked, named.as_ref())?;
-    let (bucket, object) = (bucket.to_owned(), key(text, slice, object)?);
+    let (bucket, object) = (bucket(text, slice, name, SPELLING)?, key(text, slice, object)?);
     let endpoint = match &named {
         Some(named) if site.port.is_some() || site.transport != Transport::Https => {
             return Err(text

@@ -88,10 +88,15 @@ pub(crate) const DEVIATIONS: &[Deviation] = &[
         (Part::Login, Rule::Scp)
     ),
     refused!(
+        "no path on a server has a part `.` or `..`, however it is written",
+        "go-getter sends it as it is, and some of those who are asked resolve it, before or after they look whether it is allowed",
+        (Part::Path, Rule::Outside)
+    ),
+    refused!(
         "hosts and paths of stores are held to their grammar",
         "go-getter asks other hosts of the same owner, rewrites paths, or ignores logins and ports",
         (Part::Host, Rule::Store | Rule::Contradiction)
-            | (Part::Path, Rule::Object | Rule::Outside)
+            | (Part::Path, Rule::Object | Rule::Characters)
             | (Part::Login, Rule::Meaningless)
     ),
     refused!(

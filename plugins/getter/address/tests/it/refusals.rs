@@ -40,6 +40,7 @@ row!(g03_cve_2025_21613_rustsec_2023_0064_2024_0335_option_for_a_host:
     ["git@-host:path", Part::Host, Rule::Option, "-host", ""],
     ["git@host:-x", Part::Path, Rule::Option, "-x", ""],
     ["git@host:/-x", Part::Path, Rule::Option, "-x", ""],
+    ["git::ssh://git@host/%2dx", Part::Path, Rule::Option, "/%2dx", ""],
 );
 row!(g04_cve_2026_28292_programs_for_transports:
     ["git::ext::sh -c x", Part::Getter, Rule::Program, "ext", "one"],
@@ -84,9 +85,31 @@ row!(p06_file_names:
     ["https://h/x?filename=..", Part::Parameter("filename"), Rule::FileName, "filename=..", ""],
 );
 row!(p07_cve_2026_47680_keys_that_lead_out:
-    ["s3::https://s3.amazonaws.com/b/../c", Part::Path, Rule::Outside, "https://s3.amazonaws.com/b/../c", ""],
-    ["gcs::https://www.googleapis.com/storage/v1/b/a/%2e%2e/x", Part::Path, Rule::Outside, "https://www.googleapis.com/storage/v1/b/a/%2e%2e/x", ""],
+    ["s3::https://s3.amazonaws.com/b/../c", Part::Path, Rule::Outside, "/b/../c", "without"],
+    ["s3::https://s3.amazonaws.com/b/a%5C..%5Cc", Part::Path, Rule::Outside, "https://s3.amazonaws.com/b/a%5C..%5Cc", ""],
+    ["gcs::https://www.googleapis.com/storage/v1/b/a/%2e%2e/x", Part::Path, Rule::Outside, "/storage/v1/b/a/%2e%2e/x", "without"],
     ["azure::https://a.blob.core.windows.net/c/%2Fabs", Part::Path, Rule::Outside, "https://a.blob.core.windows.net/c/%2Fabs", ""],
+);
+row!(p07_paths_on_servers_that_lead_out:
+    ["https://h/a/../b", Part::Path, Rule::Outside, "/a/../b", "without"],
+    ["https://h/a/%2e%2E/b", Part::Path, Rule::Outside, "/a/%2e%2E/b", "without"],
+    ["https://h/a%2F..%2Fb", Part::Path, Rule::Outside, "/a%2F..%2Fb", "without"],
+    ["https://h/./b", Part::Path, Rule::Outside, "/./b", "without"],
+    ["git::https://h/..", Part::Path, Rule::Outside, "/..", "without"],
+    ["git::ssh://git@h/~/../r", Part::Path, Rule::Outside, "/~/../r", "without"],
+    ["git@h:../r", Part::Path, Rule::Outside, "../r", "without"],
+    ["github.com/../r", Part::Path, Rule::Outside, "../r", "without"],
+    ["github.com/a/%2e%2e", Part::Path, Rule::Outside, "a/%2e%2e", "without"],
+);
+row!(p07_names_of_buckets:
+    ["s3::https://s3.amazonaws.com/b:c/k", Part::Path, Rule::Characters, "https://s3.amazonaws.com/b:c/k", "BUCKET"],
+    ["s3::https://s3.amazonaws.com/b%20c/k", Part::Path, Rule::Characters, "https://s3.amazonaws.com/b%20c/k", "BUCKET"],
+    ["s3::https://s3.amazonaws.com/b%3Fx/k", Part::Path, Rule::Characters, "https://s3.amazonaws.com/b%3Fx/k", "BUCKET"],
+    ["s3::https://h/%2Db/k", Part::Path, Rule::Option, "https://h/%2Db/k", "BUCKET"],
+    ["gcs::https://www.googleapis.com/storage/v1/b%5Cc/o", Part::Path, Rule::Characters, "https://www.googleapis.com/storage/v1/b%5Cc/o", "BUCKET"],
+    ["gcs::https://www.googleapis.com/storage/v1/example.com:b/o", Part::Path, Rule::Characters, "https://www.googleapis.com/storage/v1/example.com:b/o", "BUCKET"],
+    ["gcs::https://www.googleapis.com/storage/v1/-b/o", Part::Path, Rule::Option, "https://www.googleapis.com/storage/v1/-b/o", "BUCKET"],
+    ["azure::https://a.blob.core.windows.net/-c/x", Part::Path, Rule::Object, "https://a.blob.core.windows.net/-c/x", "CONTAINER"],
 );
 row!(s03_checksums_from_elsewhere:
     ["https://h/x?checksum=file:http://169.254.169.254/", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:http://169.254.169.254/", "sha256"],
