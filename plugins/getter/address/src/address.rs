@@ -331,12 +331,7 @@ fn sums(taken: &Taken<'_>, address: &str, origin: &Origin, policy: &Policy) -> R
             source: Source::Download(download),
             subdir: None,
         } => {
-            let is_same = match (origin, &download.origin) {
-                (Origin::Http(one), Origin::Http(other)) => one.is_same_origin(other),
-                (Origin::File(_), Origin::File(_)) => true,
-                _ => false,
-            };
-            if is_same {
+            if origin.is_same(&download.origin) {
                 Ok(Checksum::File(Box::new(download)))
             } else {
                 Err(taken.refuse(Rule::OtherOrigin).write("`checksum=sha256:HEXADECIMAL`"))

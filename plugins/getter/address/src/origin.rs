@@ -39,6 +39,20 @@ impl Origin {
             Self::File(path) => path.clone(),
         }
     }
+
+    /// Returns whether another is asked at the same place: for a store, of the same bucket, which is who can write there.
+    pub(crate) fn is_same(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Http(one), Self::Http(other)) => one.is_same_origin(other),
+            (Self::S3(one), Self::S3(other)) => (&one.endpoint, &one.bucket) == (&other.endpoint, &other.bucket),
+            (Self::Gcs(one), Self::Gcs(other)) => one.bucket == other.bucket,
+            (Self::Azure(one), Self::Azure(other)) => {
+                (&one.endpoint, &one.account, &one.container) == (&other.endpoint, &other.account, &other.container)
+            }
+            (Self::File(_), Self::File(_)) => true,
+            (Self::Http(_) | Self::S3(_) | Self::Gcs(_) | Self::Azure(_) | Self::File(_), _) => false,
+        }
+    }
 }
 
 /// Checks the name of a bucket, which becomes part of a path or a host.

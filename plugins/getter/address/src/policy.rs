@@ -29,6 +29,17 @@ impl Transport {
         }
     }
 
+    /// Returns the port that is asked where none is named.
+    pub fn port(self) -> Option<u16> {
+        match self {
+            Self::Https => Some(443),
+            Self::Ssh => Some(22),
+            Self::Http => Some(80),
+            Self::Git => Some(9418),
+            Self::File => None,
+        }
+    }
+
     pub(crate) fn is_free(self) -> bool {
         match self {
             Self::Https | Self::Ssh => true,

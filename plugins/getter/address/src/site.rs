@@ -106,7 +106,8 @@ pub(crate) fn site(text: Text<'_>, transport: Transport, rest: &str) -> Result<S
                     .refuse(Part::Port, port, NOT_A_PORT)
                     .write("`git@HOST:PATH` without `ssh://`, or `ssh://git@HOST/PATH`"));
             }
-            Some(port) => self::port(text, port)?,
+            // One place has one spelling, so that origins can be compared.
+            Some(port) => self::port(text, port)?.filter(|port| Some(*port) != transport.port()),
             None => None,
         },
         path: self::path(text, transport, path)?,

@@ -115,6 +115,11 @@ row!(s03_checksums_from_elsewhere:
     ["https://h/x?checksum=file:http://169.254.169.254/", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:http://169.254.169.254/", "sha256"],
     ["https://h/x?checksum=file:/etc/shadow", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:/etc/shadow", "sha256"],
     ["./x?checksum=file:https://h/x", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:https://h/x", ""],
+    ["https://h/x?checksum=file:https://h:444/y", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:https://h:444/y", ""],
+    ["s3::https://s3.amazonaws.com/b/x?checksum=file:s3::https://s3.amazonaws.com/c/y", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:s3::https://s3.amazonaws.com/c/y", ""],
+    ["s3::https://s3.amazonaws.com/b/x?checksum=file:s3::https://h/b/y", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:s3::https://h/b/y", ""],
+    ["gcs::https://www.googleapis.com/storage/v1/b/x?checksum=file:gcs::https://www.googleapis.com/storage/v1/c/y", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:gcs::https://www.googleapis.com/storage/v1/c/y", ""],
+    ["azure::https://a.blob.core.windows.net/c/x?checksum=file:azure::https://b.blob.core.windows.net/c/y", Part::Parameter("checksum"), Rule::OtherOrigin, "checksum=file:azure::https://b.blob.core.windows.net/c/y", ""],
     ["https://h/x?checksum=file:git::https://h/x", Part::Parameter("checksum"), Rule::FileName, "checksum=file:git::https://h/x", ""],
     ["https://h/x?checksum=file:https://h/x%3Fchecksum=file:x", Part::Parameter("checksum"), Rule::Meaningless, "checksum=file:https://h/x%3Fchecksum=file:x", ""],
 );

@@ -223,11 +223,45 @@ fn files_of_checksums_of_the_same_origin() {
         "https://h/d/x?checksum=file:https://h/d/SUMS",
         "./x?checksum=file:./x.sum",
         "https://h:444/x?checksum=file:https://H:444/y%3Ftoken=1",
+        "https://h/x?checksum=file:https://h:443/y",
+        "https://h:443/x?checksum=file:https://h/y",
+        "http://h/x?checksum=file:http://h:80/y",
+        "s3::https://s3.amazonaws.com/b/x?checksum=file:s3::https://b.s3.amazonaws.com/y",
+        "s3::http://h:9000/b/x?checksum=file:s3::http://h:9000/b/y",
+        "gcs::https://www.googleapis.com/storage/v1/b/x?checksum=file:gcs::https://www.googleapis.com/storage/v1/b/y",
+        "azure::https://a.blob.core.windows.net/c/x?checksum=file:azure::https://a.blob.core.windows.net:443/c/y",
     ] {
         assert!(
             matches!(download(address).checksum, Some(Checksum::File(_))),
             "{address}"
         );
+    }
+}
+
+#[test]
+fn the_port_of_a_transport_need_not_be_named() {
+    for (named, plain) in [
+        ("https://h:443/x", "https://h/x"),
+        ("http://h:80/x", "http://h/x"),
+        ("git::ssh://git@h:22/r", "git::ssh://git@h/r"),
+        ("git://h:9418/r", "git://h/r"),
+        (
+            "gcs::https://www.googleapis.com:443/storage/v1/b/o",
+            "gcs::https://www.googleapis.com/storage/v1/b/o",
+        ),
+        (
+            "s3::https://s3.amazonaws.com:443/b/k",
+            "s3::https://s3.amazonaws.com/b/k",
+        ),
+    ] {
+        assert_eq!(parse(named), parse(plain), "{named}");
+    }
+    for (one, other) in [
+        ("https://h:80/x", "https://h/x"),
+        ("http://h:443/x", "http://h/x"),
+        ("git::ssh://git@h:443/r", "git::ssh://git@h/r"),
+    ] {
+        assert_ne!(parse(one), parse(other), "{one}");
     }
 }
 
