@@ -47,7 +47,7 @@ pub use origin::azure::{Azure, AzureEndpoint};
 pub use origin::gcs::Gcs;
 pub use origin::git::{Depth, Revision};
 pub use origin::oci::{Oci, Reference};
-pub use origin::s3::{AccessKey, Endpoint, S3};
+pub use origin::s3::{AccessKey, Endpoint, Route, S3};
 pub use policy::{Policy, Transport};
 pub use query::Parameters;
 pub use secret::Secret;

@@ -9,7 +9,7 @@ use crate::escape::{encode_plain_path, encode_query};
 use crate::origin::Origin;
 use crate::origin::azure::AzureEndpoint;
 use crate::origin::oci::{Oci, Reference};
-use crate::origin::s3::{Endpoint, S3};
+use crate::origin::s3::{Endpoint, Route, S3};
 use crate::policy::Transport;
 use crate::query::Parameters;
 use crate::site::{Remote, Site};
@@ -198,7 +198,17 @@ fn of_s3(s3: &S3) -> Pieces {
     let mut pieces = Pieces::default();
     let path = format!("/{}", within(&s3.bucket, &s3.key));
     match &s3.endpoint {
-        Endpoint::Amazon(domain) => pieces.source = format!("s3::https://s3.{}.{domain}{path}", s3.region),
+        Endpoint::Amazon { domain, route } => {
+            let region = &s3.region;
+            let host = match route {
+                Route::Plain => format!("s3.{region}"),
+                Route::DualStack => format!("s3.dualstack.{region}"),
+                Route::Fips => format!("s3-fips.{region}"),
+                Route::FipsDualStack => format!("s3-fips.dualstack.{region}"),
+                Route::Interface(name) => format!("bucket.{name}.s3.{region}.vpce"),
+            };
+            pieces.source = format!("s3::https://{host}.{domain}{path}");
+        }
         Endpoint::Compatible(site) => {
             pieces.source = format!("s3::{}", of_site(site, &path));
             pieces.add("region", &s3.region);

@@ -46,10 +46,30 @@ pub struct S3 {
 /// can answer for another host.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Endpoint {
-    /// Amazon's, of the partition with this domain.
-    Amazon(&'static str),
+    /// Amazon's, asked over https.
+    Amazon {
+        /// The domain of the partition.
+        domain: &'static str,
+        /// Which of the hosts of a region is asked.
+        route: Route,
+    },
     /// Another, asked with the bucket in the path. Path, parameters and login are empty.
     Compatible(Site),
+}
+
+/// A host of a region.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Route {
+    /// The usual one.
+    Plain,
+    /// `s3.dualstack`, over IPv6, too.
+    DualStack,
+    /// `s3-fips`, with the cryptography that FIPS 140 wants.
+    Fips,
+    /// `s3-fips.dualstack`
+    FipsDualStack,
+    /// The endpoint of this name in a private network; it begins with `vpce-`.
+    Interface(String),
 }
 
 /// A key to ask with.
@@ -63,9 +83,10 @@ pub struct AccessKey {
     pub token: Option<Secret>,
 }
 
-/// What the host says: domain, region if it names one, and bucket if it does.
+/// What the host says: domain, route, region if it names one, and bucket if it does.
 struct Named<'h> {
     domain: &'static str,
+    route: Route,
     region: Option<&'h str>,
     bucket: Option<&'h str>,
 }
@@ -92,7 +113,10 @@ pub(crate) fn s3(text: Text<'_>, slice: &str, site: Site, mut query: Query<'_>) 
                 .refuse(Part::Host, slice, Rule::Contradiction)
                 .write(format!("`https://` and no port for hosts of {}", named.domain)));
         }
-        Some(named) => Endpoint::Amazon(named.domain),
+        Some(named) => Endpoint::Amazon {
+            domain: named.domain,
+            route: named.route.clone(),
+        },
         None => Endpoint::Compatible(Site {
             path: String::new(),
             ..site.clone()
@@ -126,6 +150,9 @@ fn region(asked: Option<Taken<'_>>, named: Option<&Named<'_>>) -> Result<String,
         Some(_) => asked.value.to_ascii_lowercase(),
         None => asked.value.clone(),
     };
+    if named.is_some() && !is_region(&region) {
+        return Err(asked.refuse(Rule::Characters).write("a region such as `us-east-1`"));
+    }
     match fixed {
         Some(fixed) if fixed != region => Err(asked.refuse(Rule::Contradiction)),
         Some(_) | None => Ok(region),
@@ -154,24 +181,60 @@ fn named<'h>(text: Text<'_>, slice: &str, host: &'h Host) -> Result<Option<Named
     else {
         return Ok(None);
     };
-    let refused = || text.refuse(Part::Host, slice, Rule::Store).write(SPELLING);
     let parts: Vec<&str> = rest.split('.').collect();
-    // Buckets may have dots, so what is behind them is looked at from the end.
-    let (bucket, region) = match parts.as_slice() {
-        [bucket @ .., "s3"] => (bucket, None),
-        [bucket @ .., "s3", region] if !region.is_empty() => (bucket, Some(*region)),
-        [bucket @ .., dashed] => {
-            let region = dashed.strip_prefix("s3-").filter(|region| !region.is_empty());
-            (bucket, Some(region.ok_or_else(refused)?))
-        }
-        [] => return Err(refused()),
-    };
+    let (bucket, route, region) = route(&parts)
+        .filter(|(_, _, region)| region.is_none_or(is_region))
+        .ok_or_else(|| text.refuse(Part::Host, slice, Rule::Store).write(SPELLING))?;
     let bucket: usize = bucket.iter().map(|part| part.len() + 1).sum();
     Ok(Some(Named {
         domain,
+        route,
         region,
         bucket: rest.get(..bucket.saturating_sub(1)).filter(|bucket| !bucket.is_empty()),
     }))
+}
+
+/// Reads the parts of a host: bucket, route and region. Buckets may have dots, so what is behind them is looked at from the end.
+///
+/// Hosts for web sites, acceleration, access points and control are not among them: they need a region that they do not name,
+/// or speak otherwise.
+fn route<'p, 'h>(parts: &'p [&'h str]) -> Option<(&'p [&'h str], Route, Option<&'h str>)> {
+    match parts {
+        [bucket @ .., "bucket", name, "s3", region, "vpce"] if name.starts_with("vpce-") => {
+            Some((bucket, Route::Interface((*name).to_owned()), Some(*region)))
+        }
+        [bucket @ .., "s3", "dualstack", region] => Some((bucket, Route::DualStack, Some(*region))),
+        [bucket @ .., "s3-fips", "dualstack", region] => Some((bucket, Route::FipsDualStack, Some(*region))),
+        [bucket @ .., "s3-fips", region] => Some((bucket, Route::Fips, Some(*region))),
+        [bucket @ .., "s3"] => Some((bucket, Route::Plain, None)),
+        [bucket @ .., "s3", region] => Some((bucket, Route::Plain, Some(*region))),
+        [bucket @ .., "s3-external-1"] => Some((bucket, Route::Plain, Some(DEFAULT_REGION))),
+        [bucket @ .., dashed] => {
+            let (route, region) = match dashed.strip_prefix("s3-fips-") {
+                Some(region) => (Route::Fips, region),
+                None => (Route::Plain, dashed.strip_prefix("s3-")?),
+            };
+            Some((bucket, route, Some(region)))
+        }
+        [] => None,
+    }
+}
+
+/// Tells whether a text looks like a region of Amazon, such as `us-east-1` and `us-gov-west-1`: it becomes part of a host.
+fn is_region(text: &str) -> bool {
+    let parts: Vec<&str> = text.split('-').collect();
+    let is_word = |word: &&str| !word.is_empty() && word.bytes().all(|byte| byte.is_ascii_lowercase());
+    match parts.as_slice() {
+        [country, direction @ .., number] => {
+            (2..=4).contains(&country.len())
+                && is_word(country)
+                && (1..=2).contains(&direction.len())
+                && direction.iter().all(is_word)
+                && (1..=2).contains(&number.len())
+                && number.bytes().all(|byte| byte.is_ascii_digit())
+        }
+        _ => false,
+    }
 }
 
 /// Returns whether the host of an address without scheme is one of S3.

@@ -132,6 +132,27 @@ row!(s05_hosts_that_look_like_stores:
     ["azure::https://a.blob.core.windows.net:8443/c/x", Part::Host, Rule::Contradiction, "https://a.blob.core.windows.net:8443/c/x", "`https://` and no port"],
     ["s3::http://s3.amazonaws.com/b/k", Part::Host, Rule::Contradiction, "http://s3.amazonaws.com/b/k", "`https://` and no port"],
 );
+row!(hosts_of_amazon_that_name_no_region_or_speak_otherwise:
+    ["s3::https://s3-accelerate.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3-accelerate.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://b.s3-accelerate.amazonaws.com/b/k", Part::Host, Rule::Store, "https://b.s3-accelerate.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://b.s3-accelerate.dualstack.amazonaws.com/b/k", Part::Host, Rule::Store, "https://b.s3-accelerate.dualstack.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://b.s3-website-us-east-1.amazonaws.com/b/k", Part::Host, Rule::Store, "https://b.s3-website-us-east-1.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://b.s3-website.us-east-1.amazonaws.com/b/k", Part::Host, Rule::Store, "https://b.s3-website.us-east-1.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://p-1.s3-accesspoint.us-east-1.amazonaws.com/b/k", Part::Host, Rule::Store, "https://p-1.s3-accesspoint.us-east-1.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://1.s3-control.us-east-1.amazonaws.com/b/k", Part::Host, Rule::Store, "https://1.s3-control.us-east-1.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3.dualstack.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3.dualstack.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3.evil.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3.evil.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3-evil.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3-evil.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3-fips.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3-fips.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3.us-east.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3.us-east.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3.us-east-x.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3.us-east-x.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3-us--1.amazonaws.com/b/k", Part::Host, Rule::Store, "https://s3-us--1.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://accesspoint.vpce-1.s3.us-east-1.vpce.amazonaws.com/b/k", Part::Host, Rule::Store, "https://accesspoint.vpce-1.s3.us-east-1.vpce.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://bucket.evil.s3.us-east-1.vpce.amazonaws.com/b/k", Part::Host, Rule::Store, "https://bucket.evil.s3.us-east-1.vpce.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://bucket.vpce-1.s3.evil.vpce.amazonaws.com/b/k", Part::Host, Rule::Store, "https://bucket.vpce-1.s3.evil.vpce.amazonaws.com/b/k", "s3.REGION"],
+    ["s3::https://s3.amazonaws.com/b/k?region=evil", Part::Parameter("region"), Rule::Characters, "region=evil", "us-east-1"],
+    ["s3::https://s3-external-1.amazonaws.com/b/k?region=eu-west-1", Part::Parameter("region"), Rule::Contradiction, "region=eu-west-1", ""],
+);
 row!(h03_schemes_that_do_not_go_with_a_getter:
     ["http::file:///etc/passwd", Part::Scheme, Rule::Unfit, "file", "`https://`"],
     ["s3::./x", Part::Scheme, Rule::Unfit, "./x", "`https://`"],

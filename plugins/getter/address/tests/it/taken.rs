@@ -1,7 +1,7 @@
 //! What is read that go-getter has no example of.
 
 use k1s_getter_address::{
-    Address, AzureEndpoint, Checksum, Download, Endpoint, Origin, Reference, Remote, Revision, Source, Subdir,
+    Address, AzureEndpoint, Checksum, Download, Endpoint, Origin, Reference, Remote, Revision, Route, Source, Subdir,
 };
 
 use crate::golden::open;
@@ -214,6 +214,54 @@ fn buckets_of_every_spelling() {
             address.contains("127.0.0.1"),
             "{address}"
         );
+    }
+}
+
+#[test]
+fn hosts_of_a_region_by_their_route() {
+    for (host, route, region, bucket) in [
+        ("s3.dualstack.us-west-2", Route::DualStack, "us-west-2", None),
+        ("b.c.s3.dualstack.us-west-2", Route::DualStack, "us-west-2", Some("b.c")),
+        ("s3-fips.us-gov-west-1", Route::Fips, "us-gov-west-1", None),
+        ("s3-fips-us-gov-west-1", Route::Fips, "us-gov-west-1", None),
+        ("b.s3-fips.us-east-1", Route::Fips, "us-east-1", Some("b")),
+        ("s3-fips.dualstack.us-east-1", Route::FipsDualStack, "us-east-1", None),
+        (
+            "b.s3-fips.dualstack.us-east-1",
+            Route::FipsDualStack,
+            "us-east-1",
+            Some("b"),
+        ),
+        (
+            "bucket.vpce-1a2b-3c.s3.us-east-1.vpce",
+            Route::Interface("vpce-1a2b-3c".into()),
+            "us-east-1",
+            None,
+        ),
+        (
+            "b.bucket.vpce-1a2b-3c.s3.us-east-1.vpce",
+            Route::Interface("vpce-1a2b-3c".into()),
+            "us-east-1",
+            Some("b"),
+        ),
+        ("s3-external-1", Route::Plain, "us-east-1", None),
+        ("b.s3-external-1", Route::Plain, "us-east-1", Some("b")),
+        ("dualstack.s3.us-west-2", Route::Plain, "us-west-2", Some("dualstack")),
+        ("s3.eusc-de-east-1", Route::Plain, "eusc-de-east-1", None),
+    ] {
+        let path = bucket.map_or("first/k", |_| "k");
+        let address = format!("s3::https://{host}.amazonaws.com/{path}");
+        let Origin::S3(s3) = download(&address).origin else {
+            panic!("{address}")
+        };
+        assert_eq!(
+            (s3.region.as_str(), s3.bucket.as_str(), s3.key.as_str()),
+            (region, bucket.unwrap_or("first"), "k"),
+            "{address}"
+        );
+        let domain = "amazonaws.com";
+        assert_eq!(s3.endpoint, Endpoint::Amazon { domain, route }, "{address}");
+        assert_eq!(parse(&parse(&address).to_string()), parse(&address), "{address}");
     }
 }
 
