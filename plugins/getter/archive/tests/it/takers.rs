@@ -14,6 +14,15 @@ fn damaged() -> Vec<(Archive, Vec<u8>)> {
         let bytes = packed(format, whole);
         (format, bytes[..bytes.len() - 3].to_vec())
     };
+    // A bit of the checksum at the end: what decoders compare last, and some of them only once.
+    let changed = |format, from_end| {
+        let mut bytes = packed(format, text.as_bytes());
+        let at = bytes.len() - from_end;
+        bytes[at] ^= 1;
+        (format, bytes)
+    };
+    let sums =
+        [(Archive::Gz, 8), (Archive::Bz2, 4), (Archive::Xz, 12)].map(|(format, from_end)| changed(format, from_end));
     let singles = SINGLES.map(|format| cut(format, text.as_bytes()));
     let mut zip = zipped(&[(NAME, text.as_bytes())]);
     let central = zip.windows(4).position(|window| window == b"PK\x01\x02").unwrap();
@@ -24,6 +33,7 @@ fn damaged() -> Vec<(Archive, Vec<u8>)> {
     tape.truncate(1024);
     singles
         .into_iter()
+        .chain(sums)
         .chain([(Archive::Zip, zip), (Archive::Tar, tape)])
         .collect()
 }
