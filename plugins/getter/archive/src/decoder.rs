@@ -97,10 +97,12 @@ mod zst {
     use crate::limits::Limit;
     use crate::meter::Meter;
 
-    /// Frames of Zstandard, one behind the other, whose windows are bounded and whose checksums are compared.
+    /// Frames of Zstandard, one behind the other, whose windows are bounded and whose lengths and checksums are compared.
     pub(super) struct Frames<'m, R> {
         packed: R,
         decoder: FrameDecoder,
+        /// The bytes that were read of the frame.
+        decoded: u64,
         meter: &'m Meter,
         state: State,
     }
@@ -122,6 +124,7 @@ mod zst {
             Self {
                 packed,
                 decoder,
+                decoded: 0,
                 meter,
                 state: State::Start,
             }
@@ -133,7 +136,10 @@ mod zst {
             while self.packed.read(&mut first)? != 0 {
                 let mut packed = first.as_slice().chain(&mut self.packed);
                 match self.decoder.reset(&mut packed) {
-                    Ok(()) => return Ok(State::Within),
+                    Ok(()) => {
+                        self.decoded = 0;
+                        return Ok(State::Within);
+                    }
                     Err(FrameDecoderError::ReadFrameHeaderError(ReadFrameHeaderError::SkipFrame {
                         length, ..
                     })) => {
@@ -157,6 +163,11 @@ mod zst {
         }
 
         fn check(&self) -> io::Result<()> {
+            // The decoder tells 0 for a frame that does not say how long it is.
+            let length = self.decoder.content_size();
+            if length != 0 && length != self.decoded {
+                return Err(io::Error::other("a frame is not as long as its header says"));
+            }
             match (
                 self.decoder.get_checksum_from_data(),
                 self.decoder.get_calculated_checksum(),
@@ -176,7 +187,11 @@ mod zst {
                 match self.state {
                     State::End => return Ok(0),
                     State::Start | State::Between => self.state = self.begin()?,
-                    State::Within if self.decoder.can_collect() > 0 => return self.decoder.read(buffer),
+                    State::Within if self.decoder.can_collect() > 0 => {
+                        let read = self.decoder.read(buffer)?;
+                        self.decoded += read as u64;
+                        return Ok(read);
+                    }
                     State::Within if self.decoder.is_finished() => {
                         self.check()?;
                         self.state = State::Between;

@@ -112,6 +112,25 @@ fn long_names_of_both_kinds() {
 }
 
 #[test]
+fn a_frame_of_zst_is_as_long_as_its_header_says() {
+    // One segment, its length in one byte; a last block of three bytes as they are.
+    let frame = |length| [0x28, 0xb5, 0x2f, 0xfd, 0x20, length, 3 << 3 | 1, 0, 0, b'a', b'b', b'c'];
+    let read = opened(Archive::Zst, &frame(3)).unwrap();
+    assert_eq!(read.get(NAME).map(String::as_str), Some("abc"));
+    let twice = [frame(3), frame(3)].concat();
+    assert_eq!(
+        opened(Archive::Zst, &twice).unwrap().get(NAME).map(String::as_str),
+        Some("abcabc")
+    );
+    for length in [1, 2, 4, 255] {
+        for bytes in [frame(length).to_vec(), [frame(3), frame(length)].concat()] {
+            let read = opened(Archive::Zst, &bytes);
+            assert!(matches!(read, Err(ArchiveError::Damaged(_))), "{length}: {read:?}");
+        }
+    }
+}
+
+#[test]
 fn zips() {
     let read = opened(Archive::Zip, &zipped(&[("a.yaml", b"a: 1\n"), ("d/b", b"")])).unwrap();
     assert_eq!(
