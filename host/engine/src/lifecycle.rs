@@ -317,8 +317,8 @@ impl Lifecycle {
             State::Waiting { .. } | State::CircuitOpen(_) | State::Quarantined { .. }
         );
         self.sentence = None;
+        self.failures.pardon();
         if waits {
-            self.failures.pardon();
             self.launch();
         } else {
             self.settle();
@@ -353,7 +353,11 @@ impl Lifecycle {
 
     fn judge(&mut self, cause: EndCause, now: Moment, jitter: u64) {
         let problem = match cause {
-            EndCause::Finished => return self.enter(State::Finished),
+            EndCause::Finished => {
+                // It has said all that it was asked for, and none of it broke the contract.
+                self.failures.pardon();
+                return self.enter(State::Finished);
+            }
             EndCause::Drained => Problem::with_source(ProblemCode::Internal, "the source ended its session by itself"),
             EndCause::Violation(problem) | EndCause::Hung(problem) | EndCause::Ended(problem) => problem,
         };

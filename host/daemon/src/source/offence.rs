@@ -21,13 +21,16 @@ pub(super) struct Offences {
 impl Offences {
     /// Tells the lifecycle what an earlier host stored, if it speaks of the same source.
     pub(super) fn recall(&mut self, row: Option<OffenceRow>, settings: &SourceSettings, lifecycle: &mut Lifecycle) {
-        let row = row.filter(|row| row.settings == mark(settings)).unwrap_or_default();
+        let Some(row) = row else { return };
         self.violations = row.violations;
         self.is_quarantined = row.quarantined.is_some();
-        lifecycle.recall(row.violations, row.quarantined);
+        // What is of another source is stored until this one's is.
+        if row.settings == mark(settings) {
+            lifecycle.recall(row.violations, row.quarantined);
+        }
     }
 
-    /// Stores what changed.
+    /// Stores what changed; what could not be stored is tried again at the next call.
     pub(super) async fn remember(&mut self, writer: &Writer, settings: &SourceSettings, lifecycle: &Lifecycle) {
         let now = Self {
             violations: lifecycle.violations(),
@@ -41,8 +44,9 @@ impl Offences {
             quarantined: lifecycle.quarantined().cloned(),
             settings: mark(settings),
         };
-        record(writer, &settings.name, StatusNote::Offences(row)).await;
-        *self = now;
+        if record(writer, &settings.name, StatusNote::Offences(row)).await {
+            *self = now;
+        }
     }
 }
 

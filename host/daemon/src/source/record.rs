@@ -9,11 +9,13 @@ use k1s_sync_engine::lifecycle::{Report, State};
 
 use super::notice::PassSummary;
 
-/// Takes a note; that it could not be taken is no reason to stop, but has to be said.
-pub(super) async fn record(writer: &Writer, source: &SourceName, note: StatusNote) {
-    if let Err(error) = writer.note(source.clone(), note).await {
+/// Takes a note, and says whether it was taken; that it was not is no reason to stop, but has to be said.
+pub(super) async fn record(writer: &Writer, source: &SourceName, note: StatusNote) -> bool {
+    let taken = writer.note(source.clone(), note).await;
+    if let Err(error) = &taken {
         tracing::warn!(source = %source, "its status was not stored: {error}");
     }
+    taken.is_ok()
 }
 
 /// What a change of state means for the record; most mean nothing to it.

@@ -102,7 +102,7 @@ impl Failures {
         (self.violations > 0).then(|| since.plus(FORGIVE_VIOLATIONS_AFTER))
     }
 
-    /// The violations are forgiven: a run lasted, or a person wants another try.
+    /// The violations are forgiven: a run lasted or did all it was for, or a person wants another try.
     pub(super) fn pardon(&mut self) {
         self.violations = 0;
     }

@@ -218,6 +218,17 @@ fn a_later_host_goes_on_counting() {
         stage.source.handle(input, stage.now, LONG);
         assert_eq!(stage.source.state().epoch().is_some(), runs);
     }
+    assert_eq!(stage.source.violations(), 0, "a person wants as many tries as at first");
+}
+
+#[test]
+fn a_run_that_listed_everything_forgives_however_short_it_was() {
+    let mut stage = Stage::new();
+    for _ in 0..2 {
+        stage.violate(Duration::ZERO, ProblemCode::ProtocolViolation);
+    }
+    assert_eq!(stage.run(Duration::ZERO, EndCause::Finished), State::Finished);
+    assert_eq!((stage.source.violations(), stage.source.quarantined()), (0, None));
 }
 
 #[test]

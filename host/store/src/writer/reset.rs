@@ -28,6 +28,7 @@ impl Memory {
         let scopes = forget_positions(transaction, source)?;
         let objects = forget_states(transaction, source)?;
         ground::let_go(transaction, source)?;
+        transaction.pardon(source)?;
         Ok(Ok(CommandOutcome::Reset { scopes, objects }))
     }
 }

@@ -8,7 +8,7 @@ use k1s_store::StoreError;
 use k1s_store::command::{Approved, Command, CommandError, CommandOutcome, PruneRef, Switched, Undone};
 use k1s_store::reader::{Prune, PruneState};
 use k1s_store::row::Standing;
-use k1s_store::status::{FailureRow, PassRow, Standstill, StatusNote};
+use k1s_store::status::{FailureRow, OffenceRow, PassRow, Standstill, StatusNote};
 use k1s_sync_engine::event::{Event, Provenance, Tally};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::{Absence, HeldPruneId, HoldReason};
@@ -373,12 +373,18 @@ fn a_reset_forgets_where_it_was_and_keeps_what_it_has() {
         "{held:?}"
     );
     session.close();
+    harness.note(StatusNote::Offences(OffenceRow {
+        violations: 2,
+        ..OffenceRow::default()
+    }));
+    assert!(harness.reader().offences(&source("files")).expect("readable").is_some());
     let outcome = harness
         .command(Command::Reset {
             source: source("files"),
         })
         .expect("done");
     assert_eq!(outcome, CommandOutcome::Reset { scopes: 1, objects: 20 });
+    assert_eq!(harness.reader().offences(&source("files")).expect("readable"), None);
     assert_eq!(harness.objects(0..20), 20);
     assert!(
         harness
