@@ -18,6 +18,8 @@ use tokio::net::UnixStream;
 
 /// Length of the head of a frame in bytes (RFC 9113, 4.1).
 const HEAD_BYTES: usize = 9;
+/// The frame by which a side gives up a call (RFC 9113, 6.4).
+const RST_STREAM: u8 = 3;
 /// The frame that each side says first (RFC 9113, 3.4).
 const SETTINGS: u8 = 4;
 /// A frame of the connection, as the two around it: it is of no stream (RFC 9113, 6).
@@ -39,7 +41,7 @@ const LAST_WORDS_BYTES: usize = 4096;
 pub(crate) enum Parting {
     /// The plugin did not end it: if it failed, then for what the plugin said.
     None,
-    /// The plugin went away, or said that it would.
+    /// The plugin went away or said that it would, or gave up a call.
     Left,
     /// What the plugin said is no HTTP/2.
     Nonsense,
@@ -146,7 +148,10 @@ impl Frames {
             return Parting::Nonsense;
         }
         self.rest = usize::try_from(length).unwrap_or(usize::MAX);
-        if kind == GOAWAY { Parting::Left } else { Parting::None }
+        match kind {
+            GOAWAY | RST_STREAM => Parting::Left,
+            _ => Parting::None,
+        }
     }
 }
 

@@ -14,6 +14,8 @@ const SETTINGS: [u8; 9] = [0, 0, 0, 4, 0, 0, 0, 0, 0];
 const GOAWAY: [u8; 17] = [0, 0, 8, 7, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0];
 /// The answer to a ping that nobody sent, on a stream; only the connection has pings.
 const PING: [u8; 17] = [0, 0, 8, 6, 1, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0];
+/// The end of the first call, which the plugin cancels.
+const RST_STREAM: [u8; 13] = [0, 0, 4, 3, 0, 0, 0, 0, 1, 0, 0, 0, 8];
 /// More than there are ways for two tasks to meet.
 const TIMES: usize = 50;
 
@@ -115,6 +117,20 @@ async fn a_plugin_that_goes_away_has_crashed() {
                     "{what}, {when:?}"
                 );
             }
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_plugin_that_gives_up_a_call_has_crashed_although_it_stays() {
+    let words = [&SETTINGS[..], &RST_STREAM].concat();
+    for then in [Then::Stays, Then::Goes] {
+        for _ in 0..TIMES {
+            assert_eq!(
+                taken(&words, When::Called, then).await,
+                ProblemCode::Crashed,
+                "{then:?}"
+            );
         }
     }
 }
