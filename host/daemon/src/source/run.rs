@@ -6,7 +6,7 @@ use std::time::Duration;
 use k1s_source_proto::v1;
 use k1s_store::StoreError;
 use k1s_store::status::{PluginRow, StatusNote};
-use k1s_store::writer::ReadAhead;
+use k1s_store::writer::{Opening, ReadAhead};
 use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::policy::{Program, SourcePolicy};
@@ -81,8 +81,6 @@ impl Run<'_> {
     /// Opens the session and follows it to its end.
     pub(super) async fn converse(&mut self, echo: &mut Echo, ready: Ready, demands: mpsc::Receiver<Demand>) -> RunEnd {
         let name = &self.settings.name;
-        let unavailable =
-            |error: StoreError| Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"));
         let policy = self.policy(&ready);
         let opened = match self.host.writer.open_session(name.clone(), self.epoch, policy).await {
             Ok(opened) => opened,
@@ -92,16 +90,32 @@ impl Run<'_> {
             }
             Err(error) => return RunEnd::Failed(unavailable(error)),
         };
+        let end = self.hold(echo, ready, &opened, demands).await;
+        if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
+            tracing::warn!(source = %name, "{error}");
+        }
+        end
+    }
+
+    /// Begins the session that the store has opened, and follows it to its end.
+    async fn hold(
+        &mut self,
+        echo: &mut Echo,
+        ready: Ready,
+        opened: &Opening,
+        demands: mpsc::Receiver<Demand>,
+    ) -> RunEnd {
+        let name = &self.settings.name;
         record(&self.host.writer, name, self.plugin_note(&ready)).await;
         // While the source is told what the host holds, and lists.
         if let Err(error) = self.host.writer.index().await {
             return RunEnd::Failed(unavailable(error));
         }
-        let plan = opening::plan(&opened, &ready.capabilities, self.mode);
+        let plan = opening::plan(opened, &ready.capabilities, self.mode);
         let (outgoing, stream) = mpsc::channel(OUTGOING);
         let mut data = ready.connections.data.clone();
         let started = async {
-            let sending = opening::send(&plan, &opened, &ready.capabilities, &self.host.reader, name, &outgoing);
+            let sending = opening::send(&plan, opened, &ready.capabilities, &self.host.reader, name, &outgoing);
             let starting = data.start(ReceiverStream::new(stream));
             tokio::join!(sending, starting)
         };
@@ -126,13 +140,9 @@ impl Run<'_> {
             return RunEnd::Ended(EndCause::Drained);
         }
         let session = Session::new(self.session_settings(&ready, plan), self.host.clock.moment());
-        let ahead = ReadAhead::new(self.settings.policy.status, &opened);
+        let ahead = ReadAhead::new(self.settings.policy.status, opened);
         let conversation = Conversation::new(self, echo, session, &ready.connections, outgoing, ahead);
-        let cause = conversation.converse(incoming, demands).await;
-        if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
-            tracing::warn!(source = %name, "{error}");
-        }
-        RunEnd::Ended(cause)
+        RunEnd::Ended(conversation.converse(incoming, demands).await)
     }
 
     fn policy(&self, ready: &Ready) -> SourcePolicy {
@@ -256,6 +266,10 @@ fn another_identity(name: &SourceName, before: &str, now: &str) -> String {
          of the former place stays, and belongs to no source)",
         changes.join(", ")
     )
+}
+
+fn unavailable(error: StoreError) -> Problem {
+    Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
 }
 
 fn start_failed(status: &tonic::Status) -> Problem {
