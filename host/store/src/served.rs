@@ -10,6 +10,7 @@ use jiff::Timestamp as CivilTime;
 use k1s_object::{BOOKKEEPING_PREFIX, InstanceId, Key, Timestamp};
 use k1s_sync_engine::id::Revision;
 use serde_json::Value;
+use serde_json::value::{RawValue, to_raw_value};
 use sha2::Sha256;
 
 use crate::engine::EngineError;
@@ -21,7 +22,7 @@ use crate::table::Table;
 
 mod fields;
 
-use fields::{Fields, quoted};
+use fields::Fields;
 
 /// Serves objects of one instance.
 #[derive(Clone, Debug)]
@@ -79,7 +80,7 @@ impl Servery {
     /// Makes the served form of an object as a text of JSON, with the values of its body as they are stored.
     ///
     /// # Errors
-    /// When the stored body is not even an object; other damage is the reader's to find.
+    /// When the stored body is damaged.
     pub fn serve_text(&self, object: &StoredObject) -> Result<String, StoreError> {
         let facts = Facts {
             key: &object.key,
@@ -110,55 +111,55 @@ impl Servery {
     }
 
     fn spliced(&self, body: &[u8], facts: &Facts<'_>) -> Result<String, StoreError> {
-        let body = std::str::from_utf8(body).map_err(|error| damaged(error.to_string()))?;
-        let spliced = self.splice(body, facts);
-        spliced.ok_or_else(|| damaged("not an object with metadata".to_owned()))
+        self.splice(body, facts).map_err(damaged)
     }
 
-    /// Sets what the store knows in the metadata of a body; `None` where that is no object.
-    fn splice(&self, body: &str, facts: &Facts<'_>) -> Option<String> {
+    /// Sets what the store knows in the metadata of a body.
+    fn splice(&self, body: &[u8], facts: &Facts<'_>) -> serde_json::Result<String> {
         let mut object = Fields::of(body)?;
         let metadata = {
             let mut metadata = object.within("metadata")?;
-            metadata.set("uid", quoted(&facts.uid.to_string()));
-            metadata.set("resourceVersion", quoted(&facts.revision.to_string()));
-            metadata.set("generation", facts.generation.to_string());
-            metadata.set("creationTimestamp", quoted(&rfc3339(facts.created)));
-            if let Some(owned) = facts.owned {
-                let annotations = metadata.within("annotations").map(|mut annotations| {
-                    self.annotate(&mut annotations, facts.key, owned);
-                    annotations.join()
-                });
-                // Annotations that are no object are shown as they are.
-                if let Some(annotations) = annotations {
-                    metadata.set("annotations", annotations);
-                }
+            metadata.set("uid", to_raw_value(&facts.uid.to_string())?);
+            metadata.set("resourceVersion", to_raw_value(&facts.revision.to_string())?);
+            metadata.set("generation", to_raw_value(&facts.generation)?);
+            metadata.set("creationTimestamp", to_raw_value(&rfc3339(facts.created))?);
+            if let Some(owned) = facts.owned
+                && let Some(annotations) = self.annotated(&metadata, facts.key, owned)?
+            {
+                metadata.set("annotations", annotations);
             }
-            metadata.join()
+            to_raw_value(&metadata)?
         };
         object.set("metadata", metadata);
-        Some(object.join())
+        serde_json::to_string(&object)
     }
 
-    fn annotate<'j>(&'j self, annotations: &mut Fields<'j>, key: &Key, owned: &Owned) {
+    /// The annotations of an object with what is recorded of its source; `None` for those that are no object, which are shown
+    /// as they are.
+    fn annotated(&self, metadata: &Fields<'_>, key: &Key, owned: &Owned) -> serde_json::Result<Option<Box<RawValue>>> {
+        let Ok(mut annotations) = metadata.within("annotations") else {
+            return Ok(None);
+        };
         for ([documented, own], value) in self.keys.iter().zip(self.properties(key, owned)) {
+            let value = to_raw_value(&value)?;
             annotations.set(&**documented, value.clone());
             annotations.set(&**own, value);
         }
         let instance = [BOOKKEEPING_PREFIX, "instance-id"].concat();
-        annotations.set(instance, quoted(self.instance_id.as_str()));
+        annotations.set(instance, to_raw_value(self.instance_id.as_str())?);
+        to_raw_value(&annotations).map(Some)
     }
 
     /// The values of [`PROPERTIES`].
     fn properties(&self, key: &Key, owned: &Owned) -> [String; PROPERTIES.len()] {
         let Owned { owner, row } = owned;
         [
-            quoted(owner.source.as_str()),
-            quoted(&row.source_type),
-            quoted(&rfc3339(row.last_sync)),
-            quoted(&self.content_hash(key, owned)),
-            quoted(&row.generation.to_string()),
-            quoted(&row.provenance.path),
+            owner.source.to_string(),
+            row.source_type.to_string(),
+            rfc3339(row.last_sync),
+            self.content_hash(key, owned),
+            row.generation.to_string(),
+            row.provenance.path.to_string(),
         ]
     }
 
@@ -181,13 +182,13 @@ impl Servery {
 }
 
 fn parsed(text: &str) -> Result<Value, StoreError> {
-    serde_json::from_str(text).map_err(|error| damaged(error.to_string()))
+    serde_json::from_str(text).map_err(damaged)
 }
 
-fn damaged(detail: String) -> StoreError {
+fn damaged(error: serde_json::Error) -> StoreError {
     StoreError::from(EngineError::Row {
         table: Table::Versions.name(),
-        detail,
+        detail: error.to_string(),
     })
 }
 
