@@ -51,7 +51,7 @@ pub(crate) fn apply(
     for event in batch.earlier {
         application.earlier_delete(event, &mut deletes)?;
     }
-    for (index, event, document) in in_order(batch.events, documents, application.world, application.source) {
+    for (index, event, document) in in_order(batch.events, documents, application.world) {
         application.event(index, event, document, &mut deletes)?;
         pass(Point::H5);
     }
@@ -62,24 +62,13 @@ pub(crate) fn apply(
     Ok(receipt)
 }
 
-/// What others need comes first; among equals, the order sent. Where nothing can be written by what was sent, nothing needs
-/// another.
-fn in_order(
-    events: Vec<Event>,
-    documents: Documents,
-    world: &World,
-    source: &SourceState,
-) -> Vec<(u32, Event, Option<Document>)> {
-    let has_object = |event: &Event| matches!(event.change, Change::Upsert { .. });
-    let may_write = source.has_pending() || events.iter().any(has_object);
+/// What others need comes first; among equals, the order sent.
+fn in_order(events: Vec<Event>, documents: Documents, world: &World) -> Vec<(u32, Event, Option<Document>)> {
     let beside = documents.beside(events);
     let mut indexed: Vec<_> = (0..)
         .zip(beside)
         .map(|(index, (event, document))| (index, event, document))
         .collect();
-    if !may_write {
-        return indexed;
-    }
     indexed.sort_by_cached_key(|(_, event, _)| {
         let key = event.change.key();
         key.map(|key| ApplyOrder::of(&key.group_kind, world.scope_of(&key.group_kind)))
@@ -141,20 +130,17 @@ impl Application<'_, '_> {
             }
             Change::Seen { key } => {
                 deletes.remove(&key);
-                let declaration = Declaration {
-                    key,
-                    object: Bytes::new(),
-                    document: None,
-                    content_hash: UNSENT,
-                    source_version,
-                    provenance,
-                };
-                let (key, verdict) = match self.seen(&declaration)? {
-                    Some(found) => found,
-                    None => self.pin_unknown(&declaration.key)?,
-                };
-                self.conclude_event(index, key, verdict, &declaration.provenance);
-                return Ok(());
+                return self.seen_event(
+                    index,
+                    Declaration {
+                        key,
+                        object: Bytes::new(),
+                        document: None,
+                        content_hash: UNSENT,
+                        source_version,
+                        provenance,
+                    },
+                );
             }
             Change::Delete { key } => {
                 self.withdraw(&key)?;
@@ -174,6 +160,16 @@ impl Application<'_, '_> {
             }
         };
         self.conclude_event(index, key, verdict, &provenance);
+        Ok(())
+    }
+
+    /// Takes a word that an object is unchanged, which the declaration lacks.
+    fn seen_event(&mut self, index: u32, declaration: Declaration) -> Result<(), EngineError> {
+        let (key, verdict) = match self.seen(&declaration)? {
+            Some(found) => found,
+            None => self.pin_unknown(&declaration.key)?,
+        };
+        self.conclude_event(index, key, verdict, &declaration.provenance);
         Ok(())
     }
 
