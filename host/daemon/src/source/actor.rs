@@ -14,7 +14,7 @@ use k1s_sync_engine::id::{Epoch, Moment, SourceName};
 use k1s_sync_engine::lifecycle::{self, Command, Input, Lifecycle, Report, State, Suspension};
 use k1s_sync_engine::message::Mode;
 use k1s_sync_engine::policy::Departure;
-use k1s_sync_engine::problem::{Problem, ProblemCode};
+use k1s_sync_engine::problem::Problem;
 use k1s_sync_engine::session::Demand;
 use tokio::sync::{mpsc, watch};
 
@@ -304,24 +304,16 @@ impl Actor {
         }
     }
 
-    /// Makes the launch known to the store, and follows the run to its end.
+    /// Follows a launch to the end of its run.
     async fn launch(&mut self, lifecycle: &mut Lifecycle, epoch: Epoch) -> Result<(), StoreError> {
         let settings = Arc::clone(&self.post.settings);
         let owner = Owner {
             host: &self.host,
             settings: &settings,
         };
-        let epoch = match self.host.writer.raise_epoch(settings.name.clone()).await {
-            Ok(raised) => raised,
-            Err(error @ StoreError::Engine(_)) => {
-                self.storage.tell(lifecycle, owner);
-                let problem = Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"));
-                owner.input(lifecycle, Input::LaunchFailed { epoch, problem });
-                return Ok(());
-            }
-            Err(error) => return Err(error),
+        let Some(epoch) = self.storage.number(lifecycle, owner, epoch).await? else {
+            return Ok(());
         };
-        owner.input(lifecycle, Input::Numbered { epoch });
         let (steering, steer) = watch::channel(Steer::Go);
         let (teller, mut news) = mpsc::channel(NEWS);
         let run = Run {

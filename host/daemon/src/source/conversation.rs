@@ -25,6 +25,7 @@ use super::notice::{Held, Notice, What};
 use super::pass::{Pass, Progress};
 use super::record::{pass_of, record};
 use super::run::{Incoming, Run};
+use super::storage::unavailable;
 use crate::transport::{Connections, Inbound, host_message, source_message, sync_reason};
 
 /// What came of a call beside the stream.
@@ -341,8 +342,5 @@ fn stop(mut control: SourceClient<Channel>, left: std::time::Duration) -> Call {
 }
 
 fn store_failed(error: &StoreError) -> EndCause {
-    EndCause::Ended(Problem::with_source(
-        ProblemCode::Unavailable,
-        format!("the store: {error}"),
-    ))
+    EndCause::Ended(unavailable(error))
 }

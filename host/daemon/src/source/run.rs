@@ -23,6 +23,7 @@ use super::logs::Echo;
 use super::notice::{Notice, What};
 use super::opening;
 use super::record::record;
+use super::storage::unavailable;
 use crate::config::{Activation, DEFAULT_INTERVAL, SourceSettings};
 
 /// Messages of the host that may wait for the plugin to read.
@@ -88,7 +89,7 @@ impl Run<'_> {
                 let message = another_identity(name, &before, &now);
                 return RunEnd::Failed(launch::refused(ProblemCode::IdentityChanged, message));
             }
-            Err(error) => return RunEnd::Failed(unavailable(error)),
+            Err(error) => return RunEnd::Failed(unavailable(&error)),
         };
         let end = self.hold(echo, ready, &opened, demands).await;
         if let Err(error) = self.host.writer.close_session(name.clone(), self.epoch).await {
@@ -109,7 +110,7 @@ impl Run<'_> {
         record(&self.host.writer, name, self.plugin_note(&ready)).await;
         // While the source is told what the host holds, and lists.
         if let Err(error) = self.host.writer.index().await {
-            return RunEnd::Failed(unavailable(error));
+            return RunEnd::Failed(unavailable(&error));
         }
         let plan = opening::plan(opened, &ready.capabilities, self.mode);
         let (outgoing, stream) = mpsc::channel(OUTGOING);
@@ -128,7 +129,7 @@ impl Run<'_> {
         };
         let incoming = match started {
             Ok((Ok(()), Ok(response))) => response.into_inner(),
-            Ok((Err(error), _)) => return RunEnd::Failed(unavailable(error)),
+            Ok((Err(error), _)) => return RunEnd::Failed(unavailable(&error)),
             Ok((_, Err(status))) => return RunEnd::Failed(start_failed(&status)),
             Err(_) => {
                 let message = format!("the plugin did not begin its session within {within:?}");
@@ -266,10 +267,6 @@ fn another_identity(name: &SourceName, before: &str, now: &str) -> String {
          of the former place stays, and belongs to no source)",
         changes.join(", ")
     )
-}
-
-fn unavailable(error: StoreError) -> Problem {
-    Problem::with_source(ProblemCode::Unavailable, format!("the store: {error}"))
 }
 
 fn start_failed(status: &tonic::Status) -> Problem {
