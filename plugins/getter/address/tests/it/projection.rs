@@ -247,16 +247,8 @@ fn download(meaning: &mut Meaning, download: &Download) {
         }
         Origin::Azure(azure) => drop(meaning.insert("getter", format!("azure {azure:?}"))),
         Origin::File(path) => {
-            let parts = [
-                ("getter", "file"),
-                ("scheme", "file"),
-                ("host", ""),
-                ("path", path),
-                ("user", ""),
-                ("password", ""),
-                ("left", "{}"),
-            ];
-            meaning.extend(parts.map(|(name, value)| (name, value.to_owned())));
+            meaning.insert("getter", "file".to_owned());
+            directory(meaning, path);
         }
     }
 }
@@ -264,18 +256,21 @@ fn download(meaning: &mut Meaning, download: &Download) {
 fn remote(meaning: &mut Meaning, remote: &Remote) {
     match remote {
         Remote::Site(site) => at(meaning, site),
-        Remote::Directory(path) => {
-            let parts = [
-                ("scheme", "file"),
-                ("host", ""),
-                ("path", path),
-                ("user", ""),
-                ("password", ""),
-                ("left", "{}"),
-            ];
-            meaning.extend(parts.map(|(name, value)| (name, value.to_owned())));
-        }
+        Remote::Directory(path) => directory(meaning, path),
     }
+}
+
+/// What is on this machine.
+fn directory(meaning: &mut Meaning, path: &str) {
+    let parts = [
+        ("scheme", "file"),
+        ("host", ""),
+        ("path", path),
+        ("user", ""),
+        ("password", ""),
+        ("left", "{}"),
+    ];
+    meaning.extend(parts.map(|(name, value)| (name, value.to_owned())));
 }
 
 fn at(meaning: &mut Meaning, site: &Site) {
