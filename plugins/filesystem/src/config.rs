@@ -6,12 +6,10 @@
 use std::path::{Component, Path, PathBuf};
 use std::time::Duration;
 
-use k1s_source::Diagnostic;
+use k1s_manifests::{INCLUDE, Selection};
+use k1s_source::{Diagnostic, OneOrMany, Period};
 use schemars::JsonSchema;
 use serde::Deserialize;
-
-use crate::period::Period;
-use crate::select::{PatternError, Patterns, Selection};
 
 /// The largest file that is read unless configured otherwise, in bytes: 8 MiB.
 const DEFAULT_FILE_BYTES: u64 = 8 << 20;
@@ -21,8 +19,6 @@ pub(crate) const MOST_FILE_BYTES: u64 = 64 << 20;
 const ROOT_PATH_BYTES: usize = 256;
 /// The most roots.
 const ROOTS: usize = 256;
-/// The most patterns of `include` or of `exclude`.
-const PATTERNS: usize = 1024;
 
 /// How long after the last of several changes they are read, unless configured otherwise.
 const DEFAULT_DEBOUNCE: Duration = Duration::from_millis(100);
@@ -81,7 +77,7 @@ impl Default for Config {
     fn default() -> Self {
         Self {
             path: OneOrMany::One(".".to_owned()),
-            include: OneOrMany::Many(["*.yaml", "*.yml", "*.json"].map(str::to_owned).to_vec()),
+            include: OneOrMany::Many(INCLUDE.map(str::to_owned).to_vec()),
             exclude: OneOrMany::Many(Vec::new()),
             recursive: true,
             follow_symlinks: false,
@@ -90,28 +86,6 @@ impl Default for Config {
             debounce: Period::new(DEFAULT_DEBOUNCE),
             delete_settle: Period::new(DEFAULT_DELETE_SETTLE),
             poll_interval: None,
-        }
-    }
-}
-
-/// One text, or a list of them.
-#[derive(Clone, Debug, Deserialize, JsonSchema, serde::Serialize)]
-#[serde(untagged)]
-enum OneOrMany {
-    One(String),
-    Many(Vec<String>),
-}
-
-impl OneOrMany {
-    /// Returns each text with its JSON Pointer below `field`.
-    fn located(&self, field: &'static str) -> Vec<(String, &str)> {
-        match self {
-            Self::One(text) => vec![(field.to_owned(), text)],
-            Self::Many(texts) => texts
-                .iter()
-                .enumerate()
-                .map(|(index, text)| (format!("{field}/{index}"), text.as_str()))
-                .collect(),
         }
     }
 }
@@ -168,12 +142,7 @@ impl Config {
     pub(crate) fn check(&self, base: &Path) -> Result<Settings, Vec<Diagnostic>> {
         let mut faults = Vec::new();
         let roots = self.roots(base, &mut faults);
-        let include = patterns(&self.include, "/include", Patterns::add_for_files, &mut faults);
-        let exclude = patterns(&self.exclude, "/exclude", Patterns::add, &mut faults);
-        if include.is_empty() && faults.is_empty() {
-            let fault = Diagnostic::error("/include", "no pattern, so that no file would ever be read");
-            faults.push(fault.suggestion("leave `include` out for *.yaml, *.yml and *.json"));
-        }
+        let selection = Selection::configured(&self.include, &self.exclude);
         if !(1..=MOST_FILE_BYTES).contains(&self.max_file_bytes) {
             let said = format!("{} is not between 1 and {MOST_FILE_BYTES} bytes", self.max_file_bytes);
             faults.push(Diagnostic::error("/maxFileBytes", said));
@@ -181,15 +150,11 @@ impl Config {
         let watching = self.watching(&mut faults);
         at_most("debounce", self.debounce, MOST_DEBOUNCE, &mut faults);
         at_most("deleteSettle", self.delete_settle, MOST_DELETE_SETTLE, &mut faults);
-        if !faults.is_empty() {
-            return Err(faults);
-        }
-        let selection = Selection::new(&include, &exclude).map_err(|error| {
-            vec![Diagnostic::error(
-                "",
-                format!("the patterns together are too large: {error}"),
-            )]
-        })?;
+        let selection = match selection {
+            Ok(selection) if faults.is_empty() => selection,
+            Ok(_) => return Err(faults),
+            Err(more) => return Err(faults.into_iter().chain(more).collect()),
+        };
         Ok(Settings {
             roots,
             selection,
@@ -285,29 +250,6 @@ fn absolute(base: &Path, text: &str) -> Result<PathBuf, String> {
         length if length > ROOT_PATH_BYTES => Err(format!("{length} bytes long; the limit is {ROOT_PATH_BYTES}")),
         _ => Ok(root),
     }
-}
-
-fn patterns(
-    texts: &OneOrMany,
-    field: &'static str,
-    add: fn(&mut Patterns, &str) -> Result<(), PatternError>,
-    faults: &mut Vec<Diagnostic>,
-) -> Patterns {
-    let located = texts.located(field);
-    let mut patterns = Patterns::default();
-    if located.len() > PATTERNS {
-        faults.push(Diagnostic::error(
-            field,
-            format!("{} patterns; the limit is {PATTERNS}", located.len()),
-        ));
-        return patterns;
-    }
-    for (pointer, text) in located {
-        if let Err(error) = add(&mut patterns, text) {
-            faults.push(Diagnostic::error(pointer, error.to_string()));
-        }
-    }
-    patterns
 }
 
 #[cfg(test)]

@@ -2,9 +2,9 @@
 
 use std::io;
 
+use k1s_manifests::{OpenError, Special};
 use k1s_source::{Code, Problem};
 
-use crate::beneath::{OpenError, Special};
 use crate::ignored::RulesError;
 use crate::listing::MOST_ENTRIES;
 
@@ -66,7 +66,7 @@ impl Fault {
             Self::TooLarge { .. } | Self::TooManyEntries | Self::Rules(RulesError::TooLarge) => Code::TooLarge,
             Self::Changing => Code::Unavailable,
             Self::Outside => Code::Unsupported,
-            Self::Nowhere | Self::Name | Self::Rules(RulesError::Pattern { .. }) => Code::DataInvalid,
+            Self::Nowhere | Self::Name | Self::Rules(RulesError::Pattern(_)) => Code::DataInvalid,
         }
     }
 }

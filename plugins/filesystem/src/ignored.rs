@@ -1,22 +1,13 @@
-//! `.k1signore` files: what a directory leaves out, by the grammar of gitignore.
-//!
-//! A file applies to its directory and everything below it; of two files the one nearer to the entry decides, and
-//! within a file the last pattern that matches. What is below a directory that is left out is left out.
+//! `.k1signore` files, which say what a directory leaves out ([`Rules`]).
 
 use std::io::Read as _;
-use std::sync::Arc;
 
-use ignore::Match;
-use ignore::gitignore::{Gitignore, GitignoreBuilder};
+use k1s_manifests::{OpenError, RULES_BYTES, RelPath, RuleError, Rules};
 
-use crate::beneath::OpenError;
-use crate::relative::RelPath;
 use crate::root::Root;
 
 /// The name of the files.
 pub(crate) const FILE_NAME: &str = ".k1signore";
-/// The longest file, in bytes.
-const FILE_BYTES: u64 = 256 << 10;
 
 /// The rules of a directory cannot be known, so neither can what it declares.
 #[derive(Debug, thiserror::Error)]
@@ -28,124 +19,23 @@ pub(crate) enum RulesError {
     #[error("{FILE_NAME} cannot be read: {0}")]
     Read(#[source] std::io::Error),
     /// The file is longer than it may be.
-    #[error("{FILE_NAME} is longer than {FILE_BYTES} bytes")]
+    #[error("{FILE_NAME} is longer than {RULES_BYTES} bytes")]
     TooLarge,
     /// A pattern is no pattern.
-    #[error("{FILE_NAME}:{line}: {reason}")]
-    Pattern {
-        /// From 1.
-        line: usize,
-        /// What is wrong with it.
-        reason: String,
-    },
+    #[error("{FILE_NAME}:{0}")]
+    Pattern(#[source] RuleError),
 }
 
-/// The rules that apply in a directory: its own and those of the directories above.
-#[derive(Clone, Debug, Default)]
-pub(crate) struct Rules(Option<Arc<Level>>);
-
-#[derive(Debug)]
-struct Level {
-    directory: RelPath,
-    own: Gitignore,
-    above: Rules,
-}
-
-/// What a rule is asked about.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Entry {
-    File,
-    Directory,
-}
-
-impl Rules {
-    /// Adds the rules of the `.k1signore` in `directory`, whose content lies at `real` in the root.
-    pub(crate) fn read(self, root: &Root, directory: &RelPath, real: &RelPath) -> Result<Self, RulesError> {
-        let mut text = String::new();
-        let mut file = match root.open_file(&real.join(FILE_NAME)) {
-            Ok((file, _)) => file.take(FILE_BYTES + 1),
-            Err(error) => return Err(RulesError::Open(error)),
-        };
-        file.read_to_string(&mut text).map_err(RulesError::Read)?;
-        if file.limit() == 0 {
-            return Err(RulesError::TooLarge);
-        }
-        self.with(directory, &text)
+/// Adds the rules of the `.k1signore` in `directory`, whose content lies at `real` in the root, to those above it.
+pub(crate) fn read(above: Rules, root: &Root, directory: &RelPath, real: &RelPath) -> Result<Rules, RulesError> {
+    let mut text = String::new();
+    let mut file = match root.open_file(&real.join(FILE_NAME)) {
+        Ok((file, _)) => file.take(RULES_BYTES + 1),
+        Err(error) => return Err(RulesError::Open(error)),
+    };
+    file.read_to_string(&mut text).map_err(RulesError::Read)?;
+    if file.limit() == 0 {
+        return Err(RulesError::TooLarge);
     }
-
-    fn with(self, directory: &RelPath, text: &str) -> Result<Self, RulesError> {
-        // "." keeps the crate from looking for a common prefix: what it is asked about is relative to the directory.
-        let mut builder = GitignoreBuilder::new(".");
-        for (index, line) in text.lines().enumerate() {
-            let fault = |error: ignore::Error| RulesError::Pattern {
-                line: index + 1,
-                reason: error.to_string(),
-            };
-            builder.add_line(None, line).map_err(fault)?;
-        }
-        let own = builder.build().map_err(|error| RulesError::Pattern {
-            line: 1,
-            reason: error.to_string(),
-        })?;
-        Ok(Self(Some(Arc::new(Level {
-            directory: directory.clone(),
-            own,
-            above: self,
-        }))))
-    }
-
-    /// Returns whether the entry at `path`, whose directory is not left out, is.
-    pub(crate) fn leave_out(&self, path: &RelPath, entry: Entry) -> bool {
-        let mut next = &self.0;
-        while let Some(level) = next {
-            let below = path.below(&level.directory);
-            match level.own.matched(below, entry == Entry::Directory) {
-                Match::Ignore(_) => return true,
-                Match::Whitelist(_) => return false,
-                Match::None => next = &level.above.0,
-            }
-        }
-        false
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_nearest_file_and_its_last_pattern_decide() {
-        let path = |text: &str| RelPath::new(text).unwrap();
-        let top = Rules::default()
-            .with(&path(""), "# comment\n*.tmp.yaml\n/only-top.yaml\nbuild/\na/b.yaml\n")
-            .unwrap();
-        let sub = top
-            .clone()
-            .with(&path("sub"), "!keep.tmp.yaml\n*.json\n!x.json\n/here.yaml\n")
-            .unwrap();
-        for (rules, text, entry, left_out) in [
-            (&top, "x.tmp.yaml", Entry::File, true),
-            (&top, "deep/x.tmp.yaml", Entry::File, true),
-            (&top, "only-top.yaml", Entry::File, true),
-            (&top, "deep/only-top.yaml", Entry::File, false),
-            (&top, "deep/build", Entry::Directory, true),
-            (&top, "deep/build", Entry::File, false),
-            (&top, "a/b.yaml", Entry::File, true),
-            (&top, "c/a/b.yaml", Entry::File, false),
-            (&sub, "sub/keep.tmp.yaml", Entry::File, false),
-            (&sub, "sub/other.tmp.yaml", Entry::File, true),
-            (&sub, "sub/y.json", Entry::File, true),
-            (&sub, "sub/x.json", Entry::File, false),
-            (&sub, "sub/here.yaml", Entry::File, true),
-            (&sub, "sub/sub/here.yaml", Entry::File, false),
-        ] {
-            assert_eq!(rules.leave_out(&path(text), entry), left_out, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_bad_pattern_is_named_by_its_line() {
-        let error = Rules::default().with(&RelPath::root(), "ok\n\na[z-a]\n").unwrap_err();
-        assert!(matches!(error, RulesError::Pattern { line: 3, .. }), "{error}");
-    }
+    above.with(directory, &text).map_err(RulesError::Pattern)
 }

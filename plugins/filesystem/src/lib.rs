@@ -6,12 +6,11 @@
 //!
 //! Does not render kustomizations or charts, and writes nothing anywhere.
 //!
-//! The way of a file: `walk` (over `listing`, `select`, `ignored`, `link`) finds it, `memory` and the host's own
-//! knowledge decide whether it is read, `read` (over `beneath`) reads it, `page` parses it, `snapshot` declares it, and `watch` does so again when it changes.
+//! The way of a file: `walk` (over `listing`, `ignored`, `link`) finds it, `memory` and the host's own
+//! knowledge decide whether it is read, `read` reads it, `page` parses it, `snapshot` declares it, and `watch` does so again when it changes.
 
 #![forbid(unsafe_code)]
 
-mod beneath;
 mod config;
 mod fault;
 mod filesystem;
@@ -22,14 +21,10 @@ mod listing;
 mod memory;
 mod mount;
 mod page;
-mod period;
 mod pipeline;
 mod read;
-mod relative;
 mod root;
-mod select;
 mod snapshot;
-mod stamp;
 mod version;
 mod walk;
 mod watch;

@@ -10,11 +10,10 @@ use std::io;
 use std::os::fd::AsFd as _;
 use std::path::{Component, Path, PathBuf};
 
+use k1s_manifests::{RelPath, Special};
 use rustix::fs::{AtFlags, FileType, statat};
 
-use crate::beneath::Special;
 use crate::fault::Fault;
-use crate::relative::RelPath;
 use crate::root::Root;
 
 /// Where a link leads.

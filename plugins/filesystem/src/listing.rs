@@ -7,21 +7,17 @@ use std::cmp::Ordering;
 use std::ffi::CStr;
 use std::os::fd::{AsFd as _, OwnedFd};
 
+use k1s_manifests::{CHART, Entry as Asked, OpenError, RelPath, Rules, Special};
 use rustix::fs::{AtFlags, Dir, DirEntry, FileType, OFlags, statat};
 
-use crate::beneath::{OpenError, Special};
 use crate::config::{Depth, Links, Settings};
 use crate::fault::Fault;
-use crate::ignored::{self, Rules};
+use crate::ignored;
 use crate::link::{self, Target};
-use crate::relative::RelPath;
 use crate::root::Root;
 
 /// The most entries of one directory that are kept in memory; a directory with more fails.
 pub(crate) const MOST_ENTRIES: usize = 1_000_000;
-
-/// The file that makes a directory a Helm chart.
-pub(crate) const CHART: &str = "Chart.yaml";
 
 /// What lies in a directory.
 #[derive(Debug)]
@@ -82,10 +78,7 @@ pub(crate) fn list(
         .iter()
         .any(|(name, _)| name.as_ref() == Ok(&ignored::FILE_NAME.into()))
     {
-        true => above
-            .clone()
-            .read(root, &directory.path, &directory.real)
-            .map_err(Fault::Rules)?,
+        true => ignored::read(above.clone(), root, &directory.path, &directory.real).map_err(Fault::Rules)?,
         false => above.clone(),
     };
     let is_chart = raw
@@ -163,7 +156,7 @@ impl Sieve<'_> {
         let path = self.directory.path.join(&name);
         let kind = match Special::of(kind) {
             None => self.takes_file(&path).then_some(Kind::File),
-            Some(Special::Directory) => self.enters(&name, &path).then_some(Kind::Directory),
+            Some(Special::Directory) => self.enters(&path).then_some(Kind::Directory),
             Some(Special::Link) => self.link(&name, &path),
             Some(kind @ (Special::Fifo | Special::Socket | Special::Device | Special::Unknown)) => self
                 .takes_file(&path)
@@ -176,18 +169,17 @@ impl Sieve<'_> {
     }
 
     fn takes_file(&self, path: &RelPath) -> bool {
-        self.settings.selection.takes_file(path.as_str()) && !self.rules.leave_out(path, ignored::Entry::File)
+        self.settings.selection.takes_file(path.as_str()) && !self.rules.leave_out(path, Asked::File)
     }
 
-    fn enters(&self, name: &str, path: &RelPath) -> bool {
+    fn enters(&self, path: &RelPath) -> bool {
         self.settings.depth == Depth::Recursive
-            && !name.starts_with('.')
             && self.settings.selection.enters(path.as_str())
-            && !self.rules.leave_out(path, ignored::Entry::Directory)
+            && !self.rules.leave_out(path, Asked::Directory)
     }
 
     fn link(&self, name: &str, path: &RelPath) -> Option<Kind> {
-        let (as_file, as_directory) = (self.takes_file(path), self.enters(name, path));
+        let (as_file, as_directory) = (self.takes_file(path), self.enters(path));
         if !as_file && !as_directory {
             return None;
         }

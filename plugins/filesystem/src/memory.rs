@@ -6,10 +6,9 @@
 
 use std::collections::HashMap;
 
+use k1s_manifests::{RelPath, Stamp};
 use k1s_source::Documents;
 
-use crate::relative::RelPath;
-use crate::stamp::Stamp;
 use crate::version::{ContentHash, Version};
 
 /// The most files without objects that are remembered.

@@ -3,12 +3,12 @@
 //! The order within a page is kept. A page is as large as [`PAGE_FILES`] or [`PAGE_BYTES`] allow, so that what waits in
 //! memory is bounded by the number of pages in flight and, at most once a page, by the largest file.
 
+use k1s_manifests::RelPath;
 use k1s_source::{Documents, Finding, ObjectLimits};
 
 use crate::fault::Fault;
 use crate::memory::Memory;
 use crate::read::{self, Content};
-use crate::relative::RelPath;
 use crate::root::Root;
 use crate::version::{Version, has_stamp};
 use crate::walk::{Candidate, Found, What};

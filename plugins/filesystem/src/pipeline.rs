@@ -8,6 +8,7 @@ use std::collections::VecDeque;
 use std::sync::{Arc, LazyLock};
 use std::thread;
 
+use k1s_manifests::RelPath;
 use k1s_source::Problem;
 use tokio::sync::mpsc;
 use tokio::task::{JoinHandle, spawn_blocking};
@@ -15,7 +16,6 @@ use tokio::task::{JoinHandle, spawn_blocking};
 use crate::config::Settings;
 use crate::fault::Fault;
 use crate::page::{self, Limits, Outcome, Pages, Task};
-use crate::relative::RelPath;
 use crate::root::Root;
 use crate::walk::{Found, Walk};
 use crate::watch::{Interest, Lookout};

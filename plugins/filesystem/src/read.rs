@@ -4,14 +4,12 @@ use std::fs::File;
 use std::io::Read;
 use std::time::SystemTime;
 
+use k1s_manifests::{OpenError, RelPath, Stamp};
 use rustix::fs::{Stat, fstat};
 use sha2::{Digest as _, Sha256};
 
-use crate::beneath::OpenError;
 use crate::fault::Fault;
-use crate::relative::RelPath;
 use crate::root::Root;
-use crate::stamp::Stamp;
 use crate::version::Version;
 
 /// How often a file is read that changes meanwhile.

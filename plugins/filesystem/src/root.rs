@@ -8,13 +8,12 @@ use std::io::{self, Read as _};
 use std::os::fd::{AsFd, AsRawFd as _, BorrowedFd, OwnedFd};
 use std::path::{Path, PathBuf};
 
+use k1s_manifests::{Beneath, OpenError, RelPath};
 use k1s_source::{Code, Problem, Retry};
 use rustix::fs::{Mode, OFlags, Stat, fstat, open};
 use rustix::io::Errno;
 
-use crate::beneath::{Beneath, OpenError};
 use crate::mount::{self, Mount, MountError};
-use crate::relative::RelPath;
 
 /// A file in the root whose content is the root's identity.
 pub(crate) const MARKER: &str = ".k1s-root";

@@ -11,6 +11,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
+use k1s_manifests::RelPath;
 use k1s_source::{At, Code, Documents, Finding, Ignore, Key, Problem, Progress, SnapshotWriter};
 use tokio::task::spawn_blocking;
 
@@ -19,7 +20,6 @@ use crate::ledger::Ledger;
 use crate::memory::Memory;
 use crate::page::{self, Held, Limits, Outcome, Task};
 use crate::pipeline::{Ground, Pipeline};
-use crate::relative::RelPath;
 use crate::root::{Root, RootError};
 use crate::version::Version;
 use crate::walk::{Candidate, Found, What};

@@ -13,8 +13,7 @@ use std::str::FromStr;
 
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
-
-use crate::stamp::Stamp;
+use k1s_manifests::Stamp;
 
 /// Letters of a hash in base64.
 const HASH_LETTERS: usize = 43;

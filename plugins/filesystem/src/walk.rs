@@ -10,26 +10,20 @@ use std::collections::HashSet;
 use std::os::fd::OwnedFd;
 use std::vec;
 
+use k1s_manifests::{OpenError, RelPath, Rules, Special, Stamp, Zone};
 use rustix::fs::{AtFlags, FileType, Stat, statat};
 use rustix::io::Errno;
 
-use crate::beneath::{OpenError, Special};
 use crate::config::Settings;
 use crate::fault::Fault;
-use crate::ignored::Rules;
 use crate::link;
 use crate::listing::{self, Directory, Entry, Kind};
-use crate::relative::RelPath;
 use crate::root::Root;
-use crate::stamp::Stamp;
 use crate::watch::{Interest, Lookout};
 
 /// How many directories on the way down are kept open, to look up their entries by name alone; below them entries are
 /// looked up by their whole path.
 const OPEN_LEVELS: usize = 32;
-
-/// The directory of a Helm chart that holds what only Helm can read.
-const TEMPLATES: &str = "templates";
 
 /// What the walk comes upon.
 #[derive(Debug)]
@@ -82,14 +76,6 @@ struct Level {
     zone: Zone,
 }
 
-/// What a directory is to Helm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Zone {
-    Plain,
-    Chart,
-    Templates,
-}
-
 impl<'a> Walk<'a> {
     /// Begins at the root, to find what is of `interest`. Each directory is shown to `lookout` before it is listed, so
     /// that what changes later is noticed.
@@ -123,11 +109,7 @@ impl<'a> Walk<'a> {
         let Some(listing) = listing::list(self.root, self.settings, &directory, rules)? else {
             return Ok(false);
         };
-        let zone = match zone {
-            Zone::Templates => Zone::Templates,
-            Zone::Plain | Zone::Chart if listing.is_chart => Zone::Chart,
-            Zone::Plain | Zone::Chart => Zone::Plain,
-        };
+        let zone = if listing.is_chart { zone.with_chart() } else { zone };
         self.levels.push(Level {
             directory,
             folder: (self.levels.len() < OPEN_LEVELS).then_some(listing.folder),
@@ -250,26 +232,6 @@ impl Iterator for Walk<'_> {
                     }
                 }
             }
-        }
-    }
-}
-
-impl Zone {
-    /// Returns what a directory in this one is, its own content aside.
-    fn below(self, name: &str) -> Self {
-        match self {
-            Self::Chart if name == TEMPLATES => Self::Templates,
-            Self::Templates => Self::Templates,
-            Self::Plain | Self::Chart => Self::Plain,
-        }
-    }
-
-    /// Returns whether a file in this directory is for Helm only: a template, or the chart's own files and values.
-    fn is_helms(self, name: &str) -> bool {
-        match self {
-            Self::Plain => false,
-            Self::Chart => name.starts_with("Chart.") || name.starts_with("values"),
-            Self::Templates => true,
         }
     }
 }

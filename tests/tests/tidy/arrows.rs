@@ -28,11 +28,12 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("k1s-source-proto", &[]),
     ("k1s-yaml", &[]),
     ("k1s-source", &["k1s-crash", "k1s-source-proto", "k1s-yaml"]),
+    ("k1s-manifests", &["k1s-source"]),
     ("k1s-getter-address", &[]),
     ("k1s-getter-archive", &["k1s-getter-address"]),
 ];
 /// What every crate in `plugins/` may depend on that has no line of its own.
-const PLUGIN: &[&str] = &["k1s-source", "k1s-source-proto", "k1s-yaml"];
+const PLUGIN: &[&str] = &["k1s-manifests", "k1s-source", "k1s-source-proto", "k1s-yaml"];
 /// Crates that look at everything and that nothing of the product may depend on.
 const ONLOOKERS: &[&str] = &["k1s-bench", "k1s-tests", "xtask"];
 

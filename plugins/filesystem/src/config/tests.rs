@@ -47,7 +47,7 @@ fn faults_name_their_place() {
         (r#"{"include": []}"#, "/include", "no pattern"),
         (r#"{"include": "apps/"}"#, "/include", "apps/**"),
         (r#"{"include": ["*.yaml", "a[b"]}"#, "/include/1", "a[b"),
-        (r#"{"exclude": "!keep"}"#, "/exclude", ".k1signore"),
+        (r#"{"exclude": "!keep"}"#, "/exclude", "ignore files"),
         (r#"{"maxFileBytes": 0}"#, "/maxFileBytes", "between"),
         (r#"{"maxFileBytes": 67108865}"#, "/maxFileBytes", "between"),
         (r#"{"pattern": 1}"#, "", "unknown field"),

@@ -10,13 +10,12 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::time::{Duration, Instant};
 
+use k1s_manifests::{CHART, RelPath};
 use k1s_source::Key;
 
 use super::interest::Interest;
 use crate::config::Links;
 use crate::ignored;
-use crate::listing::CHART;
-use crate::relative::RelPath;
 use crate::root::MARKER;
 
 /// How many debounces what was noticed waits at most while more comes.

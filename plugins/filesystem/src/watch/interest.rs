@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::ops::Bound;
 
-use crate::relative::RelPath;
+use k1s_manifests::RelPath;
 
 /// The part of a tree that a walk is about.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,6 +43,7 @@ impl Interest {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     #[test]

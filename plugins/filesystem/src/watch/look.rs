@@ -9,6 +9,7 @@
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::time::Instant;
 
+use k1s_manifests::RelPath;
 use k1s_source::{At, Documents, Ignore, Key, Problem, Window};
 
 use super::agenda::{Agenda, Doubt};
@@ -18,7 +19,6 @@ use super::told::Told;
 use crate::memory::Memory;
 use crate::page::{self, Outcome, Task};
 use crate::pipeline::{Ground, Pipeline};
-use crate::relative::RelPath;
 use crate::version::Version;
 use crate::walk::What;
 

@@ -5,9 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k1s_manifests::RelPath;
 use k1s_source::Key;
-
-use crate::relative::RelPath;
 
 /// The most keys that are remembered.
 const MOST_KEYS: usize = 100_000;

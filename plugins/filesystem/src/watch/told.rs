@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, Hash, RandomState};
 
-use crate::relative::RelPath;
+use k1s_manifests::RelPath;
 
 /// The most paths that are remembered.
 const MOST_PATHS: usize = 100_000;
@@ -51,6 +51,7 @@ impl Told {
 
 #[cfg(test)]
 mod tests {
+
     use super::*;
 
     #[test]

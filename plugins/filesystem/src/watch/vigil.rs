@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
+use k1s_manifests::RelPath;
 use k1s_source::{At, Changes, Code, Key, Order, Problem, Retry};
 use tokio::task::spawn_blocking;
 use tokio::time::sleep_until;
@@ -19,7 +20,6 @@ use crate::config::{Settings, Watching};
 use crate::memory::Memory;
 use crate::page::Limits;
 use crate::pipeline::Ground;
-use crate::relative::RelPath;
 use crate::root::Root;
 use crate::snapshot::{self, Listed};
 

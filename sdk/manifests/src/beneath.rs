@@ -22,7 +22,7 @@ const RACES: usize = 64;
 
 /// Something could not be opened.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum OpenError {
+pub enum OpenError {
     /// There is nothing.
     #[error("it does not exist")]
     Missing,
@@ -48,18 +48,24 @@ pub(crate) enum OpenError {
 
 /// What a thing that is not a regular file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Special {
+pub enum Special {
+    /// A directory.
     Directory,
+    /// A symbolic link.
     Link,
+    /// A FIFO.
     Fifo,
+    /// A socket.
     Socket,
+    /// A device.
     Device,
+    /// Something that this program does not know.
     Unknown,
 }
 
 impl Special {
     /// Classifies a type; `None` is a regular file.
-    pub(crate) fn of(kind: FileType) -> Option<Self> {
+    pub fn of(kind: FileType) -> Option<Self> {
         match kind {
             FileType::RegularFile => None,
             FileType::Directory => Some(Self::Directory),
@@ -101,7 +107,7 @@ impl From<Errno> for OpenError {
 
 /// The way in which paths are opened here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Beneath {
+pub enum Beneath {
     /// By one call, which the kernel confines.
     Openat2,
     /// Part by part.
@@ -110,7 +116,7 @@ pub(crate) enum Beneath {
 
 impl Beneath {
     /// Finds out what this kernel and sandbox allow.
-    pub(crate) fn detect(folder: BorrowedFd<'_>) -> Self {
+    pub fn detect(folder: BorrowedFd<'_>) -> Self {
         match by_openat2(folder, ".", OFlags::PATH) {
             Err(Errno::NOSYS | Errno::PERM | Errno::INVAL) => Self::Parts,
             Ok(_) | Err(_) => Self::Openat2,
@@ -118,7 +124,10 @@ impl Beneath {
     }
 
     /// Opens `path` below `folder`, following no link.
-    pub(crate) fn open(self, folder: BorrowedFd<'_>, path: &RelPath, flags: OFlags) -> Result<OwnedFd, OpenError> {
+    ///
+    /// # Errors
+    /// Fails if there is nothing, a link is on the way, or the system refuses.
+    pub fn open(self, folder: BorrowedFd<'_>, path: &RelPath, flags: OFlags) -> Result<OwnedFd, OpenError> {
         match self {
             Self::Openat2 => Ok(by_openat2(folder, path.as_operand(), flags)?),
             Self::Parts => Ok(by_parts(folder, path, flags)?),
@@ -127,7 +136,10 @@ impl Beneath {
 
     /// Opens a regular file for reading and returns its state. A FIFO without a writer, a device or a socket is refused
     /// and not waited for; usually it is not even opened, which for a device could have an effect.
-    pub(crate) fn open_file(self, folder: BorrowedFd<'_>, path: &RelPath) -> Result<(File, Stat), OpenError> {
+    ///
+    /// # Errors
+    /// As [`Beneath::open`], and if it is no regular file.
+    pub fn open_file(self, folder: BorrowedFd<'_>, path: &RelPath) -> Result<(File, Stat), OpenError> {
         let regular = |stat: Stat| match Special::of(FileType::from_raw_mode(stat.st_mode)) {
             None => Ok(stat),
             Some(Special::Link) => Err(OpenError::Link),

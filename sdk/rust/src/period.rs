@@ -13,11 +13,11 @@ const UNITS: [(&str, u64); 4] = [("ms", 1), ("s", 1_000), ("m", 60_000), ("h", 3
 
 /// A length of time in whole milliseconds, written as numbers with units, the largest unit first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Period(Duration);
+pub struct Period(Duration);
 
 /// The text is no length of time.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum PeriodError {
+pub enum PeriodError {
     /// It is a number alone.
     #[error("{text:?} lacks a unit; write for example {text}ms or {text}s")]
     Unit {
@@ -33,11 +33,15 @@ pub(crate) enum PeriodError {
 }
 
 impl Period {
-    pub(crate) const fn new(duration: Duration) -> Self {
+    /// Takes over a length of time; what is less than a millisecond is not written.
+    #[must_use]
+    pub const fn new(duration: Duration) -> Self {
         Self(duration)
     }
 
-    pub(crate) const fn get(self) -> Duration {
+    /// Returns the length of time.
+    #[must_use]
+    pub const fn get(self) -> Duration {
         self.0
     }
 }

@@ -1,19 +1,25 @@
 //! Which files the configuration selects, by path alone.
 //!
 //! A pattern without a slash matches a name at any depth; one with a slash matches the path below the root. A slash at
-//! the end makes it a pattern for directories. `*` and `?` stop at slashes, `**` does not. What `.k1signore` files leave
-//! out is decided in [`ignored`](crate::ignored).
+//! the end makes it a pattern for directories. `*` and `?` stop at slashes, `**` does not. What ignore files leave out is
+//! decided by [`Rules`](crate::Rules).
 
 use globset::{GlobBuilder, GlobSet, GlobSetBuilder};
+use k1s_source::{Diagnostic, OneOrMany};
+
+/// What is included unless configured otherwise.
+pub const INCLUDE: [&str; 3] = ["*.yaml", "*.yml", "*.json"];
+/// The most patterns of `include` or of `exclude`.
+const PATTERNS: usize = 1024;
 
 /// A pattern cannot be used.
 #[derive(Debug, thiserror::Error)]
-pub(crate) enum PatternError {
+pub enum PatternError {
     /// It is empty, or only a slash.
     #[error("an empty pattern matches nothing")]
     Empty,
     /// It begins with `!`.
-    #[error("`{pattern}`: negation works in a .k1signore file only")]
+    #[error("`{pattern}`: negation works in ignore files only")]
     Negated {
         /// As written.
         pattern: String,
@@ -37,7 +43,7 @@ pub(crate) enum PatternError {
 
 /// Patterns, checked one by one.
 #[derive(Debug, Default)]
-pub(crate) struct Patterns {
+pub struct Patterns {
     /// For files and directories alike.
     any: Vec<globset::Glob>,
     /// For directories.
@@ -46,7 +52,10 @@ pub(crate) struct Patterns {
 
 impl Patterns {
     /// Adds a pattern for files only.
-    pub(crate) fn add_for_files(&mut self, pattern: &str) -> Result<(), PatternError> {
+    ///
+    /// # Errors
+    /// As [`Patterns::add`], and if it is one for directories.
+    pub fn add_for_files(&mut self, pattern: &str) -> Result<(), PatternError> {
         if pattern.ends_with('/') && pattern.len() > 1 {
             return Err(PatternError::Directory {
                 pattern: pattern.to_owned(),
@@ -56,7 +65,10 @@ impl Patterns {
     }
 
     /// Adds a pattern for files and directories, or for directories only.
-    pub(crate) fn add(&mut self, pattern: &str) -> Result<(), PatternError> {
+    ///
+    /// # Errors
+    /// Fails if it can match nothing, or is no pattern.
+    pub fn add(&mut self, pattern: &str) -> Result<(), PatternError> {
         let owned = || pattern.to_owned();
         if pattern.starts_with('!') {
             return Err(PatternError::Negated { pattern: owned() });
@@ -82,22 +94,46 @@ impl Patterns {
     }
 
     /// Returns whether there is none.
-    pub(crate) fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.any.is_empty() && self.directories.is_empty()
     }
 }
 
 /// What is selected by `include` and `exclude`.
 #[derive(Debug)]
-pub(crate) struct Selection {
+pub struct Selection {
     include: GlobSet,
     exclude: GlobSet,
     exclude_directories: GlobSet,
 }
 
 impl Selection {
+    /// Reads the fields `include` and `exclude` of a configuration.
+    ///
+    /// # Errors
+    /// Returns every fault, with its pointer.
+    pub fn configured(include: &OneOrMany, exclude: &OneOrMany) -> Result<Self, Vec<Diagnostic>> {
+        let mut faults = Vec::new();
+        let included = patterns(include, "/include", Patterns::add_for_files, &mut faults);
+        let excluded = patterns(exclude, "/exclude", Patterns::add, &mut faults);
+        if included.is_empty() && faults.is_empty() {
+            let fault = Diagnostic::error("/include", "no pattern, so that no file would ever be read");
+            faults.push(fault.suggestion("leave `include` out for *.yaml, *.yml and *.json"));
+        }
+        if !faults.is_empty() {
+            return Err(faults);
+        }
+        Self::new(&included, &excluded).map_err(|error| {
+            let said = format!("the patterns together are too large: {error}");
+            vec![Diagnostic::error("", said)]
+        })
+    }
+
     /// Compiles the patterns; of `include` those for files count.
-    pub(crate) fn new(include: &Patterns, exclude: &Patterns) -> Result<Self, PatternError> {
+    ///
+    /// # Errors
+    /// Fails if they are too large together.
+    pub fn new(include: &Patterns, exclude: &Patterns) -> Result<Self, PatternError> {
         Ok(Self {
             include: set(&include.any)?,
             exclude: set(&exclude.any)?,
@@ -106,14 +142,38 @@ impl Selection {
     }
 
     /// Returns whether the file at `path` below the root is selected, its directories aside.
-    pub(crate) fn takes_file(&self, path: &str) -> bool {
+    pub fn takes_file(&self, path: &str) -> bool {
         self.include.is_match(path) && !self.exclude.is_match(path)
     }
 
-    /// Returns whether the directory at `path` below the root may be entered.
-    pub(crate) fn enters(&self, path: &str) -> bool {
-        !self.exclude.is_match(path) && !self.exclude_directories.is_match(path)
+    /// Returns whether the directory at `path` below the root may be entered; one whose name begins with "." never is.
+    pub fn enters(&self, path: &str) -> bool {
+        let name = path.rsplit('/').next().unwrap_or(path);
+        !name.starts_with('.') && !self.exclude.is_match(path) && !self.exclude_directories.is_match(path)
     }
+}
+
+fn patterns(
+    texts: &OneOrMany,
+    field: &'static str,
+    add: fn(&mut Patterns, &str) -> Result<(), PatternError>,
+    faults: &mut Vec<Diagnostic>,
+) -> Patterns {
+    let located = texts.located(field);
+    let mut patterns = Patterns::default();
+    if located.len() > PATTERNS {
+        faults.push(Diagnostic::error(
+            field,
+            format!("{} patterns; the limit is {PATTERNS}", located.len()),
+        ));
+        return patterns;
+    }
+    for (pointer, text) in located {
+        if let Err(error) = add(&mut patterns, text) {
+            faults.push(Diagnostic::error(pointer, error.to_string()));
+        }
+    }
+    patterns
 }
 
 fn set(globs: &[globset::Glob]) -> Result<GlobSet, PatternError> {
@@ -176,6 +236,9 @@ mod tests {
             ("/vendor/", "vendor", false),
             ("a/*/c", "a/b/c", false),
             ("*.yaml", "a", true),
+            ("*.yaml", ".git", false),
+            ("*.yaml", "a/.git", false),
+            ("*.yaml", ".git/a", true),
         ] {
             assert_eq!(
                 selection(&["*"], &[exclude]).enters(path),

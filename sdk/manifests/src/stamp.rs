@@ -9,23 +9,24 @@ use rustix::fs::Stat;
 
 /// How old a file must be when it is read to be remembered by its stamp: a later change within one tick of the file
 /// system's clock would leave the stamp as it is (git's racy rule, contract.md §3).
-pub(crate) const SETTLED_AFTER: Duration = Duration::from_secs(2);
+const SETTLED_AFTER: Duration = Duration::from_secs(2);
 
 /// Times of change, size and inode of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct Stamp {
+pub struct Stamp {
     /// Nanoseconds since the Unix epoch.
-    pub(crate) modified: i64,
+    pub modified: i64,
     /// Nanoseconds since the Unix epoch.
-    pub(crate) changed: i64,
+    pub changed: i64,
     /// Bytes.
-    pub(crate) size: u64,
-    pub(crate) inode: u64,
+    pub size: u64,
+    /// The inode's number.
+    pub inode: u64,
 }
 
 impl Stamp {
     /// Takes the stamp out of `stat`; there is none for times outside the years 1678 to 2261.
-    pub(crate) fn of(stat: &Stat) -> Option<Self> {
+    pub fn of(stat: &Stat) -> Option<Self> {
         Some(Self {
             modified: nanoseconds(stat.st_mtime, stat.st_mtime_nsec)?,
             changed: nanoseconds(stat.st_ctime, stat.st_ctime_nsec)?,
@@ -34,8 +35,8 @@ impl Stamp {
         })
     }
 
-    /// Returns whether both times lie at least [`SETTLED_AFTER`] before `now`; times in the future do not.
-    pub(crate) fn is_settled(&self, now: SystemTime) -> bool {
+    /// Returns whether both times lie at least 2 s before `now`; times in the future do not.
+    pub fn is_settled(&self, now: SystemTime) -> bool {
         let Some(limit) = now.checked_sub(SETTLED_AFTER) else {
             return false;
         };

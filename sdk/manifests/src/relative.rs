@@ -8,22 +8,22 @@ use std::sync::Arc;
 ///
 /// The order is that of the bytes, in which a walk yields files.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(crate) struct RelPath(Arc<str>);
+pub struct RelPath(Arc<str>);
 
 impl RelPath {
     /// Returns the path of the root.
-    pub(crate) fn root() -> Self {
+    pub fn root() -> Self {
         Self("".into())
     }
 
     /// Reads a path; `None` if it is not one below a root.
-    pub(crate) fn new(text: &str) -> Option<Self> {
+    pub fn new(text: &str) -> Option<Self> {
         let plain = |part: &str| !matches!(part, "" | "." | "..") && !part.contains('\0');
         (text.is_empty() || text.split('/').all(plain)).then(|| Self(text.into()))
     }
 
     /// Returns the path of the entry `name` in this directory.
-    pub(crate) fn join(&self, name: &str) -> Self {
+    pub fn join(&self, name: &str) -> Self {
         debug_assert!(!name.contains('/'), "`{name}` is a name");
         if self.is_root() {
             Self(name.into())
@@ -33,14 +33,14 @@ impl RelPath {
     }
 
     /// Returns what follows `directory` in this path, which lies below it.
-    pub(crate) fn below(&self, directory: &Self) -> &str {
+    pub fn below(&self, directory: &Self) -> &str {
         self.0
             .strip_prefix(&*directory.0)
             .map_or(&*self.0, |rest| rest.strip_prefix('/').unwrap_or(rest))
     }
 
     /// Returns the directory that this path is in; none for the root.
-    pub(crate) fn parent(&self) -> Option<Self> {
+    pub fn parent(&self) -> Option<Self> {
         if self.is_root() {
             return None;
         }
@@ -48,27 +48,27 @@ impl RelPath {
     }
 
     /// Returns the last part; empty for the root.
-    pub(crate) fn name(&self) -> &str {
+    pub fn name(&self) -> &str {
         self.0.rsplit_once('/').map_or(&*self.0, |(_, name)| name)
     }
 
     /// Returns the text; empty for the root.
-    pub(crate) fn as_str(&self) -> &str {
+    pub fn as_str(&self) -> &str {
         &self.0
     }
 
     /// Returns the path in a form that the `*at` calls take.
-    pub(crate) fn as_operand(&self) -> &str {
+    pub fn as_operand(&self) -> &str {
         if self.is_root() { "." } else { &self.0 }
     }
 
     /// Returns whether this is the root itself.
-    pub(crate) fn is_root(&self) -> bool {
+    pub fn is_root(&self) -> bool {
         self.0.is_empty()
     }
 
     /// Returns the parts from the root on; none for the root.
-    pub(crate) fn parts(&self) -> impl Iterator<Item = &str> {
+    pub fn parts(&self) -> impl Iterator<Item = &str> {
         self.0.split('/').filter(|part| !part.is_empty())
     }
 }
