@@ -21,6 +21,9 @@ const BANNED: &[(&str, Option<[u64; 3]>, &str)] = &[
     ("xz2", None, "no longer maintained"),
 ];
 
+/// Why so much of cryptography comes twice.
+const RUSTCRYPTO: &str = "pgp and ssh-key have not moved to RustCrypto's newest generation";
+
 /// Libraries that come in several versions: (library, reason). Our own crates have one: the workspace offers no two.
 const DUPLICATES: &[(&str, &str)] = &[
     (
@@ -35,6 +38,19 @@ const DUPLICATES: &[(&str, &str)] = &[
     ("itertools", "prost-build has not moved to the one of prost-derive"),
     ("syn", "derive macros are moving to the third version one by one"),
     ("windows-sys", "ring again, on a system that this does not run on"),
+    ("block-buffer", RUSTCRYPTO),
+    ("const-oid", RUSTCRYPTO),
+    ("cpufeatures", RUSTCRYPTO),
+    ("crypto-common", RUSTCRYPTO),
+    ("digest", RUSTCRYPTO),
+    ("hmac", RUSTCRYPTO),
+    ("md-5", RUSTCRYPTO),
+    ("rand", RUSTCRYPTO),
+    ("rand_core", RUSTCRYPTO),
+    ("serdect", RUSTCRYPTO),
+    ("sha1", RUSTCRYPTO),
+    ("sha2", RUSTCRYPTO),
+    ("nom", "x509-parser has not moved to the one of pgp"),
 ];
 
 /// Dependencies that only generated code names: (crate, as code names it).
