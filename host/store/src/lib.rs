@@ -25,6 +25,7 @@ mod meta;
 mod place;
 pub mod reader;
 pub mod row;
+mod seed;
 pub mod served;
 pub mod status;
 mod store;

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k1s_object::{GroupKind, Key, KindNames};
-use k1s_sync_engine::id::{Epoch, SourceName};
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
 
@@ -11,13 +11,15 @@ use crate::engine::{EngineError, Read};
 use crate::error::StoreError;
 use crate::place;
 use crate::row::{ScopeRow, SourceRow};
+use crate::seed::Seed;
 use crate::table::Table;
 use crate::writer::job::{Completion, Job, Outcome, answer};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 use crate::writer::{
-    Edit, Edited, Knowledge, Opening, StoredScope, Submission, batch, close, edit, ground, scope_gone,
+    DueIndexes, Edit, Edited, Knowledge, Opening, ScopeRows, StoredScope, Submission, batch, close, edit, ground,
+    scope_gone,
 };
 
 /// The world as of the last transaction, and the sessions that go on.
@@ -26,20 +28,24 @@ pub(crate) struct Memory {
     pub(crate) sessions: BTreeMap<SourceName, Session>,
     /// How each source that had a session since the start wants its objects treated.
     pub(crate) policies: BTreeMap<SourceName, SourcePolicy>,
+    /// The indexes of the session that was opened last.
+    due: DueIndexes,
 }
 
 pub(crate) struct Session {
     epoch: Epoch,
+    due: DueIndexes,
     pub(crate) state: SourceState,
 }
 
 impl Memory {
     /// Loads what the store holds. Hashes of keys depend on `seed`.
-    pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
+    pub(crate) fn load(tables: &dyn Read, seed: Seed) -> Result<Self, EngineError> {
         Ok(Self {
             world: World::load(tables, seed)?,
             sessions: BTreeMap::new(),
             policies: BTreeMap::new(),
+            due: DueIndexes(0),
         })
     }
 
@@ -93,8 +99,12 @@ impl Memory {
                 policy,
                 reply,
             } => answer(reply, self.open(transaction, &source, epoch, policy)),
-            // Done before this.
-            Job::Index { reply } => answer(reply, Ok(Ok(()))),
+            Job::Index {
+                source,
+                due,
+                rows_by_scope,
+                reply,
+            } => answer(reply, self.index(transaction, &source, due, rows_by_scope)),
             Job::Work {
                 source,
                 epoch,
@@ -164,12 +174,39 @@ impl Memory {
             };
             scopes.insert(scope.clone(), stored);
         }
-        self.sessions.insert(source.clone(), Session { epoch, state });
+        self.due = self.due.next();
+        let due = self.due;
+        self.sessions.insert(source.clone(), Session { epoch, due, state });
         if has_pending {
             self.index_sessions(transaction)?;
             self.retry_all(transaction, source)?;
         }
-        Ok(Ok(Opening { scopes }))
+        let is_due = self
+            .sessions
+            .get(source)
+            .is_some_and(|session| !session.state.is_indexed());
+        Ok(Ok(Opening {
+            scopes,
+            due: is_due.then_some(due),
+        }))
+    }
+
+    /// Completes what a session knows, with what somebody else read for it first.
+    fn index(
+        &mut self,
+        transaction: &Transaction<'_>,
+        source: &SourceName,
+        due: DueIndexes,
+        rows_by_scope: BTreeMap<ScopeId, ScopeRows>,
+    ) -> Outcome<()> {
+        // What was read for an earlier session may have been written since.
+        if let Some(session) = self.sessions.get_mut(source).filter(|session| session.due == due) {
+            for (scope, rows) in rows_by_scope {
+                session.state.take_rows(&scope, rows);
+            }
+            session.state.fill_indexes(transaction.tables(), &self.world)?;
+        }
+        Ok(Ok(()))
     }
 
     fn close(&mut self, source: &SourceName, epoch: Epoch) -> Outcome<()> {

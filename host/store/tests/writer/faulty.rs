@@ -16,12 +16,16 @@ pub(crate) enum Fault {
     Commit(usize),
     /// At the n-th commit, counted from 0: it fails, and is durable all the same.
     LateCommit(usize),
+    /// At the n-th row from now on that a reader visits, counted from 0; what is stored is none the worse for it.
+    Read(usize),
 }
 
 /// Counts of what went through, and what is to fail.
 #[derive(Debug, Default)]
 struct Progress {
     rows_read: usize,
+    rows_visited: usize,
+    rows_shown: usize,
     writes: usize,
     commits: usize,
     fault: Option<Fault>,
@@ -55,6 +59,11 @@ impl FaultyEngine {
         self.progress.lock().expect("not poisoned").rows_read
     }
 
+    /// Inventory rows that transactions visited so far, one after the other.
+    pub(crate) fn rows_visited(&self) -> usize {
+        self.progress.lock().expect("not poisoned").rows_visited
+    }
+
     /// Puts and deletes so far.
     pub(crate) fn writes(&self) -> usize {
         self.progress.lock().expect("not poisoned").writes
@@ -72,6 +81,7 @@ impl FaultyEngine {
             Fault::Write(nth) => Fault::Write(progress.writes + nth),
             Fault::Commit(nth) => Fault::Commit(progress.commits + nth),
             Fault::LateCommit(nth) => Fault::LateCommit(progress.commits + nth),
+            Fault::Read(nth) => Fault::Read(progress.rows_shown + nth),
         });
     }
 
@@ -99,12 +109,25 @@ impl FaultyEngine {
 impl Progress {
     /// As redb does: after a failure every call is refused until the storage was opened anew.
     fn break_down(&mut self) -> EngineError {
-        self.fault = None;
         self.closed = true;
+        self.fault()
+    }
+
+    fn fault(&mut self) -> EngineError {
+        self.fault = None;
         EngineError::Io {
             path: "faulty".into(),
             source: io::Error::other("as told"),
         }
+    }
+
+    /// Counts a row that a reader visits; fails when it is the one.
+    fn show(&mut self) -> Result<(), EngineError> {
+        if self.fault == Some(Fault::Read(self.rows_shown)) {
+            return Err(self.fault());
+        }
+        self.rows_shown += 1;
+        Ok(())
     }
 
     fn check(&self) -> Result<(), EngineError> {
@@ -123,7 +146,10 @@ impl Engine for FaultyEngine {
 
     fn read(&self) -> Result<Box<dyn Read + '_>, EngineError> {
         self.progress.lock().expect("not poisoned").check()?;
-        self.tables.read()
+        Ok(Box::new(FaultyRead {
+            tables: self.tables.read()?,
+            engine: self,
+        }))
     }
 
     fn write(&self, body: &mut WriteBody<'_>) -> Result<(), EngineError> {
@@ -162,6 +188,29 @@ impl Engine for FaultyEngine {
     }
 }
 
+struct FaultyRead<'e> {
+    tables: Box<dyn Read + 'e>,
+    engine: &'e FaultyEngine,
+}
+
+impl Read for FaultyRead<'_> {
+    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
+        self.tables.get(table, key)
+    }
+
+    fn scan(&self, table: Table, range: &KeyRange, visit: &mut Visit<'_>) -> Result<(), EngineError> {
+        let mut failure = Ok(());
+        self.tables.scan(table, range, &mut |key, value| {
+            failure = self.engine.progress.lock().expect("not poisoned").show();
+            match failure {
+                Ok(()) => visit(key, value),
+                Err(_) => ControlFlow::Break(()),
+            }
+        })?;
+        failure
+    }
+}
+
 struct FaultyWrite<'t> {
     tables: &'t mut dyn Write,
     engine: &'t FaultyEngine,
@@ -181,7 +230,12 @@ impl Read for FaultyWrite<'_> {
     }
 
     fn scan(&self, table: Table, range: &KeyRange, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        self.tables.scan(table, range, visit)
+        self.tables.scan(table, range, &mut |key, value| {
+            if table == Table::Inventory {
+                self.engine.progress.lock().expect("not poisoned").rows_visited += 1;
+            }
+            visit(key, value)
+        })
     }
 }
 

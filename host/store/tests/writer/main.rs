@@ -11,6 +11,7 @@ mod faulty;
 mod harness;
 mod history;
 mod hold;
+mod indexing;
 mod kinds;
 mod listing;
 mod live;
