@@ -1,0 +1,66 @@
+//! Git repositories as sources of trees.
+//!
+//! A [`Remote`] is asked over a [`Transport`] what its references name ([`Remote::resolve`], which is the poll), then for a
+//! commit and its trees ([`Remote::fetch`]), then for the files somebody wants ([`Remote::fetch_blobs`]). Objects are kept in a
+//! [`Cache`] and read as [`Objects`]: commits, tags, trees, and bytes by id. Nothing is written but that cache, nothing is
+//! checked out, no program is run, and of the machine's git configuration nothing is read.
+//!
+//! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
+//! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
+//! programs; here the transport is whoever calls. Objects, packs and their indexes are libgit2's, which gets no byte of a pack
+//! before `meter` has passed it. So SHA-1 is computed with detection of collisions, of every object, when it comes and when it
+//! is read. Repositories of SHA-256 and servers that know no version 2 are refused by name.
+//!
+//! What this does not do: it opens no connection (see [`Transport`] and [`Dial`]), keeps no time of polls, follows no link and
+//! no submodule, and verifies no signature; it hands out the bytes that were signed.
+//!
+//! Invariants:
+//! - A poll asks for the references that are wanted and no others; what it costs does not grow with the repository.
+//! - Whatever a server sends is within [`Limits`], each of which its error names; nothing grows by what a header claims.
+//! - A path is of plain parts, and only tree objects say what is there; a name that could be git's own or lead elsewhere is
+//!   reported and not entered.
+//! - What the cache holds is what its id says, or it is damaged, which is an error of its own: the cache can be thrown away.
+//! - Text of a server in an error is short and printable.
+
+#![forbid(unsafe_code)]
+
+mod advertised;
+mod cache;
+mod capabilities;
+mod commit;
+mod daemon;
+mod fault;
+mod fetch;
+mod id;
+mod limits;
+mod meter;
+mod name;
+mod objects;
+mod packet;
+mod range;
+mod remote;
+mod revision;
+mod transport;
+mod tree;
+mod varint;
+mod wire;
+
+#[cfg(test)]
+mod fuzz;
+
+pub use cache::{Cache, CacheError};
+pub use commit::{Commit, Person, Tag};
+pub use daemon::Daemon;
+pub use fault::{GitError, Unsupported};
+pub use id::ObjectId;
+pub use limits::{Limit, Limits};
+pub use meter::PackFault;
+pub use name::{NameFault, RefName};
+pub use objects::{ObjectError, Objects};
+pub use packet::PacketFault;
+pub use range::{Range, RangeError};
+pub use remote::Remote;
+pub use revision::{Revision, RevisionError, Target};
+pub use transport::{Dial, Pending, Reply, Session, Stream, Transport, TransportError};
+pub use tree::{Entry, Found, Kind, PathFault, TreeError};
+pub use wire::WireError;

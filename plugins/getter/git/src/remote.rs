@@ -1,0 +1,221 @@
+//! A repository on a server.
+
+use std::collections::BTreeSet;
+use std::fs::File;
+
+use tokio::task::spawn_blocking;
+
+use crate::advertised;
+use crate::cache::Cache;
+use crate::capabilities::{self, Capabilities};
+use crate::commit::Commit;
+use crate::fault::GitError;
+use crate::fetch::{self, Demand};
+use crate::id::ObjectId;
+use crate::limits::Limits;
+use crate::meter::Bases;
+use crate::objects::ObjectError;
+use crate::revision::{Revision, RevisionError, Target};
+use crate::transport::Transport;
+use crate::tree::TreeError;
+use crate::wire::{Clock, Packets, WireError};
+
+/// The most objects that are asked for at once: 1 MiB of a request.
+const WANTS: usize = 20_000;
+/// What servers say when they do not hand out an object.
+const NOT_SERVED: &str = "not our ref";
+
+/// A repository on a server. One question at a time.
+pub struct Remote {
+    transport: Box<dyn Transport>,
+    limits: Limits,
+    /// What the server can, where each question stands by itself.
+    known: Option<Capabilities>,
+}
+
+impl Remote {
+    /// Names a repository by the way to it. Nothing is asked yet.
+    pub fn new(transport: Box<dyn Transport>, limits: Limits) -> Self {
+        Self {
+            transport,
+            limits,
+            known: None,
+        }
+    }
+
+    /// Finds out what some revisions are now, with one question for all of them, or none for commits. What the repository does
+    /// not have is an error of its own, in its place.
+    ///
+    /// # Errors
+    /// Fails if the server cannot be asked, or its answer cannot be read.
+    pub async fn resolve(&mut self, revisions: &[Revision]) -> Result<Vec<Result<Target, RevisionError>>, GitError> {
+        let mut prefixes = BTreeSet::new();
+        for revision in revisions {
+            revision.prefixes(&mut prefixes);
+        }
+        let mut found = Vec::new();
+        if !prefixes.is_empty() {
+            let limits = self.limits;
+            let mut packets = self
+                .ask(|capabilities| advertised::request(capabilities, &prefixes))
+                .await?;
+            let is_wanted = |name: &str| revisions.iter().any(|revision| revision.concerns(name));
+            let read = advertised::read(&mut packets, &limits, |reference| is_wanted(reference.name.as_str())).await;
+            drop(packets);
+            found = read.inspect_err(|_| self.known = None)?;
+        }
+        Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
+    }
+
+    /// Brings a commit with all its trees into the cache, and its files if the server cannot leave them out; asks for nothing if
+    /// it is there. Of `known`, a commit that was fetched before, nothing comes again.
+    ///
+    /// # Errors
+    /// Fails if the server does not hand it out, or sends what is too much, damaged, or something else.
+    pub async fn fetch(
+        &mut self,
+        cache: &Cache,
+        target: &Target,
+        known: Option<&ObjectId>,
+    ) -> Result<Commit, GitError> {
+        if let Some(commit) = self.whole(cache, target).await? {
+            return Ok(commit);
+        }
+        let mut wants = vec![target.id];
+        wants.extend((target.id != target.commit).then_some(target.commit));
+        for have in [known.copied(), None] {
+            let have = match have {
+                Some(id) if !self.holds(cache, id).await? => continue,
+                have => have,
+            };
+            let demand = Demand::Commits { wants: &wants, have };
+            self.bring(cache, demand, target.id).await?;
+            if let Some(commit) = self.whole(cache, target).await? {
+                return Ok(commit);
+            }
+        }
+        Err(GitError::Object(ObjectError::Missing(target.commit)))
+    }
+
+    /// Brings files into the cache, as far as they are not there.
+    ///
+    /// # Errors
+    /// As of [`Self::fetch`].
+    pub async fn fetch_blobs(&mut self, cache: &Cache, ids: &[ObjectId]) -> Result<(), GitError> {
+        let missing = self.missing(cache, ids).await?;
+        for wants in missing.chunks(WANTS) {
+            let Some(first) = wants.first() else { continue };
+            self.bring(cache, Demand::Objects(wants), *first).await?;
+        }
+        match self.missing(cache, &missing).await?.first() {
+            Some(id) => Err(GitError::Object(ObjectError::Missing(*id))),
+            None => Ok(()),
+        }
+    }
+
+    /// Asks for objects and takes in what comes.
+    async fn bring(&mut self, cache: &Cache, demand: Demand<'_>, named: ObjectId) -> Result<(), GitError> {
+        let limits = self.limits;
+        let bases: Bases = match demand {
+            Demand::Commits { have: Some(_), .. } => {
+                let cache = cache.clone();
+                let objects = blocking(move || Ok(cache.objects(&limits)?)).await?;
+                Box::new(move |id| objects.has(id).unwrap_or(false))
+            }
+            Demand::Commits { have: None, .. } | Demand::Objects(_) => Box::new(|_| false),
+        };
+        // Whether files can be left out may have changed since the last poll.
+        self.known = None;
+        let mut packets = self.ask(|capabilities| fetch::request(capabilities, demand)).await?;
+        let mut spool = cache.spool().map_err(GitError::Spool)?;
+        let received = fetch::receive(&mut packets, &limits, bases, &mut spool).await;
+        received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
+        take_in(cache.clone(), spool).await
+    }
+
+    /// Asks one question, in a conversation of its own.
+    async fn ask(&mut self, request: impl FnOnce(&Capabilities) -> Vec<u8>) -> Result<Packets<'static>, GitError> {
+        let clock = Clock::start(&self.limits);
+        let mut session = clock.wait(self.transport.open()).await.map_err(GitError::Limit)??;
+        let capabilities = match self.known {
+            Some(capabilities) => capabilities,
+            None => {
+                let reply = clock.wait(session.greeting()).await.map_err(GitError::Limit)??;
+                capabilities::read(&mut Packets::new(reply, clock, &self.limits)).await?
+            }
+        };
+        self.known = self.transport.is_stateless().then_some(capabilities);
+        let asked = clock.wait(session.ask(request(&capabilities))).await;
+        Ok(Packets::new(asked.map_err(GitError::Limit)??, clock, &self.limits))
+    }
+
+    /// Returns the commit of a target if it is in the cache with all its trees.
+    async fn whole(&self, cache: &Cache, target: &Target) -> Result<Option<Commit>, GitError> {
+        let (cache, limits, target) = (cache.clone(), self.limits, target.clone());
+        blocking(move || {
+            let objects = cache.objects(&limits)?;
+            for id in [&target.id, &target.commit] {
+                if !objects.has(id)? {
+                    return Ok(None);
+                }
+            }
+            if objects.peel(&target.id)? != target.commit {
+                return Err(GitError::Misled(target.id));
+            }
+            let commit = objects.commit(&target.commit)?;
+            match objects.list(&commit.tree) {
+                Ok(_) => Ok(Some(commit)),
+                Err(TreeError::Object(ObjectError::Missing(_))) => Ok(None),
+                Err(error) => Err(error.into()),
+            }
+        })
+        .await
+    }
+
+    /// Returns whether a commit that was fetched before is in the cache.
+    async fn holds(&self, cache: &Cache, id: ObjectId) -> Result<bool, GitError> {
+        let target = Target {
+            reference: None,
+            id,
+            commit: id,
+        };
+        self.whole(cache, &target).await.map(|commit| commit.is_some())
+    }
+
+    async fn missing(&self, cache: &Cache, ids: &[ObjectId]) -> Result<Vec<ObjectId>, GitError> {
+        let (cache, limits, ids) = (cache.clone(), self.limits, BTreeSet::from_iter(ids.iter().copied()));
+        blocking(move || {
+            let objects = cache.objects(&limits)?;
+            let mut missing = Vec::new();
+            for id in ids {
+                if !objects.has(&id)? {
+                    missing.push(id);
+                }
+            }
+            Ok(missing)
+        })
+        .await
+    }
+}
+
+/// Tells a refusal to hand out an object from others; if the server does not say which, it is `named`.
+fn not_served(error: &GitError, named: ObjectId) -> Option<GitError> {
+    let GitError::Wire(WireError::Refused(words)) = error else {
+        return None;
+    };
+    let told = words.split(' ').find_map(|word| ObjectId::parse(word.as_bytes()));
+    words
+        .contains(NOT_SERVED)
+        .then(|| GitError::NotServed(told.unwrap_or(named)))
+}
+
+async fn take_in(cache: Cache, spool: File) -> Result<(), GitError> {
+    blocking(move || cache.take_in(spool).map_err(GitError::Cache)).await
+}
+
+/// Does work that waits for the disk where that holds nobody up.
+async fn blocking<T: Send + 'static>(
+    work: impl FnOnce() -> Result<T, GitError> + Send + 'static,
+) -> Result<T, GitError> {
+    spawn_blocking(work).await.map_err(|_| GitError::Ending)?
+}

@@ -1,0 +1,101 @@
+//! The cache on disk: whose it is, and what becomes of it when it is damaged.
+
+use std::fs;
+use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+use k1s_getter_git::{Cache, CacheError, GitError, Limits, ObjectError, TreeError};
+
+use crate::making::{Made, Served, target};
+
+#[test]
+fn it_is_ours_alone() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cache");
+    Cache::open(&path).unwrap();
+    for part in ["", "objects", "objects/pack"] {
+        let mode = fs::metadata(path.join(part)).unwrap().permissions().mode();
+        assert_eq!(mode & 0o777, 0o700, "{part}");
+    }
+    Cache::open(&path).unwrap();
+
+    fs::set_permissions(path.join("objects"), fs::Permissions::from_mode(0o750)).unwrap();
+    assert!(matches!(Cache::open(&path), Err(CacheError::NotOurs(at)) if at.ends_with("objects")));
+
+    let link = directory.path().join("link");
+    symlink(directory.path(), &link).unwrap();
+    assert!(matches!(Cache::open(&link), Err(CacheError::NotOurs(_))));
+    let file = directory.path().join("file");
+    fs::write(&file, "").unwrap();
+    assert!(matches!(Cache::open(&file), Err(CacheError::NotOurs(_))));
+    let nowhere = directory.path().join("a/b");
+    assert!(matches!(Cache::open(&nowhere), Err(CacheError::Directory { .. })));
+}
+
+#[tokio::test]
+async fn what_was_left_half_done_is_removed_and_damage_is_told() {
+    let made = Made::with_files();
+    let served = Served::start(&made).await;
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cache");
+    let cache = Cache::open(&path).unwrap();
+    let mut remote = served.remote();
+    let target = target(&mut remote, "main").await;
+    let commit = remote.fetch(&cache, &target, None).await.unwrap();
+
+    let packs = path.join("objects/pack");
+    let list = || {
+        let mut names: Vec<_> = fs::read_dir(&packs)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .collect();
+        names.sort();
+        names
+    };
+    let before = list();
+    for name in ["pack_git2_abc", "pack-1.idx", "pack-2.pack"] {
+        fs::write(packs.join(name), "half").unwrap();
+    }
+    let cache = Cache::open(&path).unwrap();
+    assert_eq!(list(), before);
+    assert_eq!(before.len(), 2);
+    cache.objects(&Limits::default()).unwrap().list(&commit.tree).unwrap();
+
+    // One bit of the pack.
+    let pack = before.iter().find(|path| path.extension().unwrap() == "pack").unwrap();
+    let whole = fs::read(pack).unwrap();
+    fs::remove_file(pack).unwrap();
+    let mut told = 0;
+    for at in (12..whole.len() - 20).step_by(11) {
+        let mut bytes = whole.clone();
+        bytes[at] ^= 0x10;
+        fs::write(pack, bytes).unwrap();
+        let objects = Cache::open(&path).unwrap().objects(&Limits::default()).unwrap();
+        let read = objects
+            .commit(&commit.id)
+            .map_err(TreeError::Object)
+            .map(|read| assert_eq!(read, commit));
+        let listed = objects.list(&commit.tree).map(drop);
+        told += usize::from(read.is_err() || listed.is_err());
+    }
+    assert!(told * 10 >= whole.len() / 11 * 8, "{told} of {}", whole.len() / 11);
+}
+
+#[tokio::test]
+async fn a_cache_that_is_thrown_away_is_filled_again() {
+    let made = Made::with_files();
+    let served = Served::start(&made).await;
+    let directory = tempfile::tempdir().unwrap();
+    let mut remote = served.remote();
+    let target = target(&mut remote, "main").await;
+    let first = Cache::open(&directory.path().join("first")).unwrap();
+    let commit = remote.fetch(&first, &target, None).await.unwrap();
+    let second = Cache::open(&directory.path().join("second")).unwrap();
+    // That the commit was fetched before does not matter where it is not.
+    let again = remote.fetch(&second, &target, Some(&commit.id)).await.unwrap();
+    assert_eq!(again, commit);
+    let blob = made.id("HEAD:readme.md");
+    let missing = second.objects(&Limits::default()).unwrap().blob(&blob).unwrap_err();
+    assert!(matches!(missing, ObjectError::Missing(id) if id == blob), "{missing}");
+    let nothing: Result<(), GitError> = remote.fetch_blobs(&second, &[]).await;
+    nothing.unwrap();
+}
