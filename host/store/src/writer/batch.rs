@@ -109,7 +109,7 @@ impl Application<'_, '_> {
             self.conclude_event(index, key, Verdict::Error(problem), &provenance);
             return Ok(());
         }
-        let (key, verdict) = match change {
+        let (key, verdict, provenance) = match change {
             Change::Upsert {
                 key,
                 object,
@@ -125,29 +125,27 @@ impl Application<'_, '_> {
                     provenance,
                 };
                 let (key, verdict) = self.upsert(&declaration)?;
-                self.conclude_event(index, key, verdict, &declaration.provenance);
-                return Ok(());
+                (key, verdict, declaration.provenance)
             }
             Change::Seen { key } => {
                 deletes.remove(&key);
-                return self.seen_event(
-                    index,
-                    Declaration {
-                        key,
-                        object: Bytes::new(),
-                        document: None,
-                        content_hash: UNSENT,
-                        source_version,
-                        provenance,
-                    },
-                );
+                let declaration = Declaration {
+                    key,
+                    object: Bytes::new(),
+                    document: None,
+                    content_hash: UNSENT,
+                    source_version,
+                    provenance,
+                };
+                let (key, verdict) = self.seen_or_pinned(&declaration)?;
+                (key, verdict, declaration.provenance)
             }
             Change::Delete { key } => {
                 self.withdraw(&key)?;
                 deletes.insert(key, provenance);
                 return Ok(());
             }
-            Change::Ignored { code, .. } => (None, Verdict::Ignored(code)),
+            Change::Ignored { code, .. } => (None, Verdict::Ignored(code), provenance),
             Change::Failed { key, problem } => {
                 let key = match key {
                     Some(key) => {
@@ -156,7 +154,7 @@ impl Application<'_, '_> {
                     }
                     None => self.pin_path(&provenance.path, &problem),
                 };
-                (key, Verdict::Error(problem))
+                (key, Verdict::Error(problem), provenance)
             }
         };
         self.conclude_event(index, key, verdict, &provenance);
@@ -164,13 +162,11 @@ impl Application<'_, '_> {
     }
 
     /// Takes a word that an object is unchanged, which the declaration lacks.
-    fn seen_event(&mut self, index: u32, declaration: Declaration) -> Result<(), EngineError> {
-        let (key, verdict) = match self.seen(&declaration)? {
-            Some(found) => found,
-            None => self.pin_unknown(&declaration.key)?,
-        };
-        self.conclude_event(index, key, verdict, &declaration.provenance);
-        Ok(())
+    fn seen_or_pinned(&mut self, declaration: &Declaration) -> Result<(Option<Key>, Verdict), EngineError> {
+        match self.seen(declaration)? {
+            Some(found) => Ok(found),
+            None => self.pin_unknown(&declaration.key),
+        }
     }
 
     /// Tells the source what was refused, and counts the verdict.
