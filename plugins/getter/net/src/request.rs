@@ -1,0 +1,139 @@
+//! What is asked.
+
+use std::fmt;
+
+use bytes::Bytes;
+use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT};
+use http::{HeaderMap, HeaderName, HeaderValue, Method};
+
+use crate::url::Url;
+use crate::validators::{ETag, Validators};
+
+/// How this program calls itself.
+const AGENT: &str = concat!("k1s-sync-getter/", env!("CARGO_PKG_VERSION"));
+
+/// What becomes of an answer with a content coding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Coding {
+    /// It is refused: none was asked for.
+    Refused,
+    /// It is taken as it was sent.
+    AsSent,
+}
+
+/// What is asked.
+#[derive(Clone)]
+pub struct Request {
+    pub(crate) method: Method,
+    pub(crate) url: Url,
+    pub(crate) headers: HeaderMap,
+    pub(crate) body: Bytes,
+    pub(crate) validators: Option<Validators>,
+    pub(crate) coding: Coding,
+    pub(crate) most: Option<u64>,
+    /// Where a download goes on, and what must not have changed.
+    pub(crate) rest: Option<(u64, ETag)>,
+}
+
+impl Request {
+    fn new(method: Method, url: Url) -> Self {
+        Self {
+            method,
+            url,
+            headers: HeaderMap::new(),
+            body: Bytes::new(),
+            validators: None,
+            coding: Coding::Refused,
+            most: None,
+            rest: None,
+        }
+    }
+
+    /// Asks for what is there.
+    pub fn get(url: Url) -> Self {
+        Self::new(Method::GET, url)
+    }
+
+    /// Asks for the head of what is there.
+    pub fn head(url: Url) -> Self {
+        Self::new(Method::HEAD, url)
+    }
+
+    /// Sends something, and asks for the answer.
+    pub fn post(url: Url, content_type: HeaderValue, body: Bytes) -> Self {
+        let mut request = Self::new(Method::POST, url).header(CONTENT_TYPE, content_type);
+        request.body = body;
+        request
+    }
+
+    /// Sends a header along, to the origin of the URL and no other; one of the same name is replaced.
+    ///
+    /// Secrets belong into a [`Key`](crate::Key), whose value is read anew for each request.
+    #[must_use]
+    pub fn header(mut self, name: HeaderName, value: HeaderValue) -> Self {
+        self.headers.insert(name, value);
+        self
+    }
+
+    /// Asks for it only if it changed since.
+    #[must_use]
+    pub fn unless(mut self, validators: &Validators) -> Self {
+        self.validators = (!validators.is_empty()).then(|| validators.clone());
+        self
+    }
+
+    /// Takes an answer with a content coding, and leaves it as it was sent.
+    ///
+    /// Some servers call an archive `.tar.gz` a `.tar` with the coding `gzip`. Without this such an answer is refused.
+    #[must_use]
+    pub fn as_sent(mut self) -> Self {
+        self.coding = Coding::AsSent;
+        self
+    }
+
+    /// Takes no more bytes than this, where that is less than what the client takes.
+    #[must_use]
+    pub fn at_most(mut self, bytes: u64) -> Self {
+        self.most = Some(bytes);
+        self
+    }
+
+    /// Asks for the rest of a download.
+    pub(crate) fn from(mut self, offset: u64, unchanged: &ETag) -> Self {
+        self.validators = None;
+        self.rest = Some((offset, unchanged.clone()));
+        self
+    }
+
+    /// Returns what is sent to any origin; none if a validator cannot be sent, which those that were read can.
+    pub(crate) fn general_headers(&self) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        headers.insert(USER_AGENT, HeaderValue::from_static(AGENT));
+        headers.insert(ACCEPT_ENCODING, HeaderValue::from_static("identity"));
+        let mut put = |name: HeaderName, text: &str| {
+            if let Ok(value) = HeaderValue::from_str(text) {
+                headers.insert(name, value);
+            }
+        };
+        if let Some(validators) = &self.validators {
+            // A server that knows the first ignores the second (RFC 9110, section 13.1.3).
+            if let Some(etag) = &validators.etag {
+                put(IF_NONE_MATCH, etag.as_str());
+            }
+            if let Some(date) = &validators.last_modified {
+                put(IF_MODIFIED_SINCE, date.as_str());
+            }
+        }
+        if let Some((offset, unchanged)) = &self.rest {
+            put(RANGE, &format!("bytes={offset}-"));
+            put(IF_RANGE, unchanged.as_str());
+        }
+        headers
+    }
+}
+
+impl fmt::Debug for Request {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Request({} {})", self.method, self.url)
+    }
+}

@@ -1,0 +1,192 @@
+//! Downloads, and those that go on where they were cut.
+
+use std::sync::Arc;
+
+use bytes::Bytes;
+use k1s_getter_net::{Download, Fault, Limit, Limits, Request, Settings};
+use tokio::fs::File;
+use tokio::io::{AsyncReadExt as _, AsyncSeekExt as _, AsyncWriteExt as _};
+
+use crate::servers::{Server, answer, client, short, trusting};
+use crate::socket::{Say, Socket, text};
+
+async fn file() -> anyhow::Result<File> {
+    let mut file = File::from_std(tempfile::tempfile()?);
+    file.write_all(b"what was there before, and longer than what comes")
+        .await?;
+    Ok(file)
+}
+
+async fn held(file: &mut File) -> anyhow::Result<String> {
+    file.rewind().await?;
+    let mut held = String::new();
+    file.read_to_string(&mut held).await?;
+    Ok(held)
+}
+
+fn cut(head: &str, body: &str) -> Vec<Say> {
+    vec![text(&format!("HTTP/1.1 {head}\r\n\r\n{body}"))]
+}
+
+const FIRST: &str = "200 OK\r\ncontent-length: 10\r\netag: \"one\"\r\nx-first: yes";
+
+#[tokio::test]
+async fn a_download_is_whole_or_unchanged() -> anyhow::Result<()> {
+    let server = Server::http(|seen| match seen.header("if-none-match") {
+        Some(_) => answer(304, &[], ""),
+        None => answer(
+            200,
+            &[("etag", r#""one""#), ("content-type", "text/html")],
+            "0123456789",
+        ),
+    });
+    let server = server.await?;
+    let (client, mut file) = (client(trusting()), file().await?);
+    let get = || Request::get(server.url("origin.test", "/"));
+    let Download::Whole {
+        bytes,
+        headers,
+        validators,
+    } = client.download(get(), &mut file).await?
+    else {
+        anyhow::bail!("not whole");
+    };
+    assert_eq!((bytes, headers["content-type"].to_str()?), (10, "text/html"));
+    assert_eq!(held(&mut file).await?, "0123456789");
+    let again = client.download(get().unless(&validators), &mut file).await?;
+    assert!(matches!(again, Download::Unchanged), "{again:?}");
+    assert_eq!(held(&mut file).await?, "");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_download_goes_on_where_it_was_cut() -> anyhow::Result<()> {
+    let rest = "206 Partial Content\r\ncontent-length: 6\r\ncontent-range: bytes 4-9/10\r\netag: \"one\"";
+    let last = "206 Partial Content\r\ncontent-length: 3\r\ncontent-range: bytes 7-9/10";
+    let socket = Socket::new(vec![cut(FIRST, "0123"), cut(rest, "456"), cut(last, "789")]).await?;
+    let mut file = file().await?;
+    let download = client(trusting())
+        .download(Request::get(socket.url()), &mut file)
+        .await?;
+    let Download::Whole {
+        bytes,
+        headers,
+        validators,
+    } = download
+    else {
+        anyhow::bail!("not whole");
+    };
+    assert_eq!((bytes, socket.accepted()), (10, 3));
+    assert_eq!(held(&mut file).await?, "0123456789");
+    assert!(headers.contains_key("x-first"));
+    assert_eq!(validators.to_string(), "\"one\" -");
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_changed_meanwhile_begins_anew() -> anyhow::Result<()> {
+    // It is no part: the condition of the request did not hold any more.
+    let anew = "200 OK\r\ncontent-length: 3\r\netag: \"two\"";
+    let socket = Socket::new(vec![cut(FIRST, "0123"), cut(anew, "new")]).await?;
+    let mut file = file().await?;
+    let download = client(trusting())
+        .download(Request::get(socket.url()), &mut file)
+        .await?;
+    assert!(matches!(download, Download::Whole { bytes: 3, .. }), "{download:?}");
+    assert_eq!(held(&mut file).await?, "new");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_part_that_is_another_is_refused() -> anyhow::Result<()> {
+    for other in [
+        "content-range: bytes 3-9/10",
+        "content-range: bytes 4-8/10",
+        "content-range: bytes 4-9/*",
+        "content-range: bytes 4-9/10\r\netag: \"two\"",
+        "x: no range at all",
+    ] {
+        let other = format!("206 Partial Content\r\ncontent-length: 6\r\n{other}");
+        let socket = Socket::new(vec![cut(FIRST, "0123"), cut(&other, "456789")]).await?;
+        let error = client(trusting())
+            .download(Request::get(socket.url()), &mut file().await?)
+            .await;
+        let error = error.expect_err("another part");
+        assert!(matches!(error.fault, Fault::Part), "{other}: {error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn without_a_strong_tag_and_after_some_times_a_cut_is_an_error() -> anyhow::Result<()> {
+    let weak = "200 OK\r\ncontent-length: 10\r\netag: W/\"one\"\r\nlast-modified: Sun, 06 Nov 1994 08:49:37 GMT";
+    let socket = Socket::new(vec![cut(weak, "0123")]).await?;
+    let error = client(trusting())
+        .download(Request::get(socket.url()), &mut file().await?)
+        .await;
+    assert!(matches!(error.expect_err("cut").fault, Fault::Truncated));
+    assert_eq!(socket.accepted(), 1);
+
+    let socket = Socket::new(vec![cut(FIRST, "0123")]).await?;
+    let error = client(trusting())
+        .download(Request::get(socket.url()), &mut file().await?)
+        .await;
+    assert!(matches!(error.expect_err("cut").fault, Fault::Truncated));
+    assert_eq!(socket.accepted(), 6, "the first time and five more");
+    Ok(())
+}
+
+#[tokio::test]
+async fn h06_the_cap_of_a_download_counts_what_was_there_before() -> anyhow::Result<()> {
+    let limits = Limits {
+        body_bytes: 12,
+        ..short()
+    };
+    let client = client(Settings { limits, ..trusting() });
+    let rest = "206 Partial Content\r\ntransfer-encoding: chunked\r\ncontent-range: bytes 4-9/10";
+    let more = "6\r\n456789\r\n6\r\nabcdef\r\n0\r\n\r\n";
+    let socket = Socket::new(vec![cut(FIRST, "0123"), cut(rest, more)]).await?;
+    let error = client
+        .download(Request::get(socket.url()), &mut file().await?)
+        .await
+        .expect_err("too much");
+    assert!(matches!(error.fault, Fault::Limit(Limit::BodyBytes(12))), "{error}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_real_server_of_ranges_is_asked_for_the_rest() -> anyhow::Result<()> {
+    let all: Arc<Bytes> = Arc::new(Bytes::from_static(b"0123456789"));
+    let rest = Server::http(move |seen| {
+        let from: Option<usize> = seen
+            .header("range")
+            .and_then(|range| range.strip_prefix("bytes=")?.strip_suffix('-')?.parse().ok());
+        match (from, seen.header("if-range")) {
+            (Some(from), Some("\"one\"")) => {
+                let range = format!("bytes {from}-9/10");
+                answer(
+                    206,
+                    &[("content-range", &range), ("etag", "\"one\"")],
+                    all.slice(from..),
+                )
+            }
+            _ => answer(500, &[], ""),
+        }
+    });
+    let rest = rest.await?;
+    // The origin cuts, and is led to a server that has the rest: within one origin both are the same.
+    let moved = format!(
+        "302 Found\r\ncontent-length: 0\r\nlocation: {}",
+        rest.url("origin.test", "/rest")
+    );
+    let socket = Socket::new(vec![cut(FIRST, "0123"), cut(&moved, "")]).await?;
+    let client = client(Settings {
+        crossing: k1s_getter_net::Crossing::Bare,
+        ..trusting()
+    });
+    let mut file = file().await?;
+    let download = client.download(Request::get(socket.url()), &mut file).await?;
+    assert!(matches!(download, Download::Whole { bytes: 10, .. }), "{download:?}");
+    assert_eq!(held(&mut file).await?, "0123456789");
+    Ok(())
+}
