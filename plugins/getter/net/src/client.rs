@@ -1,7 +1,7 @@
 //! The client: one walk from a request to its answer.
 
 use std::sync::Arc;
-use std::time::SystemTime;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{LOCATION, RETRY_AFTER};
@@ -29,6 +29,11 @@ use crate::wire::Stream;
 
 /// The most idle connections to one origin that are kept for the next request.
 const IDLE_CONNECTIONS: usize = 4;
+
+/// How often a server that is silent in the middle of an answer of HTTP/2 is asked whether it is still there.
+const PING_INTERVAL: Duration = Duration::from_secs(15);
+/// How long it may take to answer that; then the connection is closed, so that the next request gets another.
+const PING_TIMEOUT: Duration = Duration::from_secs(10);
 
 /// Asks for bytes over a network. A clone is the same client.
 #[derive(Clone, Debug)]
@@ -93,6 +98,8 @@ impl Client {
             .http1_max_buf_size(header_bytes)
             .http1_max_headers(HEADERS)
             .http2_max_header_list_size(settings.limits.header_bytes)
+            .http2_keep_alive_interval(PING_INTERVAL)
+            .http2_keep_alive_timeout(PING_TIMEOUT)
             .build(Connector(Arc::clone(&dialer)));
         Ok(Self {
             dialer,

@@ -56,13 +56,17 @@ pub(crate) async fn exchange(
     let mut connection = capture_connection(&mut sent);
     let mut answered = pin!(pool.request(sent));
     // Dialling has limits of its own, so that time counts from the connection on.
-    let answered = tokio::select! {
+    let early = tokio::select! {
         biased;
-        answered = &mut answered => answered,
-        _ = connection.wait_for_connection_metadata() => {
-            let answered = timeout(limits.header, answered).await;
-            answered.map_err(|_| Fault::Limit(Limit::Header(limits.header)))?
-        }
+        answered = &mut answered => Some(answered),
+        () = async { drop(connection.wait_for_connection_metadata().await) } => None,
+    };
+    let answered = match early {
+        Some(answered) => answered,
+        None => timeout(limits.header, answered).await.map_err(|_| {
+            abandon(&connection);
+            Fault::Limit(Limit::Header(limits.header))
+        })?,
     };
     answered.map_err(|error| {
         let fault = fault_of(&error, limits);
@@ -70,6 +74,13 @@ pub(crate) async fn exchange(
         let breach = is_vague.then(|| breach(&connection)).flatten();
         breach.map_or(fault, Fault::Tls)
     })
+}
+
+/// Has a connection that went silent not used again: one of HTTP/2 would be, though nobody may be there any more.
+fn abandon(connection: &CaptureConnection) {
+    if let Some(connected) = connection.connection_metadata().as_ref() {
+        connected.poison();
+    }
 }
 
 /// Returns why TLS broke on the connection that was used.

@@ -257,6 +257,8 @@ fn without_dots(path: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
 
     fn shown(url: &Url) -> String {
@@ -314,6 +316,21 @@ mod tests {
         }
         assert_eq!(base.join(&"a".repeat(URL_BYTES + 1)), Err(UrlError::TooLong));
         Ok(())
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_is_joined_is_a_url_or_refused(
+            reference in "(https?|HTTP|file|git|:|/|//|\\\\|@|\\?|#|\\.|\\.\\.|%2e|\\[|\\]|::1|127\\.1|0x7f|h|:8|\u{e9}| ){0,12}",
+        ) {
+            let base = Url::parse("https://base/a/b?c")?;
+            if let Ok(url) = base.join(&reference) {
+                prop_assert!(url.path().starts_with('/') && !url.path().contains(['?', '#']));
+                prop_assert!(!url.path().split('/').any(|part| matches!(part, "." | "..")));
+                // What is shown is read as the same again: no part of it passes into another.
+                prop_assert_eq!(Url::parse(&shown(&url))?, url);
+            }
+        }
     }
 
     #[test]

@@ -119,7 +119,26 @@ pub(crate) fn carried(address: Ipv6Addr) -> Option<Ipv4Addr> {
 
 #[cfg(test)]
 mod tests {
+    use proptest::prelude::*;
+
     use super::*;
+
+    proptest! {
+        #[test]
+        fn an_address_that_is_carried_leads_where_it_leads_by_itself(bits in any::<u32>()) {
+            let address = Ipv4Addr::from_bits(bits);
+            let [a, b, c, d] = address.octets();
+            let (high, low) = (u16::from_be_bytes([a, b]), u16::from_be_bytes([c, d]));
+            for carrier in [
+                address.to_ipv6_mapped(),
+                Ipv6Addr::new(0x64, 0xff9b, 0, 0, 0, 0, high, low),
+                Ipv6Addr::new(0, 0, 0, 0, 0xffff, 0, high, low),
+                Ipv6Addr::new(0x2002, high, low, 0, 0, 0, 0, 1),
+            ] {
+                prop_assert_eq!(zone(carrier.into()), zone(address.into()), "{} {}", carrier, address);
+            }
+        }
+    }
 
     #[test]
     fn addresses_lead_where_the_registries_say() -> Result<(), std::net::AddrParseError> {

@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use http::Version;
-use k1s_getter_net::{Class, Fault, Request, Url, Validators};
+use k1s_getter_net::{Class, Fault, Limit, Request, Settings, Url, Validators};
 
 use crate::authority::{Authority, Good};
-use crate::servers::{Seen, Server, answer, client, trusting};
+use crate::servers::{SILENCE, Seen, Server, answer, client, trusting};
 
 const DATE: &str = "Sun, 06 Nov 1994 08:49:37 GMT";
 
@@ -104,6 +104,23 @@ async fn both_versions_of_http_are_spoken() -> anyhow::Result<()> {
         assert!(seen.iter().all(|seen| seen.version == version), "{seen:?}");
         assert!(seen.iter().all(|seen| seen.target.ends_with("/a?b=c")), "{seen:?}");
         assert_eq!(server.connections(), 1);
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_connection_that_went_silent_is_not_used_again() -> anyhow::Result<()> {
+    for names in [&[b"h2" as &[u8]], &[b"http/1.1" as &[u8]]] {
+        let leaf = Authority::shared().leaf("origin.test", Good::Now);
+        let server = Server::https(Authority::acceptor(&leaf, names, None), |_| answer(200, &[], "body")).await?;
+        let limits = crate::servers::short();
+        let client = client(Settings { limits, ..trusting() });
+        let get = |path| Request::get(server.url("origin.test", path));
+        client.send(get("/")).await?.into_body().collect(10).await?;
+        let error = client.send(get(SILENCE)).await.expect_err("nobody answers");
+        assert!(matches!(error.fault, Fault::Limit(Limit::Header(_))), "{error}");
+        client.send(get("/")).await?.into_body().collect(10).await?;
+        assert_eq!(server.connections(), 2);
     }
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use k1s_getter_net::{Class, Fault, Limit, Limits, NetError, Request, Settings};
 
+use crate::authority::Authority;
 use crate::servers::{Server, answer, client, short, trusting};
 use crate::socket::{Say, Socket, text};
 
@@ -189,6 +190,21 @@ async fn a09_an_answer_that_was_cut_is_an_error() -> anyhow::Result<()> {
         .await?
         .expect_err("it has no end");
     assert!(matches!(unframed.fault, Fault::Unframed), "{unframed}");
+    Ok(())
+}
+
+#[tokio::test]
+async fn a09_over_tls_a_farewell_says_that_an_answer_is_whole() -> anyhow::Result<()> {
+    let unframed = text(&format!("{HEAD}connection: close\r\n\r\nabcd"));
+    for (script, is_whole) in [(vec![unframed.clone()], true), (vec![unframed, Say::Cut], false)] {
+        let socket = Socket::secure(Authority::shared().serve("origin.test"), vec![script]).await?;
+        let answer = client(trusting()).send(Request::get(socket.url())).await?;
+        let fetched = answer.into_body().collect(10).await;
+        match fetched {
+            Ok(body) => assert!(is_whole && body == "abcd"),
+            Err(error) => assert!(!is_whole && matches!(error.fault, Fault::Truncated), "{error}"),
+        }
+    }
     Ok(())
 }
 

@@ -20,6 +20,9 @@ use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 use tokio_rustls::TlsAcceptor;
 
+/// A path that no server ever answers.
+pub(crate) const SILENCE: &str = "/silence";
+
 /// What a server was asked.
 #[derive(Clone, Debug)]
 pub(crate) struct Seen {
@@ -136,6 +139,9 @@ async fn respond(
         headers: head.headers,
         body: body.unwrap_or_default(),
     };
+    if seen.target.ends_with(SILENCE) {
+        std::future::pending::<()>().await;
+    }
     let answer = answer(&seen);
     noted.lock().unwrap_or_else(PoisonError::into_inner).push(seen);
     Ok(answer)

@@ -7,9 +7,10 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use k1s_getter_net::Url;
-use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
+use tokio::net::TcpListener;
 use tokio::task::JoinSet;
+use tokio_rustls::TlsAcceptor;
 
 /// What is done once a request came.
 #[derive(Clone)]
@@ -20,6 +21,8 @@ pub(crate) enum Say {
     Forever(Vec<u8>),
     /// One byte of these, again and again, with pauses.
     Drip(Vec<u8>, Duration),
+    /// The end of the connection without a farewell of TLS.
+    Cut,
     /// Nothing more, without an end.
     Nothing,
 }
@@ -31,12 +34,23 @@ pub(crate) fn text(text: &str) -> Say {
 /// A server with one script for each connection; the last is for all further ones.
 pub(crate) struct Socket {
     pub(crate) port: u16,
+    scheme: &'static str,
     accepted: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
 impl Socket {
     pub(crate) async fn new(scripts: Vec<Vec<Say>>) -> io::Result<Self> {
+        Self::start(None, scripts).await
+    }
+
+    /// The same over TLS.
+    pub(crate) async fn secure(acceptor: TlsAcceptor, scripts: Vec<Vec<Say>>) -> io::Result<Self> {
+        Self::start(Some(acceptor), scripts).await
+    }
+
+    async fn start(acceptor: Option<TlsAcceptor>, scripts: Vec<Vec<Say>>) -> io::Result<Self> {
+        let scheme = if acceptor.is_some() { "https" } else { "http" };
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let accepted = Arc::new(AtomicUsize::new(0));
@@ -48,18 +62,28 @@ impl Socket {
                 let number = counted.fetch_add(1, Ordering::SeqCst);
                 let script = scripts[number.min(scripts.len() - 1)].clone();
                 // Clients go away in the middle: that is what they are tested for.
-                open.spawn(async move { drop(play(socket, script).await) });
+                let acceptor = acceptor.clone();
+                open.spawn(async move {
+                    drop(match acceptor {
+                        None => play(socket, script).await,
+                        Some(acceptor) => match acceptor.accept(socket).await {
+                            Ok(socket) => play(socket, script).await,
+                            Err(error) => Err(error),
+                        },
+                    });
+                });
             }
         });
         Ok(Self {
             port,
+            scheme,
             accepted,
             _tasks: tasks,
         })
     }
 
     pub(crate) fn url(&self) -> Url {
-        Url::parse(&format!("http://origin.test:{}/f", self.port)).expect("a URL")
+        Url::parse(&format!("{}://origin.test:{}/f", self.scheme, self.port)).expect("a URL")
     }
 
     pub(crate) fn accepted(&self) -> usize {
@@ -67,7 +91,7 @@ impl Socket {
     }
 }
 
-async fn play(mut socket: TcpStream, script: Vec<Say>) -> io::Result<()> {
+async fn play<S: AsyncRead + AsyncWrite + Unpin>(mut socket: S, script: Vec<Say>) -> io::Result<()> {
     let mut asked = Vec::new();
     while !asked.windows(4).any(|end| end == b"\r\n\r\n") {
         if socket.read_buf(&mut asked).await? == 0 {
@@ -86,6 +110,7 @@ async fn play(mut socket: TcpStream, script: Vec<Say>) -> io::Result<()> {
                     tokio::time::sleep(pause).await;
                 }
             }
+            Say::Cut => return socket.flush().await,
             Say::Nothing => std::future::pending().await,
         }
     }

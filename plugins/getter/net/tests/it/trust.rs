@@ -109,6 +109,47 @@ async fn h12_a_private_authority_is_added_or_the_only_one() -> anyhow::Result<()
     Ok(())
 }
 
+/// What the system trusts is what this variable says in a process of its own: it is this test's program once more.
+#[tokio::test]
+async fn h12_what_the_system_trusts_counts_and_others_are_added() -> anyhow::Result<()> {
+    const FILE: &str = "SSL_CERT_FILE";
+    const INNER: &str = "K1S_INNER_TEST";
+    if std::env::var_os(INNER).is_none() {
+        let place = tempfile::tempdir()?;
+        let inner = std::process::Command::new(std::env::current_exe()?)
+            .args([
+                "--exact",
+                "trust::h12_what_the_system_trusts_counts_and_others_are_added",
+            ])
+            .env(FILE, place.path().join("authorities"))
+            .env_remove("SSL_CERT_DIR")
+            .env(INNER, "1")
+            .output()?;
+        let told = String::from_utf8_lossy(&inner.stdout);
+        anyhow::ensure!(inner.status.success() && told.contains("1 passed"), "{told}");
+        return Ok(());
+    }
+    let path = std::env::var_os(FILE).expect("a file");
+    let in_system = |trust| Client::new(Settings { trust, ..trusting() });
+    std::fs::write(&path, "")?;
+    let nobody = in_system(Trust::System).expect_err("nobody is trusted");
+    assert!(matches!(nobody, SettingsError::Trust(TrustError::System)), "{nobody}");
+
+    let (ours, theirs) = (Authority::new("a"), Authority::new("b"));
+    std::fs::write(&path, ours.certificate())?;
+    let one = serving(&ours, "origin.test", Good::Now).await?;
+    let other = serving(&theirs, "origin.test", Good::Now).await?;
+    let system = in_system(Trust::System)?;
+    get(&system, &one).await?;
+    assert!(get(&system, &other).await.is_err());
+    let added = in_system(Trust::Added(theirs.certificate()))?;
+    get(&added, &one).await?;
+    get(&added, &other).await?;
+    let only = in_system(Trust::Only(theirs.certificate()))?;
+    assert!(get(&only, &one).await.is_err());
+    Ok(())
+}
+
 #[tokio::test]
 async fn h12_a_client_certificate_is_shown_to_its_origin_only() -> anyhow::Result<()> {
     let (ours, clients) = (Authority::shared(), Authority::new("clients"));
