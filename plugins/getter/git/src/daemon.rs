@@ -1,5 +1,6 @@
 //! git's own protocol, as `git daemon` speaks it: a connection without protection.
 
+use k1s_getter_net::{Client, Peer};
 use tokio::io::AsyncWriteExt as _;
 
 use crate::transport::{Dial, Pending, Reply, Session, Stream, Transport, TransportError};
@@ -56,6 +57,29 @@ impl Session for Duplex {
             self.0.write_all(&request).await.map_err(TransportError::new)?;
             self.0.flush().await.map_err(TransportError::new)?;
             Ok(Box::new(self.0) as Reply<'static>)
+        })
+    }
+}
+
+/// A peer that a client connects to, within what it may reach and through its proxies.
+#[derive(Clone, Debug)]
+pub struct Dialled {
+    client: Client,
+    peer: Peer,
+}
+
+impl Dialled {
+    /// Names a peer.
+    pub fn new(client: Client, peer: Peer) -> Self {
+        Self { client, peer }
+    }
+}
+
+impl Dial for Dialled {
+    fn dial(&self) -> Pending<'_, Box<dyn Stream>> {
+        Box::pin(async {
+            let stream = self.client.dial(&self.peer).await.map_err(TransportError::new)?;
+            Ok(Box::new(stream) as Box<dyn Stream>)
         })
     }
 }

@@ -7,12 +7,12 @@
 //!
 //! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
 //! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
-//! programs; here the transport is whoever calls. Objects, packs and their indexes are libgit2's, which gets no byte of a pack
+//! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], and [`Daemon`] over a [`Dialled`] peer. Objects, packs and their indexes are libgit2's, which gets no byte of a pack
 //! before `meter` has passed it. So SHA-1 is computed with detection of collisions, of every object, when it comes and when it
 //! is read. Repositories of SHA-256 and servers that know no version 2 are refused by name.
 //!
-//! What this does not do: it opens no connection (see [`Transport`] and [`Dial`]), keeps no time of polls, follows no link and
-//! no submodule, and verifies no signature; it hands out the bytes that were signed.
+//! What this does not do: it decides neither which addresses are asked nor with which credentials, keeps no time of polls, follows
+//! no link and no submodule, and verifies no signature; it hands out the bytes that were signed.
 //!
 //! Invariants:
 //! - A poll asks for the references that are wanted and no others; what it costs does not grow with the repository.
@@ -31,6 +31,7 @@ mod commit;
 mod daemon;
 mod fault;
 mod fetch;
+mod http;
 mod id;
 mod limits;
 mod meter;
@@ -50,8 +51,9 @@ mod fuzz;
 
 pub use cache::{Cache, CacheError};
 pub use commit::{Commit, Person, Tag};
-pub use daemon::Daemon;
+pub use daemon::{Daemon, Dialled};
 pub use fault::{GitError, Unsupported};
+pub use http::{HttpError, SmartHttp};
 pub use id::ObjectId;
 pub use limits::{Limit, Limits};
 pub use meter::PackFault;

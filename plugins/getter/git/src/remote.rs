@@ -56,13 +56,13 @@ impl Remote {
         let mut found = Vec::new();
         if !prefixes.is_empty() {
             let limits = self.limits;
-            let mut packets = self
-                .ask(|capabilities| advertised::request(capabilities, &prefixes))
-                .await?;
+            let asked = self.ask(|capabilities| advertised::request(capabilities, &prefixes));
+            let (mut packets, capabilities) = asked.await?;
             let is_wanted = |name: &str| revisions.iter().any(|revision| revision.concerns(name));
             let read = advertised::read(&mut packets, &limits, |reference| is_wanted(reference.name.as_str())).await;
-            drop(packets);
-            found = read.inspect_err(|_| self.known = None)?;
+            found = read?;
+            self.finish(packets).await?;
+            self.known = self.transport.is_stateless().then_some(capabilities);
         }
         Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
     }
@@ -126,27 +126,42 @@ impl Remote {
         };
         // Whether files can be left out may have changed since the last poll.
         self.known = None;
-        let mut packets = self.ask(|capabilities| fetch::request(capabilities, demand)).await?;
+        let (mut packets, _) = self.ask(|capabilities| fetch::request(capabilities, demand)).await?;
         let mut spool = cache.spool().map_err(GitError::Spool)?;
         let received = fetch::receive(&mut packets, &limits, bases, &mut spool).await;
         received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
+        self.finish(packets).await?;
         take_in(cache.clone(), spool).await
     }
 
-    /// Asks one question, in a conversation of its own.
-    async fn ask(&mut self, request: impl FnOnce(&Capabilities) -> Vec<u8>) -> Result<Packets<'static>, GitError> {
+    /// Asks one question, in a conversation of its own. What the server can is forgotten, unless the answer turns out to be one.
+    async fn ask(
+        &mut self,
+        request: impl FnOnce(&Capabilities) -> Vec<u8>,
+    ) -> Result<(Packets<'static>, Capabilities), GitError> {
         let clock = Clock::start(&self.limits);
         let mut session = clock.wait(self.transport.open()).await.map_err(GitError::Limit)??;
-        let capabilities = match self.known {
+        let capabilities = match self.known.take() {
             Some(capabilities) => capabilities,
             None => {
                 let reply = clock.wait(session.greeting()).await.map_err(GitError::Limit)??;
-                capabilities::read(&mut Packets::new(reply, clock, &self.limits)).await?
+                let mut packets = Packets::new(reply, clock, &self.limits);
+                let capabilities = capabilities::read(&mut packets).await?;
+                self.finish(packets).await?;
+                capabilities
             }
         };
-        self.known = self.transport.is_stateless().then_some(capabilities);
         let asked = clock.wait(session.ask(request(&capabilities))).await;
-        Ok(Packets::new(asked.map_err(GitError::Limit)??, clock, &self.limits))
+        let packets = Packets::new(asked.map_err(GitError::Limit)??, clock, &self.limits);
+        Ok((packets, capabilities))
+    }
+
+    /// Waits for the end of an answer where the connection goes on behind it, so that it can be used again.
+    async fn finish(&self, packets: Packets<'_>) -> Result<(), WireError> {
+        if self.transport.is_stateless() {
+            packets.finish().await?;
+        }
+        Ok(())
     }
 
     /// Returns the commit of a target if it is in the cache with all its trees.

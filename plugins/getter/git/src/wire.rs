@@ -119,6 +119,18 @@ impl<'r> Packets<'r> {
         Ok(())
     }
 
+    /// Waits for the end of the answer, behind its last packet.
+    pub(crate) async fn finish(mut self) -> Result<(), WireError> {
+        if self.buffer.len() == self.at {
+            match self.read().await {
+                Err(WireError::Cut) => return Ok(()),
+                Ok(()) => {}
+                Err(error) => return Err(error),
+            }
+        }
+        Err(WireError::Unexpected("something behind its end"))
+    }
+
     fn take(&mut self) -> Packet<'_> {
         let bytes = self.buffer.get(self.at..).unwrap_or_default();
         let length = packet::length(bytes).ok().flatten().unwrap_or_default();

@@ -20,3 +20,7 @@ mod polls;
 mod script;
 #[cfg(test)]
 mod trees;
+#[cfg(test)]
+mod web;
+#[cfg(test)]
+mod webs;

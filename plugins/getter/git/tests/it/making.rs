@@ -7,13 +7,14 @@ use std::process::{Command, Stdio};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use k1s_getter_git::{
-    Cache, Daemon, Dial, Limits, ObjectId, Pending, Remote, Revision, Stream, Target, TransportError,
-};
+use k1s_getter_git::{Cache, Daemon, Dialled, Limits, ObjectId, Remote, Revision, Target};
+use k1s_getter_net::{Client, Peer, Reach, Settings, Trust};
 use tempfile::TempDir;
 use tokio::io::{AsyncRead, AsyncReadExt as _, AsyncWrite, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
+
+use crate::web::authority;
 
 /// A repository with a work tree.
 pub(crate) struct Made {
@@ -44,6 +45,11 @@ impl Made {
 
     pub(crate) fn path(&self) -> PathBuf {
         self.directory.path().join("repository")
+    }
+
+    /// The directory that has the repository.
+    pub(crate) fn base(&self) -> &Path {
+        self.directory.path()
     }
 
     pub(crate) fn git(&self, arguments: &[&str]) -> String {
@@ -93,7 +99,7 @@ impl Made {
 }
 
 /// A program of git's that sees nothing of this machine's configuration.
-fn quiet(program: &str, home: &Path) -> Command {
+pub(crate) fn quiet(program: &str, home: &Path) -> Command {
     let mut command = Command::new(program);
     command
         .env_clear()
@@ -109,9 +115,9 @@ fn quiet(program: &str, home: &Path) -> Command {
     command
 }
 
-/// `git daemon` behind a port that the system chose, with what goes through it counted.
-pub(crate) struct Served {
-    address: SocketAddr,
+/// A port that the system chose, with what goes through it counted.
+pub(crate) struct Counter {
+    pub(crate) address: SocketAddr,
     counted: Arc<Counted>,
     _tasks: JoinSet<()>,
 }
@@ -124,7 +130,7 @@ struct Counted {
     connections: AtomicU64,
 }
 
-/// What went through a server since the last look.
+/// What went through since the last look.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Traffic {
     pub(crate) down: u64,
@@ -132,18 +138,33 @@ pub(crate) struct Traffic {
     pub(crate) connections: u64,
 }
 
-impl Served {
-    pub(crate) async fn start(made: &Made) -> Self {
+/// What is behind a counted port.
+#[derive(Clone)]
+enum Behind {
+    /// `git daemon` with the repositories of a directory.
+    Daemon(PathBuf),
+    /// Another server.
+    Server(SocketAddr),
+}
+
+impl Counter {
+    /// Counts what a client has with another server.
+    pub(crate) async fn of(server: SocketAddr) -> Self {
+        Self::start(Behind::Server(server)).await
+    }
+
+    async fn start(behind: Behind) -> Self {
         let listener = TcpListener::bind(("127.0.0.1", 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
         let counted = Arc::<Counted>::default();
-        let (base, counts) = (made.directory.path().to_owned(), Arc::clone(&counted));
+        let counts = Arc::clone(&counted);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut conversations = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                conversations.spawn(converse(stream, base.clone(), Arc::clone(&counts)));
+                counts.connections.fetch_add(1, Ordering::SeqCst);
+                conversations.spawn(converse(stream, behind.clone(), Arc::clone(&counts)));
             }
         });
         Self {
@@ -151,16 +172,6 @@ impl Served {
             counted,
             _tasks: tasks,
         }
-    }
-
-    pub(crate) fn remote(&self) -> Remote {
-        self.remote_within(Limits::default())
-    }
-
-    pub(crate) fn remote_within(&self, limits: Limits) -> Remote {
-        let dial = Box::new(Direct(self.address));
-        let daemon = Daemon::new(dial, &self.address.to_string(), "/repository").unwrap();
-        Remote::new(Box::new(daemon), limits)
     }
 
     pub(crate) fn traffic(&self) -> Traffic {
@@ -172,21 +183,39 @@ impl Served {
     }
 }
 
-async fn converse(stream: TcpStream, base: PathBuf, counted: Arc<Counted>) {
-    counted.connections.fetch_add(1, Ordering::SeqCst);
-    let mut command = quiet("git", &base);
-    command
-        .args(["daemon", "--inetd", "--export-all"])
-        .arg(format!("--base-path={}", base.display()))
-        .stderr(Stdio::null())
-        .stdin(Stdio::piped())
-        .stdout(Stdio::piped());
-    let mut child = tokio::process::Command::from(command)
-        .kill_on_drop(true)
-        .spawn()
-        .unwrap();
+async fn converse(stream: TcpStream, behind: Behind, counted: Arc<Counted>) {
+    match behind {
+        Behind::Server(address) => {
+            let (input, output) = TcpStream::connect(address).await.unwrap().into_split();
+            relay(stream, output, input, &counted).await;
+        }
+        Behind::Daemon(base) => {
+            let mut command = quiet("git", &base);
+            command
+                .args(["daemon", "--inetd", "--export-all"])
+                .arg(format!("--base-path={}", base.display()))
+                .stderr(Stdio::null())
+                .stdin(Stdio::piped())
+                .stdout(Stdio::piped());
+            let mut child = tokio::process::Command::from(command)
+                .kill_on_drop(true)
+                .spawn()
+                .unwrap();
+            let (input, output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
+            relay(stream, input, output, &counted).await;
+            child.wait().await.unwrap();
+        }
+    }
+}
+
+/// Passes on what a client and what is behind say, until both have ended.
+async fn relay(
+    stream: TcpStream,
+    mut input: impl AsyncWrite + Unpin,
+    mut output: impl AsyncRead + Unpin,
+    counted: &Counted,
+) {
     let (mut from, mut to) = stream.into_split();
-    let (mut input, mut output) = (child.stdin.take().unwrap(), child.stdout.take().unwrap());
     let up = async {
         pass(&mut from, &mut input, &counted.up).await;
         drop(input);
@@ -196,7 +225,6 @@ async fn converse(stream: TcpStream, base: PathBuf, counted: Arc<Counted>) {
         drop(to);
     };
     tokio::join!(up, down);
-    child.wait().await.unwrap();
 }
 
 /// Passes on bytes and counts them before they can be seen at the other end, until one end is closed.
@@ -210,14 +238,41 @@ async fn pass(from: &mut (impl AsyncRead + Unpin), to: &mut (impl AsyncWrite + U
     }
 }
 
-struct Direct(SocketAddr);
+/// A repository that `git daemon` serves.
+pub(crate) struct Served(Counter);
 
-impl Dial for Direct {
-    fn dial(&self) -> Pending<'_, Box<dyn Stream>> {
-        Box::pin(async {
-            let stream = TcpStream::connect(self.0).await.map_err(TransportError::new)?;
-            Ok(Box::new(stream) as Box<dyn Stream>)
-        })
+impl Served {
+    pub(crate) async fn start(made: &Made) -> Self {
+        Self(Counter::start(Behind::Daemon(made.base().to_owned())).await)
+    }
+
+    pub(crate) fn remote(&self) -> Remote {
+        self.remote_within(Limits::default())
+    }
+
+    pub(crate) fn remote_within(&self, limits: Limits) -> Remote {
+        let address = self.0.address;
+        let peer = Peer::new(&address.ip().to_string(), address.port()).unwrap();
+        let dial = Box::new(Dialled::new(client(Reach::trusted()), peer));
+        let daemon = Daemon::new(dial, &address.to_string(), "/repository").unwrap();
+        Remote::new(Box::new(daemon), limits)
+    }
+
+    pub(crate) fn traffic(&self) -> Traffic {
+        self.0.traffic()
+    }
+}
+
+/// A client that trusts no authority of this machine's.
+pub(crate) fn client(reach: Reach) -> Client {
+    Client::new(settings(reach)).unwrap()
+}
+
+pub(crate) fn settings(reach: Reach) -> Settings {
+    Settings {
+        reach,
+        trust: Trust::Only(authority().pem()),
+        ..Settings::default()
     }
 }
 

@@ -60,7 +60,7 @@ impl Transport for Script {
     }
 
     fn is_stateless(&self) -> bool {
-        true
+        false
     }
 }
 
