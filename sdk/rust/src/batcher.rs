@@ -17,6 +17,11 @@ use crate::{Code, Scope};
 /// Bytes that the frame of an event adds in its batch: one tag and a length of at most 5.
 const EVENT_FRAME_BYTES: usize = 6;
 
+/// How many bytes of events end a batch of a listing, though it may hold more. A listing has so many that memory counts: the
+/// buffers of such a batch are kept by the allocator and stay in a cache, those of one many times larger are mapped anew
+/// each time and come from main memory at each step of their way.
+const LISTED_BYTES: usize = 64 * 1024;
+
 /// Makes messages of items.
 #[derive(Debug)]
 pub(crate) struct Batcher {
@@ -171,7 +176,11 @@ impl Batcher {
                 .sent
                 .is_none_or(|sent| now.saturating_duration_since(sent) >= limits::LINGER);
             lane.due.get_or_insert(if rested { now } else { now + limits::LINGER });
-            if lane.events.len() >= limits.batch_events || lane.bytes >= limits.batch_bytes {
+            let enough = match lane.open {
+                Some(_) => LISTED_BYTES.min(limits.batch_bytes),
+                None => limits.batch_bytes,
+            };
+            if lane.events.len() >= limits.batch_events || lane.bytes >= enough {
                 ready.extend(lane.batch(scope, None, More::None, seq, now));
             }
         }

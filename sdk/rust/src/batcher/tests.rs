@@ -170,21 +170,42 @@ fn what_belongs_together_and_is_more_than_a_batch_goes_on_in_the_next() {
 fn batches_are_bounded_in_events_and_in_bytes() {
     let mut batcher = Batcher::new(SessionLimits::default());
     let now = Instant::now();
-    batcher.accept(item("", begin(1)), now);
+    batcher.accept(item("", upsert(1)), now);
+    batcher.tick(now);
     said(&mut batcher);
     for _ in 0..=BATCH_EVENTS {
         batcher.accept(item("", upsert(1)), now);
     }
-    assert_eq!(said(&mut batcher), [format!("batch 1 of (1): {BATCH_EVENTS}")]);
+    assert_eq!(said(&mut batcher), [format!("batch 2 of None: {BATCH_EVENTS}")]);
     batcher.accept(item("", upsert(BATCH_BYTES / 2)), now);
     batcher.accept(item("", upsert(BATCH_BYTES / 2)), now);
-    assert_eq!(said(&mut batcher), ["batch 2 of (1): 2"]);
+    assert_eq!(said(&mut batcher), ["batch 3 of None: 2"]);
     batcher.accept(item("", upsert(BATCH_BYTES * 3)), now);
     assert_eq!(
         said(&mut batcher),
-        ["batch 3 of (1): 1", "batch 4 of (1): 1"],
+        ["batch 4 of None: 1", "batch 5 of None: 1"],
         "the large one travels alone"
     );
+}
+
+#[test]
+fn a_batch_of_a_listing_is_smaller_than_one_of_changes_may_be() {
+    let (mut batcher, now) = (Batcher::new(SessionLimits::default()), Instant::now());
+    let several = || What::Events((0..4).map(|_| measured(LISTED_BYTES / 2)).collect());
+    batcher.accept(item("", begin(1)), now);
+    batcher.accept(item("", several()), now);
+    let sizes = |batcher: &mut Batcher| {
+        batches(batcher)
+            .iter()
+            .map(|batch| batch.events.len())
+            .collect::<Vec<_>>()
+    };
+    assert_eq!(sizes(&mut batcher), [2, 2]);
+    batcher.accept(item("", end(Ok(()))), now);
+    batcher.accept(item("", several()), now);
+    assert_eq!(sizes(&mut batcher), [0; 0]);
+    batcher.tick(now + LINGER);
+    assert_eq!(sizes(&mut batcher), [4]);
 }
 
 #[test]
