@@ -1,0 +1,337 @@
+//! The configuration: what a user writes, and what it means once it is checked.
+//!
+//! Touches no file and no network. Invariant: [`Settings`] hold at least one target and only patterns that compile; targets
+//! have different scopes, and each is of a kind that this program was built with.
+
+use std::collections::BTreeSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use k1s_getter_address::{Address, Origin, Policy, Remote, Source, Transport};
+use k1s_getter_archive::Limits as ArchiveLimits;
+use k1s_manifests::{INCLUDE, Selection};
+use k1s_source::{Diagnostic, OneOrMany, Period};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::kept::hexadecimal;
+use crate::origins;
+use crate::target::Target;
+use crate::wish::{Files, Wish};
+
+/// The most addresses of one source.
+const SOURCES: usize = 256;
+/// The largest manifest that is read unless configured otherwise, in bytes: 8 MiB.
+const DEFAULT_FILE_BYTES: u64 = 8 << 20;
+/// The largest value of `maxFileBytes`: 64 MiB.
+const MOST_FILE_BYTES: u64 = 64 << 20;
+/// How often an origin is asked unless configured otherwise.
+const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
+/// The shortest and the longest `interval`.
+const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
+/// The largest download unless configured otherwise, in bytes: 256 MiB.
+pub(crate) const DEFAULT_DOWNLOAD_BYTES: u64 = 256 << 20;
+
+/// Manifests from wherever go-getter fetches.
+#[derive(Clone, Debug, Deserialize, JsonSchema)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+pub struct Config {
+    /// The address to fetch, as go-getter takes it, or a list of addresses. Each is complete or incomplete by itself.
+    #[schemars(extend("x-k1s-effect" = "selection"))]
+    source: OneOrMany,
+    /// Transports that are not protected and so have to be named before they are used: `http`, `git`, and `file` for
+    /// repositories on this machine.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    allow: Vec<Allowed>,
+    /// Which files are read. A pattern without "/" matches names at any depth, one with "/" the path below the
+    /// sub-directory. An address of one file reads that file, whatever its name is.
+    #[schemars(extend("x-k1s-effect" = "selection"))]
+    include: OneOrMany,
+    /// Which files and directories are left out; patterns as for `include`. A file `.sourceignore` in any directory leaves
+    /// out more, by the rules of gitignore.
+    #[schemars(extend("x-k1s-effect" = "selection"))]
+    exclude: OneOrMany,
+    /// How often the origin is asked whether something changed, from 1s to 24h; up to a tenth is added by chance.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    interval: Period,
+    /// Whether the addresses are somebody else's word: then addresses of this machine and its network are refused, but for
+    /// what lies in `localRoot`.
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    untrusted: bool,
+    /// The directory in which everything of this machine that is read must lie; no link is followed on the way.
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    local_root: Option<PathBuf>,
+    /// Where what was fetched is kept, instead of `k1s-sync/getter` in the user's cache directory.
+    #[schemars(extend("x-k1s-path" = "write", "x-k1s-effect" = "tuning"))]
+    cache_dir: Option<PathBuf>,
+    /// The largest manifest that is read, in bytes; a larger one fails.
+    #[schemars(range(min = 1, max = MOST_FILE_BYTES), extend("x-k1s-effect" = "tuning"))]
+    max_file_bytes: u64,
+    /// How much is taken of an origin; what has more is refused as a whole.
+    limits: Limits,
+}
+
+/// A transport that has to be named.
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[serde(rename_all = "camelCase")]
+enum Allowed {
+    Http,
+    Git,
+    File,
+}
+
+impl Allowed {
+    fn transport(self) -> Transport {
+        match self {
+            Self::Http => Transport::Http,
+            Self::Git => Transport::Git,
+            Self::File => Transport::File,
+        }
+    }
+}
+
+/// How much is taken of an origin.
+#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
+#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
+#[schemars(inline)]
+struct Limits {
+    /// Bytes that are downloaded.
+    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
+    download_bytes: u64,
+    /// Bytes of all files, once they are unpacked.
+    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
+    total_bytes: u64,
+    /// Files and directories.
+    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
+    entries: u64,
+    /// Bytes that one byte of an archive may become.
+    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
+    ratio: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        let ArchiveLimits {
+            total_bytes,
+            entries,
+            ratio,
+            ..
+        } = ArchiveLimits::default();
+        Self {
+            download_bytes: DEFAULT_DOWNLOAD_BYTES,
+            total_bytes,
+            entries,
+            ratio,
+        }
+    }
+}
+
+impl Default for Config {
+    fn default() -> Self {
+        Self {
+            source: OneOrMany::Many(Vec::new()),
+            allow: Vec::new(),
+            include: OneOrMany::Many(INCLUDE.map(str::to_owned).to_vec()),
+            exclude: OneOrMany::Many(Vec::new()),
+            interval: Period::new(DEFAULT_INTERVAL),
+            untrusted: false,
+            local_root: None,
+            cache_dir: None,
+            max_file_bytes: DEFAULT_FILE_BYTES,
+            limits: Limits::default(),
+        }
+    }
+}
+
+/// How much is taken of an origin.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Bounds {
+    /// Bytes that are downloaded, or copied of a file.
+    pub(crate) download_bytes: u64,
+    /// What is unpacked.
+    pub(crate) archive: ArchiveLimits,
+}
+
+impl Default for Bounds {
+    fn default() -> Self {
+        Self {
+            download_bytes: DEFAULT_DOWNLOAD_BYTES,
+            archive: ArchiveLimits::default(),
+        }
+    }
+}
+
+/// A configuration that can work.
+#[derive(Debug)]
+pub(crate) struct Settings {
+    /// What is fetched, in the order configured.
+    pub(crate) targets: Vec<Target>,
+    /// How often each is asked.
+    pub(crate) interval: Duration,
+    /// Where what was fetched is kept, if that is configured.
+    pub(crate) cache_dir: Option<PathBuf>,
+    /// How origins are opened.
+    pub(crate) access: Access,
+    selection: Arc<Selection>,
+    /// What was configured of the selection, to tell whether it is what it was.
+    selected: String,
+    file_bytes: u64,
+}
+
+/// How origins are opened.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Access {
+    /// In what everything of this machine must lie.
+    pub(crate) local_root: Option<PathBuf>,
+    /// How much is taken.
+    pub(crate) bounds: Bounds,
+}
+
+impl Settings {
+    /// Returns what is wanted of a target.
+    #[must_use]
+    pub(crate) fn wish(&self, target: &Target) -> Wish {
+        Wish {
+            subdir: target.address.subdir.clone(),
+            files: Files::Manifests(Arc::clone(&self.selection)),
+            file_bytes: self.file_bytes,
+        }
+    }
+
+    /// Returns by what a snapshot of a target is known to be of this configuration. An address may hold secrets that its
+    /// text leaves out; what it asks for is the same without them.
+    #[must_use]
+    pub(crate) fn wish_mark(&self, target: &Target) -> String {
+        let bounds = self.access.bounds;
+        let text = format!("{}\n{}\n{}\n{bounds:?}", target.shown(), self.selected, self.file_bytes);
+        hexadecimal(&Sha256::digest(text))
+    }
+}
+
+impl Config {
+    /// Checks everything that can be checked without looking; relative paths start at `base`.
+    ///
+    /// # Errors
+    /// Returns every fault found.
+    pub(crate) fn check(&self, base: &Path) -> Result<Settings, Vec<Diagnostic>> {
+        let mut faults = Vec::new();
+        let targets = self.targets(base, &mut faults);
+        let selection = Selection::configured(&self.include, &self.exclude);
+        let (least, most) = INTERVALS;
+        if !(least..=most).contains(&self.interval.get()) {
+            let said = format!("{} is not between 1s and 24h", self.interval);
+            faults.push(Diagnostic::error("/interval", said));
+        }
+        if !(1..=MOST_FILE_BYTES).contains(&self.max_file_bytes) {
+            let said = format!("{} is not between 1 and {MOST_FILE_BYTES} bytes", self.max_file_bytes);
+            faults.push(Diagnostic::error("/maxFileBytes", said));
+        }
+        faults.extend(self.limits.faults());
+        let selection = match selection {
+            Ok(selection) if faults.is_empty() => selection,
+            Ok(_) => return Err(faults),
+            Err(more) => return Err(faults.into_iter().chain(more).collect()),
+        };
+        Ok(Settings {
+            targets,
+            interval: self.interval.get(),
+            cache_dir: self.cache_dir.as_ref().map(|path| base.join(path)),
+            access: Access {
+                local_root: self.local_root.as_ref().map(|path| base.join(path)),
+                bounds: self.limits.bounds(),
+            },
+            selection: Arc::new(selection),
+            selected: format!("{:?} {:?}", self.include, self.exclude),
+            file_bytes: self.max_file_bytes,
+        })
+    }
+
+    fn targets(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Vec<Target> {
+        let located = self.source.located("/source");
+        if located.is_empty() {
+            let fault = Diagnostic::error("/source", "no address is named");
+            faults.push(fault.suggestion("name one, for example \"https://HOST/manifests.tar.gz\""));
+        }
+        if located.len() > SOURCES {
+            let said = format!("{} addresses; the limit is {SOURCES}", located.len());
+            faults.push(Diagnostic::error("/source", said));
+            return Vec::new();
+        }
+        let mut scopes = BTreeSet::new();
+        let mut targets = Vec::new();
+        for (pointer, text) in located {
+            match self.target(&pointer, text, base) {
+                Ok(target) if scopes.insert(target.scope.clone()) => targets.push(target),
+                Ok(target) => {
+                    let said = format!(
+                        "{} is named twice, whatever its revision or parameters are",
+                        target.scope
+                    );
+                    faults.push(Diagnostic::error(pointer, said).suggestion("make it a source of its own"));
+                }
+                Err(fault) => faults.push(fault),
+            }
+        }
+        targets
+    }
+
+    fn target(&self, pointer: &str, text: &str, base: &Path) -> Result<Target, Diagnostic> {
+        let policy = Policy::default().relative_to(&base.to_string_lossy());
+        let allowed = self.allow.iter().map(|allowed| allowed.transport());
+        let policy = allowed.fold(policy, Policy::allowing);
+        let address = Address::parse(text, &policy).map_err(|error| Diagnostic::error(pointer, error.to_string()))?;
+        origins::supports(&address).map_err(|unsupported| Diagnostic::error(pointer, unsupported.to_string()))?;
+        if self.untrusted && self.local_root.is_none() && is_local(&address) {
+            let fault = Diagnostic::error(pointer, "an address of this machine, in an `untrusted` source");
+            return Err(fault.suggestion("name what may be read in `localRoot`"));
+        }
+        Ok(Target::new(address))
+    }
+}
+
+fn is_local(address: &Address) -> bool {
+    match &address.source {
+        Source::Download(download) => matches!(download.origin, Origin::File(_)),
+        Source::Git(git) => matches!(git.remote, Remote::Directory(_)),
+        Source::Mercurial(mercurial) => matches!(mercurial.remote, Remote::Directory(_)),
+        Source::Oci(_) => false,
+    }
+}
+
+impl Limits {
+    fn faults(&self) -> Vec<Diagnostic> {
+        let Self {
+            download_bytes,
+            total_bytes,
+            entries,
+            ratio,
+        } = self;
+        let fields = [
+            ("downloadBytes", download_bytes),
+            ("totalBytes", total_bytes),
+            ("entries", entries),
+            ("ratio", ratio),
+        ];
+        let none = fields.into_iter().filter(|(_, value)| **value == 0);
+        none.map(|(field, _)| Diagnostic::error(format!("/limits/{field}"), "0 would let nothing through"))
+            .collect()
+    }
+
+    fn bounds(&self) -> Bounds {
+        Bounds {
+            download_bytes: self.download_bytes,
+            archive: ArchiveLimits {
+                total_bytes: self.total_bytes,
+                file_bytes: ArchiveLimits::default().file_bytes.min(self.total_bytes),
+                entries: self.entries,
+                ratio: self.ratio,
+                ..ArchiveLimits::default()
+            },
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,86 @@
+//! Configurations, and what they mean or what is wrong with them.
+
+use super::*;
+
+fn check(json: &str) -> Result<Settings, Vec<(String, String)>> {
+    let config: Config = serde_json::from_str(json).map_err(|error| vec![(String::new(), error.to_string())])?;
+    config.check(Path::new("/base")).map_err(|faults| {
+        faults
+            .iter()
+            .map(|fault| (fault.pointer().to_owned(), fault.summary().to_owned()))
+            .collect()
+    })
+}
+
+#[test]
+fn paths_begin_at_the_base_directory() {
+    let settings =
+        check(r#"{"source": ["./a", "/b/c.tar.gz//sub"], "localRoot": "jail", "cacheDir": "cache"}"#).unwrap();
+    let scopes: Vec<_> = settings.targets.iter().map(|target| target.scope.id()).collect();
+    assert_eq!(scopes, ["file:///base/a", "file:///b/c.tar.gz//sub"]);
+    assert_eq!(settings.access.local_root.as_deref(), Some(Path::new("/base/jail")));
+    assert_eq!(settings.cache_dir.as_deref(), Some(Path::new("/base/cache")));
+    assert_eq!(settings.interval, Duration::from_mins(1));
+}
+
+#[test]
+fn faults_name_their_field() {
+    for (json, pointer, part) in [
+        ("{}", "/source", "no address"),
+        (r#"{"source": ["/a", ""]}"#, "/source/1", "empty"),
+        (r#"{"source": ["/a", "/a"]}"#, "/source/1", "twice"),
+        (r#"{"source": "hg::https://h.org/r"}"#, "/source", "not supported"),
+        (r#"{"source": "/a//../b"}"#, "/source", "sub-directory"),
+        (r#"{"source": "/a", "untrusted": true}"#, "/source", "untrusted"),
+        (
+            r#"{"source": "/a", "interval": "10ms"}"#,
+            "/interval",
+            "between 1s and 24h",
+        ),
+        (r#"{"source": "/a", "include": []}"#, "/include", "no pattern"),
+        (r#"{"source": "/a", "exclude": ["a["]}"#, "/exclude/0", "a["),
+        (r#"{"source": "/a", "maxFileBytes": 0}"#, "/maxFileBytes", "between"),
+        (
+            r#"{"source": "/a", "limits": {"ratio": 0}}"#,
+            "/limits/ratio",
+            "nothing",
+        ),
+        (r#"{"source": "/a", "allow": ["ftp"]}"#, "", "ftp"),
+        (r#"{"source": "/a", "verify": true}"#, "", "unknown field"),
+    ] {
+        let faults = check(json).unwrap_err();
+        let is_named = faults.iter().any(|(at, said)| at == pointer && said.contains(part));
+        assert!(is_named, "{json}: {faults:?}");
+    }
+}
+
+#[test]
+fn s01_a_fault_of_an_address_quotes_nothing_of_it() {
+    for address in [
+        "https://user:canary@h.org:x/",
+        "s3::https://h.org/b?aws_access_key_secret=canary",
+        "canary::x",
+    ] {
+        let faults = check(&format!(r#"{{"source": "{address}"}}"#)).unwrap_err();
+        assert!(!format!("{faults:?}").contains("canary"), "{faults:?}");
+    }
+}
+
+#[test]
+fn another_selection_makes_a_snapshot_out_of_date() {
+    let mark = |json: &str| {
+        let settings = check(json).unwrap();
+        settings.wish_mark(&settings.targets[0])
+    };
+    let base = mark(r#"{"source": "/a"}"#);
+    assert_eq!(base, mark(r#"{"source": "/a", "interval": "5s"}"#));
+    for other in [
+        r#"{"source": "/a", "include": "*.yaml"}"#,
+        r#"{"source": "/a", "exclude": "b"}"#,
+        r#"{"source": "/a", "maxFileBytes": 5}"#,
+        r#"{"source": "/a//b"}"#,
+        r#"{"source": "/a?archive=zip"}"#,
+    ] {
+        assert_ne!(base, mark(other), "{other}");
+    }
+}

@@ -1,0 +1,143 @@
+//! A snapshot: what was picked of one state of an origin, as it is kept across restarts.
+//!
+//! The text is the SHA-256 of all that follows in hexadecimal, a line feed, and JSON. What has another hash, or is of
+//! another format, is as none.
+
+use std::io::{self, Read, Write};
+
+use k1s_manifests::RelPath;
+use serde::{Deserialize, Serialize};
+use sha2::{Digest as _, Sha256};
+
+use crate::content::Content;
+use crate::pick::{Pick, What};
+use crate::tree::Mark;
+
+/// The format; another is not read.
+const FORMAT: u32 = 1;
+/// The largest text that is read, in bytes: some 500,000 files.
+const KEPT_BYTES: u64 = 128 << 20;
+/// Letters of a SHA-256 in hexadecimal, and a line feed.
+const DIGEST_LINE: usize = 65;
+
+/// A snapshot cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum KeptError {
+    /// It has no text.
+    #[error("it has no text")]
+    Json(#[source] serde_json::Error),
+    /// The system refuses.
+    #[error("the system refuses")]
+    Io(#[source] io::Error),
+}
+
+/// What was picked of one state of an origin.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Kept {
+    format: u32,
+    /// What it was picked by: with another wish it is out of date.
+    pub(crate) wish: String,
+    /// By which the origin knows the state again.
+    pub(crate) mark: Mark,
+    /// The state, for people.
+    pub(crate) revision: String,
+    /// The sub-directory that was chosen.
+    pub(crate) root: String,
+    /// What was picked, by the bytes of the paths.
+    pub(crate) picks: Vec<Pick>,
+}
+
+impl Kept {
+    /// Puts a snapshot together.
+    #[must_use]
+    pub(crate) fn new(wish: String, mark: Mark, revision: String, root: &RelPath, picks: Vec<Pick>) -> Self {
+        Self {
+            format: FORMAT,
+            wish,
+            mark,
+            revision,
+            root: root.as_str().to_owned(),
+            picks,
+        }
+    }
+
+    /// Returns whether the same is declared of both, whatever state it was picked of.
+    #[must_use]
+    pub(crate) fn declares_as(&self, other: &Self) -> bool {
+        (&self.root, &self.picks) == (&other.root, &other.picks)
+    }
+
+    /// Returns the contents that are named.
+    pub(crate) fn contents(&self) -> impl Iterator<Item = &Content> {
+        self.picks.iter().filter_map(|pick| match &pick.what {
+            What::File(blob) => Some(&blob.content),
+            What::ChartPart | What::Link | What::Refused(_) => None,
+        })
+    }
+
+    /// Reads a snapshot; `None` for anything but what [`Kept::write`] wrote.
+    pub(crate) fn read(from: impl Read) -> Option<Self> {
+        let mut text = Vec::new();
+        from.take(KEPT_BYTES).read_to_end(&mut text).ok()?;
+        let (digest, json) = text.split_at_checked(DIGEST_LINE)?;
+        if digest != digest_line(json).as_bytes() {
+            return None;
+        }
+        serde_json::from_slice(json)
+            .ok()
+            .filter(|kept: &Self| kept.format == FORMAT)
+    }
+
+    /// Writes the snapshot.
+    pub(crate) fn write(&self, to: &mut impl Write) -> Result<(), KeptError> {
+        let json = serde_json::to_vec(self).map_err(KeptError::Json)?;
+        to.write_all(digest_line(&json).as_bytes()).map_err(KeptError::Io)?;
+        to.write_all(&json).map_err(KeptError::Io)
+    }
+}
+
+fn digest_line(json: &[u8]) -> String {
+    format!("{}\n", hexadecimal(&Sha256::digest(json)))
+}
+
+/// Writes bytes as lower-case hexadecimal digits.
+#[must_use]
+pub(crate) fn hexadecimal(bytes: &[u8]) -> String {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let digit = |nibble: u8| char::from(DIGITS[usize::from(nibble & 15)]);
+    bytes.iter().flat_map(|byte| [digit(byte >> 4), digit(*byte)]).collect()
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use super::*;
+    use crate::tree::{Blob, Mode};
+
+    /// A snapshot of files.
+    pub(crate) fn kept(files: &[(&str, Content)]) -> Kept {
+        let picks = files.iter().map(|(path, content)| Pick {
+            path: (*path).to_owned(),
+            what: What::File(Blob {
+                content: content.clone(),
+                bytes: Some(3),
+                mode: Mode::Plain,
+            }),
+        });
+        let mark = Mark("m".to_owned());
+        Kept::new("w".to_owned(), mark, "r".to_owned(), &RelPath::root(), picks.collect())
+    }
+
+    #[test]
+    fn a_snapshot_survives_its_text_and_a_changed_one_is_none() {
+        let kept = kept(&[("a.yaml", Content::of(b"a"))]);
+        let mut text = Vec::new();
+        kept.write(&mut text).unwrap();
+        assert_eq!(Kept::read(text.as_slice()), Some(kept));
+        for at in [0, 64, 65, text.len() - 1] {
+            let mut changed = text.clone();
+            changed[at] ^= 1;
+            assert_eq!(Kept::read(changed.as_slice()), None, "byte {at}");
+            assert_eq!(Kept::read(&text[..at]), None, "cut at {at}");
+        }
+    }
+}

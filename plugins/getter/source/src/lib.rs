@@ -1,0 +1,38 @@
+//! The getter source of k1s-sync: manifests from wherever go-getter fetches.
+//!
+//! An address is read into types (`k1s-getter-address`), its origin is asked at an interval whether something changed, and
+//! what is there now is brought to this machine, verified, unpacked entry by entry (`k1s-getter-archive`), and declared.
+//! Nothing is executed, and nothing is written by a path that somebody else chose, but by `fetch` into a new directory.
+//!
+//! The way of a file: an `origin` finds it (`look`), by a `wish` that knows what may be wanted; `pick` decides what is;
+//! contents go into the `cache` under their own names; `desk` publishes the whole as a snapshot that holds until the next
+//! one is whole; `declare` tells the host what it does not hold. `keeper` is the loop, `pace` its clock, `fetch` the
+//! command without a host.
+//!
+//! Does not render kustomizations or charts, and does not tell the host of a state that is not whole.
+
+#![forbid(unsafe_code)]
+
+mod attention;
+mod cache;
+mod config;
+mod content;
+mod declare;
+mod desk;
+mod fetch;
+mod getter;
+mod keeper;
+mod kept;
+mod local;
+mod origin;
+mod origins;
+mod pace;
+mod pick;
+mod target;
+mod tree;
+mod unpack;
+mod wish;
+
+pub use config::Config;
+pub use fetch::{Asked, fetch};
+pub use getter::Getter;

@@ -1,0 +1,251 @@
+//! The files of a folder: each that may be wanted, by the bytes of its path.
+//!
+//! What is read is put into the cache; a file that has the stamp it had when it was read, and had settled then, is not
+//! read again. Depth is bounded by the longest path that the system takes, memory by the number of entries.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::os::fd::AsFd as _;
+use std::time::SystemTime;
+
+use k1s_getter_archive::Limits;
+use k1s_manifests::{OpenError, RelPath, Special, Stamp};
+use rustix::fs::{AtFlags, Dir, FileType, Stat, fstat, statat};
+use sha2::{Digest as _, Sha256};
+
+use super::LocalError;
+use super::place::Folder;
+use crate::cache::{Cache, Put};
+use crate::origin::OriginError;
+use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Tree};
+use crate::unpack::revision;
+use crate::wish::Wish;
+
+/// How often a file is read that changes meanwhile.
+const TRIES: usize = 3;
+
+/// What files had when they were read last.
+#[derive(Debug, Default)]
+pub(super) struct Memory(HashMap<RelPath, (Stamp, Blob)>);
+
+/// Lists a folder.
+pub(super) fn tree(
+    folder: &Folder,
+    wish: &Wish,
+    limits: &Limits,
+    cache: &Cache,
+    memory: &mut Memory,
+) -> Result<Tree, OriginError> {
+    let mut walk = Walk {
+        folder,
+        wish,
+        limits,
+        cache,
+        last: memory,
+        next: Memory::default(),
+        tree: Tree::default(),
+        entries: 0,
+        bytes: 0,
+    };
+    let mut directories = vec![RelPath::root()];
+    while let Some(directory) = directories.pop() {
+        directories.extend(walk.directory(&directory)?);
+    }
+    let Walk { next, mut tree, .. } = walk;
+    *memory = next;
+    tree.entries.sort_by(|one, other| one.path.cmp(&other.path));
+    let digest = digest(&tree);
+    tree.revision = revision(&digest);
+    tree.mark = Mark(tree.revision.clone());
+    Ok(tree)
+}
+
+struct Walk<'a> {
+    folder: &'a Folder,
+    wish: &'a Wish,
+    limits: &'a Limits,
+    cache: &'a Cache,
+    last: &'a Memory,
+    next: Memory,
+    tree: Tree,
+    entries: u64,
+    bytes: u64,
+}
+
+impl Walk<'_> {
+    /// Takes what lies in a directory, and returns the directories below it that are to be listed.
+    fn directory(&mut self, directory: &RelPath) -> Result<Vec<RelPath>, OriginError> {
+        let listed = self.folder.open(directory);
+        let fd = match listed {
+            Ok(fd) => fd,
+            Err(error) if directory.is_root() => return Err(LocalError::Open(error).into()),
+            Err(OpenError::Missing) => return Ok(Vec::new()),
+            Err(error) => {
+                self.refuse(directory.clone(), refusal(&error));
+                return Ok(Vec::new());
+            }
+        };
+        let mut below = Vec::new();
+        let system = |errno: rustix::io::Errno| LocalError::Io(errno.into());
+        for entry in Dir::read_from(&fd).map_err(system)? {
+            let entry = entry.map_err(system)?;
+            let raw = entry.file_name();
+            if matches!(raw.to_bytes(), b"." | b"..") {
+                continue;
+            }
+            self.count()?;
+            let Ok(stat) = statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) else {
+                continue;
+            };
+            let path = directory.join(&raw.to_string_lossy());
+            if raw.to_str().is_err() {
+                if self.wish.takes(&path) {
+                    self.refuse(path, Refusal::new(Class::Invalid, "its name is not UTF-8"));
+                }
+                continue;
+            }
+            below.extend(self.entry(path, &stat)?);
+        }
+        Ok(below)
+    }
+
+    fn count(&mut self) -> Result<(), LocalError> {
+        self.entries += 1;
+        if self.entries > self.limits.entries {
+            return Err(LocalError::TooMany(self.limits.entries));
+        }
+        Ok(())
+    }
+
+    /// Takes an entry; returns it if it is a directory to be listed.
+    fn entry(&mut self, path: RelPath, stat: &Stat) -> Result<Option<RelPath>, OriginError> {
+        match Special::of(FileType::from_raw_mode(stat.st_mode)) {
+            None if self.wish.takes(&path) => self.file(path, stat)?,
+            None => {}
+            Some(Special::Directory) => {
+                if self.wish.is_root(&path) {
+                    self.tree.roots.insert(path.clone());
+                }
+                return Ok(self.wish.enters(&path).then_some(path));
+            }
+            Some(Special::Link) if self.wish.takes(&path) || self.wish.is_root(&path) => self.add(path, Kind::Link),
+            Some(kind @ (Special::Fifo | Special::Socket | Special::Device | Special::Unknown))
+                if self.wish.takes(&path) =>
+            {
+                self.refuse(path, refusal(&OpenError::NotAFile { kind }));
+            }
+            Some(Special::Link | Special::Fifo | Special::Socket | Special::Device | Special::Unknown) => {}
+        }
+        Ok(None)
+    }
+
+    fn file(&mut self, path: RelPath, stat: &Stat) -> Result<(), OriginError> {
+        if let Some((stamp, blob)) = self.last.0.get(&path)
+            && Stamp::of(stat) == Some(*stamp)
+            && self.cache.has(&blob.content)
+        {
+            let (stamp, blob) = (*stamp, blob.clone());
+            self.weigh(blob.bytes.unwrap_or(0))?;
+            self.next.0.insert(path.clone(), (stamp, blob.clone()));
+            self.add(path, Kind::File(blob));
+            return Ok(());
+        }
+        for _ in 0..TRIES {
+            match self.folder.open_file(&path) {
+                Ok((file, before)) => {
+                    if let Some(kind) = self.read(&path, file, &before)? {
+                        self.add(path, kind);
+                        return Ok(());
+                    }
+                }
+                Err(OpenError::Missing) => return Ok(()),
+                Err(error) => {
+                    self.refuse(path, refusal(&error));
+                    return Ok(());
+                }
+            }
+        }
+        self.refuse(path, Refusal::new(Class::Unavailable, "changes while it is read"));
+        Ok(())
+    }
+
+    /// Reads a file; `None` if it did not hold still.
+    fn read(&mut self, path: &RelPath, mut file: File, before: &Stat) -> Result<Option<Kind>, OriginError> {
+        let now = SystemTime::now();
+        let most = self.wish.file_bytes;
+        let too_large = || {
+            Kind::Refused(Refusal::new(
+                Class::TooLarge,
+                format!("larger than maxFileBytes, {most} bytes"),
+            ))
+        };
+        if u64::try_from(before.st_size).unwrap_or(u64::MAX) > most {
+            return Ok(Some(too_large()));
+        }
+        let Put::Whole { content, bytes } = self.cache.put(&mut file, most)? else {
+            return Ok(Some(too_large()));
+        };
+        let after = fstat(&file).map_err(|errno| LocalError::Io(errno.into()))?;
+        let stamp = Stamp::of(before);
+        if stamp != Stamp::of(&after) || u64::try_from(after.st_size) != Ok(bytes) {
+            return Ok(None);
+        }
+        self.weigh(bytes)?;
+        let executable = before.st_mode & 0o111 != 0;
+        let blob = Blob {
+            content,
+            bytes: Some(bytes),
+            mode: if executable { Mode::Executable } else { Mode::Plain },
+        };
+        if let Some(stamp) = stamp.filter(|stamp| stamp.is_settled(now)) {
+            self.next.0.insert(path.clone(), (stamp, blob.clone()));
+        }
+        Ok(Some(Kind::File(blob)))
+    }
+
+    fn weigh(&mut self, bytes: u64) -> Result<(), LocalError> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        if self.bytes > self.limits.total_bytes {
+            return Err(LocalError::TooLarge(self.limits.total_bytes));
+        }
+        Ok(())
+    }
+
+    fn add(&mut self, path: RelPath, kind: Kind) {
+        self.tree.entries.push(Entry { path, kind });
+    }
+
+    fn refuse(&mut self, path: RelPath, refusal: Refusal) {
+        self.add(path, Kind::Refused(refusal));
+    }
+}
+
+fn refusal(error: &OpenError) -> Refusal {
+    let class = match error {
+        OpenError::Denied => Class::Permission,
+        OpenError::Link | OpenError::NotAFile { .. } | OpenError::PathTooLong => Class::Unsupported,
+        OpenError::Missing | OpenError::Io(_) => Class::Unavailable,
+    };
+    Refusal::new(class, format!("cannot be read: {error}"))
+}
+
+/// The state of a folder: paths, and what is there.
+fn digest(tree: &Tree) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    let mut add = |text: &str| {
+        hasher.update(u64::try_from(text.len()).unwrap_or(u64::MAX).to_be_bytes());
+        hasher.update(text);
+    };
+    for root in &tree.roots {
+        add(root.as_str());
+    }
+    for Entry { path, kind } in &tree.entries {
+        add(path.as_str());
+        match kind {
+            Kind::File(blob) => add(&format!("{} {:?}", blob.content, blob.mode)),
+            Kind::Link => add("link"),
+            Kind::Refused(refusal) => add(&refusal.said),
+        }
+    }
+    hasher.finalize().into()
+}

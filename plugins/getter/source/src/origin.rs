@@ -1,0 +1,180 @@
+//! Where an address leads: what is there now, and the contents of it.
+//!
+//! An [`Origin`] is asked in three steps, so that nobody fetches what nobody needs: [`look`](Origin::look) finds out
+//! whether there is another state than the one that is known and, if so, its paths and names of contents;
+//! [`bring`](Origin::bring) makes contents readable without a network, all that are wanted at once; and
+//! [`contents`](Origin::contents) reads them. How often an origin is asked is not its concern.
+//!
+//! Invariant: a state that is not whole is an error and never a smaller tree.
+
+use std::collections::BTreeSet;
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use k1s_getter_address::{Mismatch, SumsError};
+use k1s_getter_archive::ArchiveError;
+use k1s_source::{Code, Problem, Retry};
+use tokio::task::JoinError;
+
+use crate::cache::{Cache, CacheError};
+use crate::content::Content;
+use crate::local::LocalError;
+use crate::pick::PickError;
+use crate::tree::{Mark, Tree};
+use crate::wish::Wish;
+
+/// An answer of an origin that is being waited for.
+pub(crate) type Pending<'a, T> = Pin<Box<dyn Future<Output = Result<T, OriginError>> + Send + 'a>>;
+
+/// Where an address leads; asked by one caller at a time.
+pub(crate) trait Origin: Send {
+    /// Finds out what is there now, unless it is still what `last` is the mark of.
+    fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked>;
+
+    /// Makes contents of the last look readable without a network.
+    fn bring<'a>(&'a mut self, wanted: &'a BTreeSet<Content>) -> Pending<'a, ()>;
+
+    /// Returns what reads contents that were brought, on any thread.
+    fn contents(&self) -> Arc<dyn Contents>;
+}
+
+/// Reads contents that are on this machine.
+pub(crate) trait Contents: Send + Sync {
+    /// Reads a content of at most so many bytes; what it returns has that name.
+    ///
+    /// # Errors
+    /// Fails if it is not there, or larger.
+    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError>;
+}
+
+impl Contents for Cache {
+    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
+        Ok(Self::read(self, content, most)?)
+    }
+}
+
+/// What a look found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) enum Looked {
+    /// The state that the mark is of.
+    Same,
+    /// Another.
+    Other(Tree),
+}
+
+/// How many bytes an origin has brought; shared with whoever shows it.
+#[derive(Debug, Default)]
+pub(crate) struct Meter(AtomicU64);
+
+impl Meter {
+    /// Adds bytes.
+    pub(crate) fn add(&self, bytes: u64) {
+        self.0.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Returns how many there were.
+    pub(crate) fn bytes(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+/// Nothing is known of an origin now; what was known holds on. Nothing secret is in it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OriginError {
+    /// This machine has it not, or does not let it be read.
+    #[error(transparent)]
+    Local(#[from] LocalError),
+    /// The archive is refused.
+    #[error(transparent)]
+    Archive(ArchiveError),
+    /// It is not what the checksum says.
+    #[error(transparent)]
+    Mismatch(Mismatch),
+    /// The file of checksums does not say what it should be.
+    #[error(transparent)]
+    Sums(SumsError),
+    /// What is wanted of it is not there.
+    #[error(transparent)]
+    Pick(PickError),
+    /// The cache cannot be used.
+    #[error(transparent)]
+    Cache(#[from] CacheError),
+    /// An ignore file is no text.
+    #[error("{path} is not UTF-8, or longer than {most} bytes")]
+    Rules {
+        /// Where.
+        path: String,
+        /// How long it may be.
+        most: u64,
+    },
+    /// The work on it was broken off.
+    #[error("the work on it was broken off")]
+    Broken(#[source] JoinError),
+}
+
+impl From<JoinError> for OriginError {
+    fn from(error: JoinError) -> Self {
+        Self::Broken(error)
+    }
+}
+
+impl OriginError {
+    /// Returns what the host is told about the origin that is shown as `address`.
+    #[must_use]
+    pub(crate) fn problem(&self, address: &str) -> Problem {
+        let retry = self.retry_after().map_or(Retry::Backoff, Retry::After);
+        let problem = Problem::new(self.code(), format!("{address}: {self}")).retry(retry);
+        match std::error::Error::source(self) {
+            Some(source) => problem.because(source),
+            None => problem,
+        }
+    }
+
+    /// Returns how long the origin asked to be left alone.
+    #[must_use]
+    pub(crate) fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Local(_)
+            | Self::Archive(_)
+            | Self::Mismatch(_)
+            | Self::Sums(_)
+            | Self::Pick(_)
+            | Self::Cache(_)
+            | Self::Rules { .. }
+            | Self::Broken(_) => None,
+        }
+    }
+
+    /// Returns whether a content is larger than was to be read.
+    pub(crate) fn is_too_large(&self) -> bool {
+        matches!(self, Self::Cache(CacheError::TooLarge(_)))
+    }
+
+    fn code(&self) -> Code {
+        match self {
+            Self::Local(error) => error.code(),
+            Self::Archive(error) => code_of_archive(error),
+            Self::Mismatch(_) | Self::Sums(_) | Self::Rules { .. } => Code::DataInvalid,
+            Self::Pick(_) => Code::RootNotFound,
+            Self::Cache(CacheError::TooLarge(_)) => Code::TooLarge,
+            Self::Cache(
+                CacheError::Io { .. } | CacheError::NotPrivate { .. } | CacheError::Lost(_) | CacheError::Snapshot(_),
+            ) => Code::Unavailable,
+            Self::Broken(_) => Code::Internal,
+        }
+    }
+}
+
+fn code_of_archive(error: &ArchiveError) -> Code {
+    match error {
+        ArchiveError::Limit(_) => Code::TooLarge,
+        ArchiveError::Damaged(_) | ArchiveError::Contradiction(_) | ArchiveError::Path(..) => Code::DataInvalid,
+        ArchiveError::Kind { .. }
+        | ArchiveError::Encrypted(_)
+        | ArchiveError::Unsupported(_)
+        | ArchiveError::NotBuilt(_) => Code::Unsupported,
+        ArchiveError::Taker(_) => Code::Unavailable,
+    }
+}

@@ -1,0 +1,58 @@
+//! The origins that this program was built with, each for its kind of address.
+
+use std::sync::Arc;
+
+use k1s_getter_address::{Address, Download, Origin as Place, Source};
+
+use crate::cache::Cache;
+use crate::config::Access;
+use crate::local::Local;
+use crate::origin::{Meter, Origin};
+
+/// An address is of a kind that nothing here fetches.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is not supported in this version")]
+pub(crate) struct Unsupported(&'static str);
+
+/// What fetches an address.
+enum Way<'a> {
+    Local(&'a str, &'a Download),
+}
+
+fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
+    match &address.source {
+        Source::Git(_) => Err(Unsupported("git")),
+        Source::Mercurial(_) => Err(Unsupported("Mercurial")),
+        Source::Oci(_) => Err(Unsupported("oci://")),
+        Source::Download(download) => match &download.origin {
+            Place::File(path) => Ok(Way::Local(path, download)),
+            Place::Http(_) => Err(Unsupported("HTTP")),
+            Place::S3(_) => Err(Unsupported("S3")),
+            Place::Gcs(_) => Err(Unsupported("Google Cloud Storage")),
+            Place::Azure(_) => Err(Unsupported("Azure Blob Storage")),
+        },
+    }
+}
+
+/// Tells whether an address is of a kind that something here fetches.
+///
+/// # Errors
+/// Fails with the name of the kind.
+pub(crate) fn supports(address: &Address) -> Result<(), Unsupported> {
+    way(address).map(drop)
+}
+
+/// Opens the origin of an address, without reaching for it; it adds what it brings to `meter`.
+///
+/// # Errors
+/// As [`supports`].
+pub(crate) fn open(
+    address: &Address,
+    access: &Access,
+    cache: Arc<Cache>,
+    meter: &Arc<Meter>,
+) -> Result<Box<dyn Origin>, Unsupported> {
+    Ok(match way(address)? {
+        Way::Local(path, download) => Box::new(Local::new(path, download, access, cache, Arc::clone(meter))),
+    })
+}

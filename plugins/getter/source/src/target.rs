@@ -1,0 +1,167 @@
+//! One address, and what it is to the host: a scope, and what makes the place this place.
+//!
+//! Neither has a revision, a credential, or a parameter of the query in it: another revision of a repository is the same
+//! place, and secrets change. Two addresses that differ in nothing else cannot be in one source.
+
+use k1s_getter_address::{Address, Download, Origin, Parameters, Remote, Site, Source, Transport};
+use k1s_source::Scope;
+use sha2::{Digest as _, Sha256};
+
+use crate::kept::hexadecimal;
+
+/// The longest id of a scope, in bytes (contract.md §4).
+const SCOPE_BYTES: usize = 256;
+
+/// One address of a source.
+#[derive(Clone, Debug)]
+pub(crate) struct Target {
+    /// What is fetched.
+    pub(crate) address: Address,
+    /// What the host knows it by.
+    pub(crate) scope: Scope,
+    /// What makes the place this place; without a revision.
+    pub(crate) identity: String,
+}
+
+impl Target {
+    /// Takes over an address.
+    #[must_use]
+    pub(crate) fn new(address: Address) -> Self {
+        let identity = identity(&address);
+        Self {
+            scope: scope(&identity),
+            identity,
+            address,
+        }
+    }
+
+    /// Returns the address for people, without secrets.
+    #[must_use]
+    pub(crate) fn shown(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Returns whom the address asks: targets that ask the same one ask it one after the other.
+    #[must_use]
+    pub(crate) fn authority(&self) -> String {
+        match &self.address.source {
+            Source::Git(git) => of_remote(&git.remote),
+            Source::Mercurial(mercurial) => of_remote(&mercurial.remote),
+            Source::Oci(oci) => oci.host.to_string(),
+            Source::Download(download) => match &download.origin {
+                Origin::Http(site) => of_site(site),
+                Origin::File(path) => path.clone(),
+                Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => self.identity.clone(),
+            },
+        }
+    }
+}
+
+fn of_remote(remote: &Remote) -> String {
+    match remote {
+        Remote::Site(site) => of_site(site),
+        Remote::Directory(path) => path.clone(),
+    }
+}
+
+fn of_site(site: &Site) -> String {
+    let port = site.port.or(site.transport.port()).unwrap_or_default();
+    format!("{}://{}:{port}", site.transport.scheme(), site.host)
+}
+
+fn identity(address: &Address) -> String {
+    let mut place = address.clone();
+    match &mut place.source {
+        Source::Git(git) => {
+            (git.revision, git.depth, git.ssh_key) = (None, None, None);
+            strip_remote(&mut git.remote);
+        }
+        Source::Mercurial(mercurial) => {
+            mercurial.revision = None;
+            strip_remote(&mut mercurial.remote);
+        }
+        Source::Oci(_) => {}
+        Source::Download(download) => strip_download(download),
+    }
+    place.to_string()
+}
+
+fn strip_download(download: &mut Download) {
+    download.checksum = None;
+    match &mut download.origin {
+        Origin::Http(site) => strip_site(site),
+        Origin::S3(s3) => (s3.access, s3.version, s3.profile) = (None, None, None),
+        Origin::Azure(azure) => azure.signature = Parameters::default(),
+        Origin::Gcs(gcs) => gcs.generation = None,
+        Origin::File(_) => {}
+    }
+}
+
+fn strip_remote(remote: &mut Remote) {
+    match remote {
+        Remote::Site(site) => strip_site(site),
+        Remote::Directory(_) => {}
+    }
+}
+
+fn strip_site(site: &mut Site) {
+    site.parameters = Parameters::default();
+    match site.transport {
+        Transport::Https | Transport::Http => site.login = None,
+        // A user of SSH says whose repository it is.
+        Transport::Ssh | Transport::Git | Transport::File => {}
+    }
+}
+
+fn scope(identity: &str) -> Scope {
+    if identity.len() <= SCOPE_BYTES {
+        return Scope::new(identity);
+    }
+    let digest = hexadecimal(&Sha256::digest(identity));
+    let end = identity.floor_char_boundary(SCOPE_BYTES - digest.len() - 1);
+    Scope::new(format!("{}#{digest}", identity.get(..end).unwrap_or_default()))
+}
+
+#[cfg(test)]
+mod tests {
+    use k1s_getter_address::Policy;
+
+    use super::*;
+
+    fn target(address: &str) -> Target {
+        Target::new(Address::parse(address, &Policy::default().allowing(Transport::Http)).unwrap())
+    }
+
+    #[test]
+    fn a_place_has_no_revision_and_no_secret() {
+        for (address, identity) in [
+            ("/srv/x//sub", "file:///srv/x//sub"),
+            (
+                "https://user:secret@h.org/a.tar.gz//sub?checksum=md5:00000000000000000000000000000000&token=secret",
+                "https://h.org/a.tar.gz//sub",
+            ),
+            (
+                "git::https://h.org/r.git//sub?ref=v1&depth=1",
+                "git::https://h.org/r.git//sub",
+            ),
+            ("git@h.org:r.git?ref=v1", "git::ssh://git@h.org/r.git"),
+        ] {
+            let target = target(address);
+            assert_eq!((target.identity.as_str(), target.scope.id()), (identity, identity));
+        }
+    }
+
+    #[test]
+    fn the_id_of_a_long_address_fits_and_differs() {
+        let long = |end: &str| target(&format!("/{}/{end}", "a".repeat(300))).scope;
+        assert_eq!(long("x").id().len(), SCOPE_BYTES);
+        assert_ne!(long("x"), long("y"));
+    }
+
+    #[test]
+    fn targets_of_one_server_ask_one_after_the_other() {
+        let authority = |address: &str| target(address).authority();
+        assert_eq!(authority("https://h.org/a"), authority("https://h.org:443/b"));
+        assert_ne!(authority("https://h.org/a"), authority("http://h.org/a"));
+    }
+}
