@@ -3,7 +3,9 @@
 //! A [`Remote`] is asked over a [`Transport`] what its references name ([`Remote::resolve`], which is the poll), then for a
 //! commit and its trees ([`Remote::fetch`]), then for the files somebody wants ([`Remote::fetch_blobs`]). Objects are kept in a
 //! [`Cache`] and read as [`Objects`]: commits, tags, trees, and bytes by id. Nothing is written but that cache, nothing is
-//! checked out, no program is run, and of the machine's git configuration nothing is read.
+//! checked out, no program is run, and of the machine's git configuration a remote repository sees nothing.
+//!
+//! A repository on this machine is [`Local`], which gives the same answers where it is.
 //!
 //! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
 //! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
@@ -34,6 +36,7 @@ mod fetch;
 mod http;
 mod id;
 mod limits;
+mod local;
 mod meter;
 mod name;
 mod objects;
@@ -56,6 +59,7 @@ pub use fault::{GitError, Unsupported};
 pub use http::{HttpError, SmartHttp};
 pub use id::ObjectId;
 pub use limits::{Limit, Limits};
+pub use local::{Local, LocalError};
 pub use meter::PackFault;
 pub use name::{NameFault, RefName};
 pub use objects::{ObjectError, Objects};

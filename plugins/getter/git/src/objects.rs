@@ -9,7 +9,7 @@ use crate::limits::Limits;
 /// The most tags that lead one to another.
 const TAG_CHAIN: usize = 8;
 
-/// Objects as they were when [`Cache::objects`](crate::Cache::objects) was called. Reading blocks.
+/// Objects of a [`Cache`](crate::Cache), as it was when they were opened, or of a [`Local`](crate::Local) repository. Reading blocks.
 pub struct Objects {
     repository: Repository,
     pub(crate) limits: Limits,
@@ -45,12 +45,16 @@ pub enum ObjectError {
 
 impl Objects {
     pub(crate) fn new(odb: Odb<'_>, limits: &Limits) -> Result<Self, git2::Error> {
+        Ok(Self::of(Repository::from_odb(odb)?, limits))
+    }
+
+    pub(crate) fn of(repository: Repository, limits: &Limits) -> Self {
         // What was checked when it came is checked again when it is read: disks forget.
         git2::opts::strict_hash_verification(true);
-        Ok(Self {
-            repository: Repository::from_odb(odb)?,
+        Self {
+            repository,
             limits: *limits,
-        })
+        }
     }
 
     pub(crate) fn repository(&self) -> &Repository {

@@ -79,13 +79,20 @@ impl Revision {
         RefName::parse(text).map(Self::Name).ok_or(RevisionError::Syntax)
     }
 
+    /// Returns the references that have to be known, by their full names.
+    pub(crate) fn names(&self) -> Vec<String> {
+        match self {
+            Self::Default => vec!["HEAD".to_owned()],
+            Self::Name(name) => candidates(name),
+            Self::Commit(_) | Self::Newest(_) => Vec::new(),
+        }
+    }
+
     /// Adds the beginnings of references that have to be known.
     pub(crate) fn prefixes(&self, prefixes: &mut BTreeSet<String>) {
-        match self {
-            Self::Default => drop(prefixes.insert("HEAD".to_owned())),
-            Self::Name(name) => prefixes.extend(candidates(name)),
-            Self::Commit(_) => {}
-            Self::Newest(_) => drop(prefixes.insert(TAGS.to_owned())),
+        prefixes.extend(self.names());
+        if let Self::Newest(_) = self {
+            prefixes.insert(TAGS.to_owned());
         }
     }
 

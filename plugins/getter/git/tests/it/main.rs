@@ -11,6 +11,8 @@ mod fetches;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod locals;
+#[cfg(test)]
 mod making;
 #[cfg(test)]
 mod packs;

@@ -1,0 +1,144 @@
+//! Repositories on this machine, which are read where they are.
+
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use git2::{ErrorCode, Reference, Repository, RepositoryOpenFlags};
+
+use crate::advertised::Advertised;
+use crate::id::ObjectId;
+use crate::limits::{Limit, Limits};
+use crate::name::RefName;
+use crate::objects::Objects;
+use crate::revision::{Revision, RevisionError, Target};
+
+/// What a work tree has its repository in.
+const DOT_GIT: &str = ".git";
+/// Where a repository names others whose objects it uses.
+const ALTERNATES: &str = "objects/info/alternates";
+const TAGS: &str = "refs/tags/*";
+
+/// A repository on this machine, bare or in a work tree. Reading blocks; nothing is written, and no program is run.
+///
+/// Its configuration and the user's are read by libgit2, which takes of them what kind of repository it is and whose it may be. It
+/// must belong to whoever reads it, as git demands (`safe.directory`).
+#[derive(Clone, Debug)]
+pub struct Local {
+    directory: PathBuf,
+    limits: Limits,
+}
+
+/// A repository on this machine cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum LocalError {
+    /// There is none.
+    #[error("{} is no repository of git: {source}", path.display())]
+    Absent {
+        /// Where.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
+    /// It is elsewhere: `.git` is a file that names another place, or a link.
+    #[error("{} says that the repository is elsewhere, which is not followed; name that place", .0.display())]
+    Elsewhere(PathBuf),
+    /// Its objects are partly in another repository.
+    #[error("{} takes objects from other repositories, which is not followed; `git repack -a -d` and removing it ends that", .0.display())]
+    Alternates(PathBuf),
+    /// It cannot be opened: it belongs to somebody else, or is of a kind that is not known.
+    #[error("the repository cannot be opened: {0}")]
+    Open(#[source] git2::Error),
+    /// Its references cannot be read.
+    #[error("the references of the repository cannot be read: {0}")]
+    References(#[source] git2::Error),
+    /// It is more than a limit.
+    #[error("the repository is refused at the limit {0}")]
+    Limit(Limit),
+}
+
+impl Local {
+    /// Names a repository by the path of its work tree, or of itself if it is bare.
+    ///
+    /// # Errors
+    /// Fails if there is none, or it is not all at that place.
+    pub fn new(path: &Path, limits: Limits) -> Result<Self, LocalError> {
+        let absent = |source| LocalError::Absent {
+            path: path.to_owned(),
+            source,
+        };
+        let inner = path.join(DOT_GIT);
+        let directory = match fs::symlink_metadata(&inner) {
+            Ok(found) if found.is_dir() => inner,
+            Ok(_) => return Err(LocalError::Elsewhere(inner)),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
+            Err(error) => return Err(absent(error)),
+        };
+        fs::symlink_metadata(directory.join("HEAD")).map_err(absent)?;
+        let local = Self { directory, limits };
+        local.open().map(|_| local)
+    }
+
+    /// Finds out what some revisions are now. What the repository does not have is an error of its own, in its place; that it has
+    /// a commit is for whoever reads it to see.
+    ///
+    /// # Errors
+    /// Fails if the references cannot be read.
+    pub fn resolve(&self, revisions: &[Revision]) -> Result<Vec<Result<Target, RevisionError>>, LocalError> {
+        let repository = self.open()?;
+        let mut found = Vec::new();
+        for name in revisions.iter().flat_map(Revision::names) {
+            match repository.find_reference(&name) {
+                Ok(reference) => found.extend(advertised(&reference)),
+                Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {}
+                Err(error) => return Err(LocalError::References(error)),
+            }
+        }
+        if revisions.iter().any(|revision| matches!(revision, Revision::Newest(_))) {
+            let tags = repository.references_glob(TAGS).map_err(LocalError::References)?;
+            for (seen, tag) in tags.enumerate() {
+                if seen >= self.limits.references {
+                    return Err(LocalError::Limit(Limit::References(self.limits.references)));
+                }
+                found.extend(advertised(&tag.map_err(LocalError::References)?));
+            }
+        }
+        Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
+    }
+
+    /// Opens the objects.
+    ///
+    /// # Errors
+    /// Fails if the repository cannot be opened any more.
+    pub fn objects(&self) -> Result<Objects, LocalError> {
+        Ok(Objects::of(self.open()?, &self.limits))
+    }
+
+    /// Opens the repository, which may have changed since the last time.
+    fn open(&self) -> Result<Repository, LocalError> {
+        let alternates = self.directory.join(ALTERNATES);
+        if fs::symlink_metadata(&alternates).is_ok() {
+            return Err(LocalError::Alternates(alternates));
+        }
+        let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_DOTGIT;
+        let nowhere: [&Path; 0] = [];
+        Repository::open_ext(&self.directory, flags, nowhere).map_err(LocalError::Open)
+    }
+}
+
+/// Returns a reference as a server would list it; one that leads nowhere has no commit yet.
+fn advertised(reference: &Reference<'_>) -> Option<Advertised> {
+    let id = |oid: git2::Oid| ObjectId::from_bytes(oid.as_bytes());
+    let name = RefName::parse(std::str::from_utf8(reference.name_bytes()).ok()?)?;
+    let stands_for = reference.symbolic_target().ok().flatten();
+    let direct = reference.resolve().ok();
+    Some(Advertised {
+        name,
+        id: direct.as_ref().and_then(Reference::target).and_then(id),
+        peeled: direct
+            .and_then(|direct| direct.peel_to_commit().ok())
+            .and_then(|commit| id(commit.id())),
+        stands_for: stands_for.and_then(RefName::parse),
+    })
+}
