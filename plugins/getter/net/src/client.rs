@@ -5,7 +5,7 @@ use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http::header::{LOCATION, RETRY_AFTER};
-use http::{HeaderName, HeaderValue, Response, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Response, StatusCode};
 use http_body_util::Full;
 use hyper::body::Incoming;
 use hyper_util::client::legacy::Client as Pool;
@@ -15,7 +15,7 @@ use tokio::time::{Instant, timeout_at};
 use crate::body::{Answer, Bounds};
 use crate::dial::{Connector, Dialer};
 use crate::exchange::{Company, exchange};
-use crate::fault::{At, Fault, NetError};
+use crate::fault::{At, Challenges, Fault, NetError};
 use crate::key::Keys;
 use crate::limits::{HEADERS, Limit, Limits};
 use crate::origin::Peer;
@@ -50,8 +50,13 @@ struct Visit {
     url: Url,
     hops: u32,
     standing: Standing,
-    /// What was sent when it was answered that the credential is wrong.
-    refused: Option<Vec<(HeaderName, HeaderValue)>>,
+    refused: Option<Refused>,
+}
+
+/// What was sent when it was answered that the credential is wrong, and what is wanted.
+struct Refused {
+    kept: Vec<(HeaderName, HeaderValue)>,
+    challenges: Challenges,
 }
 
 /// Whether a visit is still where the request was meant to go.
@@ -175,9 +180,13 @@ impl Client {
             Standing::Home => self.keys.read(visit.url.origin()).await.map_err(Fault::Key)?,
             Standing::Away => Vec::new(),
         };
-        if visit.refused.as_ref() == Some(&kept) {
+        if let Some(refused) = visit.refused.take_if(|refused| refused.kept == kept) {
             // The credential is the one that was refused, still.
-            return Err(status(StatusCode::UNAUTHORIZED, None));
+            return Err(Fault::Status {
+                status: StatusCode::UNAUTHORIZED,
+                after: None,
+                challenges: refused.challenges,
+            });
         }
         let company = match visit.standing {
             Standing::Home => Company::Known(&kept),
@@ -192,13 +201,14 @@ impl Client {
             return Ok(None);
         }
         if answer == StatusCode::UNAUTHORIZED && !kept.is_empty() && visit.refused.is_none() {
-            visit.refused = Some(kept);
+            let challenges = Challenges::of(response.headers());
+            visit.refused = Some(Refused { kept, challenges });
             return Ok(None);
         }
         if answer.is_success() || answer == StatusCode::NOT_MODIFIED {
             return Ok(Some(response));
         }
-        Err(status(answer, response.headers().get(RETRY_AFTER)))
+        Err(status(answer, response.headers()))
     }
 
     /// Goes where a redirect leads.
@@ -223,9 +233,11 @@ impl Client {
     }
 }
 
-fn status(status: StatusCode, after: Option<&HeaderValue>) -> Fault {
+fn status(status: StatusCode, headers: &HeaderMap) -> Fault {
+    let after = headers.get(RETRY_AFTER);
     Fault::Status {
         status,
         after: after.and_then(|value| retry_after(value, SystemTime::now())),
+        challenges: Challenges::of(headers),
     }
 }

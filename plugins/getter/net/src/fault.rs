@@ -7,7 +7,8 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
+use http::header::WWW_AUTHENTICATE;
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 use crate::key::KeyError;
 use crate::limits::Limit;
@@ -88,6 +89,8 @@ pub enum Fault {
         status: StatusCode,
         /// When to ask again, if it says so.
         after: Option<Duration>,
+        /// What it wants to see first.
+        challenges: Challenges,
     },
     /// It was answered with what was not asked for.
     #[error("it answers {0}, which was not asked for")]
@@ -121,6 +124,22 @@ fn later(after: Option<Duration>) -> String {
     after.map_or_else(String::new, |after| {
         format!(", and to ask again in {} s", after.as_secs())
     })
+}
+
+/// What a server wants to see before it answers, as it says it; printed nowhere.
+#[derive(Clone, Default)]
+pub struct Challenges(Vec<HeaderValue>);
+
+impl Challenges {
+    pub(crate) fn of(headers: &HeaderMap) -> Self {
+        Self(headers.get_all(WWW_AUTHENTICATE).iter().cloned().collect())
+    }
+}
+
+impl fmt::Debug for Challenges {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Challenges({})", self.0.len())
+    }
 }
 
 /// What may be done about it.
@@ -160,6 +179,28 @@ impl NetError {
             Fault::Unasked(_) | Fault::Coding(_) | Fault::Unframed | Fault::Part => Class::Broken,
             Fault::Truncated | Fault::Connection(_) | Fault::File(_) => Class::Unavailable,
         }
+    }
+
+    /// Returns the values of `WWW-Authenticate`, if it was answered with a failure that has some.
+    pub fn challenges(&self) -> impl Iterator<Item = &str> {
+        let values = match &self.fault {
+            Fault::Status { challenges, .. } => challenges.0.as_slice(),
+            Fault::Dial(_)
+            | Fault::Tls(_)
+            | Fault::Limit(_)
+            | Fault::Redirect(_)
+            | Fault::Url(_)
+            | Fault::Key(_)
+            | Fault::Unasked(_)
+            | Fault::Coding(_)
+            | Fault::TerraformGet
+            | Fault::Unframed
+            | Fault::Truncated
+            | Fault::Part
+            | Fault::Connection(_)
+            | Fault::File(_) => &[],
+        };
+        values.iter().filter_map(|value| value.to_str().ok())
     }
 
     /// Returns how long to wait before it is asked again, if the server says so.

@@ -54,7 +54,7 @@ pub use body::{Answer, Body};
 pub use client::Client;
 pub use dial::{Resolve, SystemNames};
 pub use download::Download;
-pub use fault::{At, Class, DialError, Fault, NetError, ProxyFault};
+pub use fault::{At, Challenges, Class, DialError, Fault, NetError, ProxyFault};
 pub use key::{Credential, Key, KeyError, Reference};
 pub use limits::{Limit, Limits};
 pub use netrc::{NETRC_BYTES, Netrc, NetrcError};
