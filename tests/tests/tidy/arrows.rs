@@ -33,11 +33,17 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("k1s-getter-archive", &["k1s-getter-address"]),
     ("k1s-getter-git", &["k1s-getter-address", "k1s-getter-net"]),
     ("k1s-getter-net", &["k1s-getter-address"]),
+    ("k1s-getter-oci", &["k1s-getter-address", "k1s-getter-net"]),
     ("k1s-getter-signature", &[]),
     ("k1s-getter-webhook", &["k1s-getter-address"]),
     (
         "k1s-sync-getter",
-        &["k1s-getter-address", "k1s-getter-archive", "k1s-manifests", "k1s-source"],
+        &[
+            "k1s-getter-address",
+            "k1s-getter-archive",
+            "k1s-manifests",
+            "k1s-source",
+        ],
     ),
 ];
 /// What every crate in `plugins/` may depend on that has no line of its own.
