@@ -170,19 +170,6 @@ impl ScopeIndex {
         row.words = words.or(row.words);
     }
 
-    /// Takes in the rows of another index, which knows no listing, with what they say.
-    pub fn take_in(&mut self, other: Self) {
-        let mut fewer = other.row_by_key;
-        if fewer.len() > self.row_by_key.len() {
-            std::mem::swap(&mut fewer, &mut self.row_by_key);
-        }
-        for (key, row) in fewer {
-            let known = self.row_by_key.entry(key).or_default();
-            known.words = known.words.or(row.words);
-            known.touched = known.touched.max(row.touched);
-        }
-    }
-
     /// Notes what a row says that is as its source left it, in two forms; a row that is not indexed is passed over.
     pub fn note(&mut self, key: KeyHash, words: [Word; 2]) {
         if let Some(row) = self.row_by_key.get_mut(&key) {
@@ -442,24 +429,6 @@ mod tests {
         index.load(hash(1), None);
         assert!(index.says(hash(1), words[0]));
         assert_eq!(index.rows(), 2);
-    }
-
-    #[test]
-    fn what_two_indexes_know_is_known_by_the_one_that_takes_in_the_other() {
-        let words = [Word::of(&"long", 7), Word::of(&"short", 7)];
-        for (there, taken) in [(0..3, 1..9), (0..9, 5..12), (0..0, 0..4), (0..4, 0..0)] {
-            let (mut index, mut other) = (ScopeIndex::default(), ScopeIndex::default());
-            index.begin(Generation::new(1), String::new());
-            there.clone().for_each(|name| index.touch(hash(name)));
-            taken.clone().for_each(|name| other.load(hash(name), Some(words)));
-            index.take_in(other);
-            for name in 0..12 {
-                let is_there = there.contains(&name) || taken.contains(&name);
-                assert_eq!(index.presence(hash(name)) == Presence::Indexed, is_there);
-                assert_eq!(index.is_touched(hash(name)), there.contains(&name));
-                assert_eq!(index.says(hash(name), words[1]), taken.contains(&name));
-            }
-        }
     }
 
     #[test]

@@ -25,7 +25,6 @@ mod meta;
 mod place;
 pub mod reader;
 pub mod row;
-mod seed;
 pub mod served;
 pub mod status;
 mod store;

@@ -1,5 +1,5 @@
 //! Reads: objects here, lists in `list.rs`, changes in `changes.rs`; what the store remembers beside them in
-//! `remembered.rs`, what of that a source is told in `known.rs`, and a person in `control.rs`.
+//! `remembered.rs`, and what a person is shown of that in `control.rs`.
 //!
 //! A reader sees committed transactions only, each of them whole, and what one call returns is of one state of the store.
 
@@ -19,21 +19,18 @@ use crate::kinds::KindTable;
 use crate::meta;
 use crate::place;
 use crate::row::{self, CurrentRow, InventoryRow, Owner, TombstoneRow, Uid, VersionHead, VersionState};
-use crate::seed::Seed;
 use crate::table::Table;
 use crate::writer::Published;
 
 mod before;
 mod changes;
 mod control;
-mod known;
 mod list;
 mod remembered;
 
 pub use changes::{ChangeFilter, Changes};
 pub use control::{Prune, PruneState, PrunedObject, SourceFacts};
-pub use known::{KnownPage, KnownScan};
-pub use remembered::HeldPrune;
+pub use remembered::{HeldPrune, KnownPage, KnownPosition};
 
 /// An object as readers get it: the body beside what the store adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,16 +88,11 @@ pub struct Version {
 pub struct Reader {
     engine: Arc<dyn Engine>,
     published: Published,
-    seed: Seed,
 }
 
 impl Reader {
-    pub(crate) fn new(engine: Arc<dyn Engine>, published: Published, seed: Seed) -> Self {
-        Self {
-            engine,
-            published,
-            seed,
-        }
+    pub(crate) fn new(engine: Arc<dyn Engine>, published: Published) -> Self {
+        Self { engine, published }
     }
 
     /// The last published revision.

@@ -10,7 +10,6 @@ use crate::engine::{Engine, Finish, Write};
 use crate::error::StoreError;
 use crate::meta::{self, InstanceKey};
 use crate::reader::Reader;
-use crate::seed::Seed;
 use crate::served::Servery;
 use crate::writer::{Running, Writer};
 
@@ -40,15 +39,14 @@ impl Store {
     /// When the engine fails, the format is newer, or the instance id is another.
     pub fn open(engine: Arc<dyn Engine>, options: OpenOptions) -> Result<Self, StoreError> {
         let instance_id = identify(&*engine, &options)?;
-        let (drawn, _) = uuid::Uuid::new_v4().as_u64_pair();
-        let seed = Seed::new(drawn);
+        let (seed, _) = uuid::Uuid::new_v4().as_u64_pair();
         let Running {
             writer,
             thread,
             published,
         } = Writer::start(Arc::clone(&engine), options.clock, seed)?;
         Ok(Self {
-            reader: Reader::new(engine, published, seed),
+            reader: Reader::new(engine, published),
             writer,
             thread,
             instance_id,

@@ -21,7 +21,6 @@ use crate::clock::Clock;
 use crate::command::{Command, CommandOutcome};
 use crate::engine::Engine;
 use crate::error::StoreError;
-use crate::seed::Seed;
 use crate::status::StatusNote;
 
 mod ahead;
@@ -43,8 +42,6 @@ mod publisher;
 mod release;
 mod remove;
 mod reset;
-mod rows;
-mod said;
 mod scope_gone;
 mod settle;
 mod source;
@@ -64,7 +61,6 @@ pub(crate) use publisher::Published;
 use publisher::Publisher;
 use release::Rest;
 pub use release::{Leaving, Released};
-pub use rows::ScopeRows;
 use thread::WriterThread;
 
 /// Jobs that may wait; more wait with their senders. What they hold is bounded where it comes from: each session submits at
@@ -72,23 +68,10 @@ use thread::WriterThread;
 const QUEUE: usize = 256;
 
 /// What a source's session begins from.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Opening {
     /// What is stored of each scope the source has.
     pub scopes: BTreeMap<ScopeId, StoredScope>,
-    /// Which indexes are still to be filled; `None` where they had to be at once.
-    pub due: Option<DueIndexes>,
-}
-
-/// Stands for the indexes of one session, from its opening until they are filled.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct DueIndexes(u64);
-
-impl DueIndexes {
-    /// Those of the session that is opened next.
-    fn next(self) -> Self {
-        Self(self.0.wrapping_add(1))
-    }
 }
 
 /// What is stored of a scope.
@@ -127,7 +110,7 @@ pub(crate) struct Running {
 }
 
 impl Writer {
-    pub(crate) fn start(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, seed: Seed) -> Result<Running, StoreError> {
+    pub(crate) fn start(engine: Arc<dyn Engine>, clock: Arc<dyn Clock>, seed: u64) -> Result<Running, StoreError> {
         let (memory, revision) = {
             let tables = engine.read()?;
             (Memory::load(&*tables, seed)?, crate::meta::revision(&*tables)?)
@@ -157,8 +140,8 @@ impl Writer {
         self.ask(|reply| Job::Raise { source, reply }).await
     }
 
-    /// Opens the session of a launch. What its source owns need not be indexed by then: [`index`](Self::index) does that while
-    /// the caller does something else, or else the first job that changes anything.
+    /// Opens the session of a launch. What its source owns is not indexed by then: [`index`](Self::index) does that while
+    /// the caller does something else, or else the first work.
     ///
     /// # Errors
     /// [`StoreError::NoSession`] when a later launch has begun or the source is suspended; [`StoreError::IdentityChanged`]
@@ -179,26 +162,13 @@ impl Writer {
         .await
     }
 
-    /// Asks that what a session's source owns be indexed, and hands over what was read of it since the opening; the rest is
-    /// read here. Does nothing once somebody needed the indexes before, or the session is over. Waits only while the queue
-    /// is full.
+    /// Asks that what the sources of open sessions own be indexed; waits only while the queue is full.
     ///
     /// # Errors
     /// When the store is closed.
-    pub async fn index(
-        &self,
-        source: SourceName,
-        due: DueIndexes,
-        rows_by_scope: BTreeMap<ScopeId, ScopeRows>,
-    ) -> Result<(), StoreError> {
+    pub async fn index(&self) -> Result<(), StoreError> {
         // Whoever needs an index makes sure of it, so nobody has to know when this is done.
-        let ticket = self.enqueue(|reply| Job::Index {
-            source,
-            due,
-            rows_by_scope,
-            reply,
-        });
-        ticket.await.map(drop)
+        self.enqueue(|reply| Job::Index { reply }).await.map(drop)
     }
 
     /// Hands over a session's work, in order; waits only while the queue is full.

@@ -21,7 +21,7 @@ use super::conversation::Conversation;
 use super::launch::{self, Process, Ready};
 use super::logs::Echo;
 use super::notice::{Notice, What};
-use super::opening::{self, Telling};
+use super::opening;
 use super::record::record;
 use super::storage::unavailable;
 use crate::config::{Activation, DEFAULT_INTERVAL, SourceSettings};
@@ -108,20 +108,17 @@ impl Run<'_> {
     ) -> RunEnd {
         let name = &self.settings.name;
         record(&self.host.writer, name, self.plugin_note(&ready)).await;
+        // While the source is told what the host holds, and lists.
+        if let Err(error) = self.host.writer.index().await {
+            return RunEnd::Failed(unavailable(&error));
+        }
         let plan = opening::plan(opened, &ready.capabilities, self.mode);
         let (outgoing, stream) = mpsc::channel(OUTGOING);
         let mut data = ready.connections.data.clone();
         let started = async {
-            let telling = Telling {
-                source: name,
-                opening: opened,
-                capabilities: &ready.capabilities,
-                reader: &self.host.reader,
-                writer: &self.host.writer,
-                stream: &outgoing,
-            };
+            let sending = opening::send(&plan, opened, &ready.capabilities, &self.host.reader, name, &outgoing);
             let starting = data.start(ReceiverStream::new(stream));
-            tokio::join!(telling.send(&plan), starting)
+            tokio::join!(sending, starting)
         };
         let mut steer = self.steer.clone();
         let within = self.settings.timing.start_deadline;

@@ -3,14 +3,15 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use k1s_object::Key;
-use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_object::{DeclaredKey, Key};
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName, SourceVersion, TooLong};
+use k1s_sync_engine::message::KnownObject;
 
 use super::{Reader, each};
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::error::StoreError;
 use crate::place;
-use crate::row::{self, HeldRow, InventoryRow, PendingRow, SourceRow, Uid};
+use crate::row::{self, HeldRow, InventoryRow, PendingRow, SourceRow, Standing, Uid};
 use crate::table::Table;
 
 /// Deletes of one scope that a guard holds.
@@ -24,7 +25,138 @@ pub struct HeldPrune {
     pub uid_by_key: BTreeMap<Key, Uid>,
 }
 
+/// Where a page of what the host holds begins; the default is the beginning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KnownPosition(Position);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Position {
+    /// In the applied declarations, after this row.
+    Applied(Option<Vec<u8>>),
+    /// In the pending declarations, after this row.
+    Pending(Option<Vec<u8>>),
+}
+
+impl Default for KnownPosition {
+    fn default() -> Self {
+        Self(Position::Applied(None))
+    }
+}
+
+/// Some of what the host holds of a scope.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct KnownPage {
+    /// In the order of the tables.
+    pub objects: Vec<KnownObject>,
+    /// Where the next page begins; `None` after the last.
+    pub next: Option<KnownPosition>,
+}
+
+impl KnownPage {
+    /// Takes a row, if the page is not full; else notes where the next one begins.
+    fn take(
+        &mut self,
+        limit: usize,
+        place: &[u8],
+        position: impl FnOnce(Vec<u8>) -> Position,
+        read: impl FnOnce() -> Result<Option<KnownObject>, EngineError>,
+    ) -> Result<ControlFlow<()>, EngineError> {
+        self.objects.extend(read()?);
+        if self.objects.len() < limit {
+            return Ok(ControlFlow::Continue(()));
+        }
+        self.next = Some(KnownPosition(position(place.to_vec())));
+        Ok(ControlFlow::Break(()))
+    }
+}
+
+/// Reads an inventory row; `None` for what is merely remembered, which the source has to send whole.
+fn applied(key: &[u8], value: &[u8]) -> Result<Option<KnownObject>, EngineError> {
+    let row = row::view(value)?;
+    if row.standing == Standing::Orphaned {
+        return Ok(None);
+    }
+    let too_long = |error: TooLong| EngineError::Row {
+        table: Table::Inventory.name(),
+        detail: error.to_string(),
+    };
+    let Key { group_kind, name, .. } = place::object(Table::Inventory, key)?;
+    Ok(Some(KnownObject {
+        key: DeclaredKey {
+            group_kind,
+            namespace: row.declared_namespace.into(),
+            name,
+        },
+        source_version: SourceVersion::new(row.source_version).map_err(too_long)?,
+        path: row.path.into(),
+    }))
+}
+
+/// The rows of a scope that come after one.
+fn range(prefix: &[u8], after: Option<&[u8]>) -> KeyRange {
+    match after {
+        Some(after) => KeyRange::prefix(prefix).after(after),
+        None => KeyRange::prefix(prefix),
+    }
+}
+
 impl Reader {
+    /// A page of what the host holds of a scope: applied declarations, then pending ones. Each page is read by itself; a
+    /// row that is written between two of them is in neither, one or both.
+    ///
+    /// # Errors
+    /// When the engine fails.
+    pub fn known(
+        &self,
+        source: &SourceName,
+        scope: &ScopeId,
+        from: KnownPosition,
+        limit: usize,
+    ) -> Result<KnownPage, StoreError> {
+        let tables = self.engine.read()?;
+        let prefix = place::scope(source, scope);
+        let mut page = KnownPage::default();
+        let is_pending = match from.0 {
+            Position::Applied(after) => {
+                let mut visit = |key: &[u8], value: &[u8]| {
+                    page.take(
+                        limit,
+                        key,
+                        |bytes| Position::Applied(Some(bytes)),
+                        || applied(key.get(prefix.len()..).unwrap_or_default(), value),
+                    )
+                };
+                each(
+                    &*tables,
+                    Table::Inventory,
+                    &range(&prefix, after.as_deref()),
+                    &mut visit,
+                )?;
+                page.next.is_none().then_some(None)
+            }
+            Position::Pending(after) => Some(after),
+        };
+        if let Some(after) = is_pending {
+            let mut visit = |key: &[u8], value: &[u8]| {
+                page.take(
+                    limit,
+                    key,
+                    |bytes| Position::Pending(Some(bytes)),
+                    || {
+                        let row: PendingRow = row::decode(Table::Pending, value)?;
+                        Ok(Some(KnownObject {
+                            key: row.key,
+                            source_version: row.source_version,
+                            path: row.provenance.path,
+                        }))
+                    },
+                )
+            };
+            each(&*tables, Table::Pending, &range(&prefix, after.as_deref()), &mut visit)?;
+        }
+        Ok(page)
+    }
+
     /// What a source declares and the host could not apply.
     ///
     /// # Errors

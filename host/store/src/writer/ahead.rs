@@ -137,7 +137,6 @@ mod tests {
             .map(|id| (ScopeId::new(id).unwrap(), StoredScope::default()));
         let opening = Opening {
             scopes: scopes.collect(),
-            ..Opening::default()
         };
         ReadAhead::new(StatusRule::Drop, &opening)
     }

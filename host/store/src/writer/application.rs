@@ -16,8 +16,7 @@ use crate::place;
 use crate::row::{InventoryRow, Owner};
 use crate::table::Table;
 use crate::writer::prune::Candidate;
-use crate::writer::said::Said;
-use crate::writer::source::{ScopeState, SourceState};
+use crate::writer::source::{Said, ScopeState, SourceState};
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 
@@ -115,7 +114,7 @@ impl Application<'_, '_> {
     /// Notes that the row of a key is as its source left it, and says what this declaration says.
     pub(crate) fn note_said(&mut self, key: &Key, declaration: &Declaration, transform: u64) {
         self.forget_rewritten();
-        let words = self.said(declaration, transform).words(self.world.seed());
+        let words = self.said(declaration, transform).words(self.world);
         let row = self.hash(key);
         self.scope_state().index.note(row, words);
     }

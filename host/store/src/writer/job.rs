@@ -1,9 +1,8 @@
 //! What can be asked of the writer.
 
-use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Receipt;
 use tokio::sync::oneshot;
@@ -13,7 +12,7 @@ use crate::engine::EngineError;
 use crate::error::StoreError;
 use crate::status::StatusNote;
 use crate::writer::release::{Leaving, Step};
-use crate::writer::{DueIndexes, Edit, Edited, Opening, ScopeRows, Submission};
+use crate::writer::{Edit, Edited, Opening, Submission};
 
 /// Where an answer goes.
 pub(crate) type Reply<T> = oneshot::Sender<Result<T, StoreError>>;
@@ -53,9 +52,6 @@ pub(crate) enum Job {
         reply: Reply<Opening>,
     },
     Index {
-        source: SourceName,
-        due: DueIndexes,
-        rows_by_scope: BTreeMap<ScopeId, ScopeRows>,
         reply: Reply<()>,
     },
     Work {
@@ -103,7 +99,7 @@ impl Job {
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Release { reply, .. } => complete(reply, Err(StoreError::Closed)),
-            Self::Note { reply, .. } | Self::Probe { reply } | Self::Index { reply, .. } => {
+            Self::Note { reply, .. } | Self::Probe { reply } | Self::Index { reply } => {
                 complete(reply, Err(StoreError::Closed))
             }
         }
@@ -114,17 +110,17 @@ impl Job {
         matches!(self, Self::Probe { .. })
     }
 
-    /// Whether the indexes of sessions have to be complete for it. Of everything that writes inventory rows this says so, or
-    /// it sees to that itself, so that nothing is written of a scope whose index is due.
+    /// Whether the indexes of sessions have to be complete for it.
     pub(crate) fn asks_indexes(&self) -> bool {
         match self {
-            Self::Work { .. } | Self::Edit { .. } | Self::Command { .. } | Self::Release { .. } => true,
-            Self::Raise { .. }
-            | Self::Open { .. }
-            | Self::Index { .. }
-            | Self::Close { .. }
-            | Self::Note { .. }
-            | Self::Probe { .. } => false,
+            Self::Index { .. }
+            | Self::Work { .. }
+            | Self::Edit { .. }
+            | Self::Command { .. }
+            | Self::Release { .. } => true,
+            Self::Raise { .. } | Self::Open { .. } | Self::Close { .. } | Self::Note { .. } | Self::Probe { .. } => {
+                false
+            }
         }
     }
 

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use k1s_object::{GroupKind, Key, KindNames};
-use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
+use k1s_sync_engine::id::{Epoch, SourceName};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::{Receipt, Work};
 
@@ -11,15 +11,13 @@ use crate::engine::{EngineError, Read};
 use crate::error::StoreError;
 use crate::place;
 use crate::row::{ScopeRow, SourceRow};
-use crate::seed::Seed;
 use crate::table::Table;
 use crate::writer::job::{Completion, Job, Outcome, answer};
 use crate::writer::source::SourceState;
 use crate::writer::transaction::Transaction;
 use crate::writer::world::World;
 use crate::writer::{
-    DueIndexes, Edit, Edited, Knowledge, Opening, ScopeRows, StoredScope, Submission, batch, close, edit, ground,
-    scope_gone,
+    Edit, Edited, Knowledge, Opening, StoredScope, Submission, batch, close, edit, ground, scope_gone,
 };
 
 /// The world as of the last transaction, and the sessions that go on.
@@ -28,24 +26,20 @@ pub(crate) struct Memory {
     pub(crate) sessions: BTreeMap<SourceName, Session>,
     /// How each source that had a session since the start wants its objects treated.
     pub(crate) policies: BTreeMap<SourceName, SourcePolicy>,
-    /// The indexes of the session that was opened last.
-    due: DueIndexes,
 }
 
 pub(crate) struct Session {
     epoch: Epoch,
-    due: DueIndexes,
     pub(crate) state: SourceState,
 }
 
 impl Memory {
     /// Loads what the store holds. Hashes of keys depend on `seed`.
-    pub(crate) fn load(tables: &dyn Read, seed: Seed) -> Result<Self, EngineError> {
+    pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
         Ok(Self {
             world: World::load(tables, seed)?,
             sessions: BTreeMap::new(),
             policies: BTreeMap::new(),
-            due: DueIndexes(0),
         })
     }
 
@@ -99,12 +93,8 @@ impl Memory {
                 policy,
                 reply,
             } => answer(reply, self.open(transaction, &source, epoch, policy)),
-            Job::Index {
-                source,
-                due,
-                rows_by_scope,
-                reply,
-            } => answer(reply, self.index(transaction, &source, due, rows_by_scope)),
+            // Done before this.
+            Job::Index { reply } => answer(reply, Ok(Ok(()))),
             Job::Work {
                 source,
                 epoch,
@@ -174,39 +164,12 @@ impl Memory {
             };
             scopes.insert(scope.clone(), stored);
         }
-        self.due = self.due.next();
-        let due = self.due;
-        self.sessions.insert(source.clone(), Session { epoch, due, state });
+        self.sessions.insert(source.clone(), Session { epoch, state });
         if has_pending {
             self.index_sessions(transaction)?;
             self.retry_all(transaction, source)?;
         }
-        let is_due = self
-            .sessions
-            .get(source)
-            .is_some_and(|session| !session.state.is_indexed());
-        Ok(Ok(Opening {
-            scopes,
-            due: is_due.then_some(due),
-        }))
-    }
-
-    /// Completes what a session knows, with what somebody else read for it first.
-    fn index(
-        &mut self,
-        transaction: &Transaction<'_>,
-        source: &SourceName,
-        due: DueIndexes,
-        rows_by_scope: BTreeMap<ScopeId, ScopeRows>,
-    ) -> Outcome<()> {
-        // What was read for an earlier session may have been written since.
-        if let Some(session) = self.sessions.get_mut(source).filter(|session| session.due == due) {
-            for (scope, rows) in rows_by_scope {
-                session.state.take_rows(&scope, rows);
-            }
-            session.state.fill_indexes(transaction.tables(), &self.world)?;
-        }
-        Ok(Ok(()))
+        Ok(Ok(Opening { scopes }))
     }
 
     fn close(&mut self, source: &SourceName, epoch: Epoch) -> Outcome<()> {

@@ -3,16 +3,17 @@
 use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
-use k1s_object::{Key, KindScope};
+use k1s_object::{ContentHash, Key, KindScope};
 use k1s_sync_engine::id::{ScopeId, SourceName};
-use k1s_sync_engine::inventory::{KeyHash, ScopeIndex};
+use k1s_sync_engine::inventory::{KeyHash, ScopeIndex, Word};
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Receipt;
 
 use crate::engine::{EngineError, KeyRange, Read};
 use crate::place;
+use crate::row::{self, InventoryView, Mark, Standing};
 use crate::table::Table;
-use crate::writer::rows::ScopeRows;
+use crate::writer::application::Declaration;
 use crate::writer::world::World;
 
 /// One source while it has a session.
@@ -22,17 +23,17 @@ pub(crate) struct SourceState {
     pub(crate) policy: SourcePolicy,
     transforms: Transforms,
     scopes: BTreeMap<ScopeId, ScopeState>,
+    indexing: Indexing,
     /// What happened to its objects because of others, for its next receipt.
     late: Receipt,
 }
 
-/// Whether the index of a scope knows its inventory.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+/// Whether the indexes of a source's scopes know its inventory.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Indexing {
-    /// Not yet: nothing may ask it.
+    /// Not yet: nothing may ask them.
     Due,
     /// As the tables have it.
-    #[default]
     Done,
 }
 
@@ -56,17 +57,90 @@ impl Transforms {
 #[derive(Default)]
 pub(crate) struct ScopeState {
     pub(crate) index: ScopeIndex,
-    indexing: Indexing,
     /// Rows in the table of pending declarations.
     pub(crate) pending: u64,
     /// Rows of its held prune.
     pub(crate) held: u64,
 }
 
-impl ScopeState {
-    fn take_rows(&mut self, rows: ScopeRows) {
-        self.index.take_in(rows.into_index());
-        self.indexing = Indexing::Done;
+/// What a source says of an object, and all that decides what it means.
+#[derive(Clone, Copy, Hash)]
+pub(crate) struct Said<'s> {
+    always: Always<'s>,
+    /// Absent where the source left the object out, for it has not changed.
+    sent: Option<Sent<'s>>,
+}
+
+/// What a source says with an object and without.
+#[derive(Clone, Copy, Hash)]
+struct Always<'s> {
+    declared_namespace: &'s str,
+    source_version: &'s str,
+    source_type: &'s str,
+    transform: u64,
+    selection: u64,
+}
+
+/// What comes with an object.
+#[derive(Clone, Copy, Hash)]
+struct Sent<'s> {
+    content_hash: ContentHash,
+    uri: &'s str,
+    path: &'s str,
+    revision: &'s str,
+    place: [u32; 3],
+}
+
+impl<'s> Said<'s> {
+    /// What a row says that is as its source left it.
+    fn of_row(row: &InventoryView<'s>) -> Self {
+        Self {
+            always: Always {
+                declared_namespace: row.declared_namespace,
+                source_version: row.source_version,
+                source_type: row.source_type,
+                transform: row.transform,
+                selection: row.selection,
+            },
+            sent: Some(Sent {
+                content_hash: row.content_hash,
+                uri: row.uri,
+                path: row.path,
+                revision: row.origin_revision,
+                place: [row.document, row.line, row.column],
+            }),
+        }
+    }
+
+    /// What a source says with an object.
+    pub(crate) fn sent(declaration: &'s Declaration, transform: u64, policy: &'s SourcePolicy) -> Self {
+        let place = &declaration.provenance;
+        Self {
+            always: Always {
+                declared_namespace: &declaration.key.namespace,
+                source_version: declaration.source_version.as_str(),
+                source_type: &policy.source_type,
+                transform,
+                selection: policy.selection,
+            },
+            sent: Some(Sent {
+                content_hash: declaration.content_hash,
+                uri: &place.uri,
+                path: &place.path,
+                revision: &place.revision,
+                place: [place.document, place.line, place.column],
+            }),
+        }
+    }
+
+    /// The same, said without the object.
+    pub(crate) fn seen(self) -> Self {
+        Self { sent: None, ..self }
+    }
+
+    /// Both forms of it, as a scope's index knows them.
+    pub(crate) fn words(self, world: &World) -> [Word; 2] {
+        world.words(&self.always, [self.sent, None])
     }
 }
 
@@ -78,6 +152,7 @@ impl SourceState {
             transforms: Transforms::of(&policy),
             policy,
             scopes: BTreeMap::new(),
+            indexing: Indexing::Done,
             late: Receipt::default(),
         }
     }
@@ -109,8 +184,9 @@ impl SourceState {
             })?;
         }
         for scope in scopes_of(tables, Table::Inventory, &name)? {
-            state.scope(&scope).indexing = Indexing::Due;
+            state.scope(&scope);
         }
+        state.indexing = Indexing::Due;
         each_key(tables, Table::Pending, &name, &mut |scope, key| {
             let of_scope = state.scope(&scope);
             of_scope.index.insert(world.pending_hash_at(&key));
@@ -127,30 +203,48 @@ impl SourceState {
         self.scopes.values().any(|scope| scope.pending > 0)
     }
 
-    /// Takes what somebody else read of a scope's rows, unless they are indexed. Nobody has written them since: whoever
-    /// does has had them indexed before ([`Job::asks_indexes`](crate::writer::job::Job::asks_indexes)).
-    pub(crate) fn take_rows(&mut self, scope: &ScopeId, rows: ScopeRows) {
-        if let Some(state) = self
-            .scopes
-            .get_mut(scope)
-            .filter(|state| state.indexing == Indexing::Due)
-        {
-            state.take_rows(rows);
-        }
-    }
-
-    /// Indexes the inventory rows of every scope of which that was not done.
+    /// Indexes every inventory row, unless that was done, with what it says where it is as its source left it.
     pub(crate) fn fill_indexes(&mut self, tables: &dyn Read, world: &World) -> Result<(), EngineError> {
-        let Self { name, scopes, .. } = self;
-        for (scope, state) in scopes.iter_mut().filter(|(_, state)| state.indexing == Indexing::Due) {
-            state.take_rows(ScopeRows::read(tables, &place::scope(name, scope), world.seed())?);
+        if self.indexing == Indexing::Due {
+            self.index_inventory(tables, world)?;
+            self.indexing = Indexing::Done;
         }
         Ok(())
     }
 
-    /// Whether the rows of every scope are indexed.
-    pub(crate) fn is_indexed(&self) -> bool {
-        self.scopes.values().all(|state| state.indexing == Indexing::Done)
+    fn index_inventory(&mut self, tables: &dyn Read, world: &World) -> Result<(), EngineError> {
+        let mut failure = None;
+        let mut at: Option<(ScopeId, Vec<u8>)> = None;
+        let range = KeyRange::prefix(&place::source(&self.name));
+        let name = self.name.clone();
+        tables.scan(Table::Inventory, &range, &mut |place, value| {
+            let result = (|| {
+                // Rows of one scope follow each other.
+                let scope = match at.take().filter(|(_, prefix)| place.starts_with(prefix)) {
+                    Some(same) => same,
+                    None => {
+                        let (scope, _) = place::split_row(Table::Inventory, &name, place)?;
+                        let prefix = place::scope(&name, &scope);
+                        (scope, prefix)
+                    }
+                };
+                let (scope, prefix) = at.insert(scope);
+                let key = world.encoded_row_hash(place.get(prefix.len()..).unwrap_or_default());
+                let row = row::view(value)?;
+                let is_as_left = row.standing == Standing::Owned && row.mark == Mark::Clean;
+                let words = is_as_left.then(|| Said::of_row(&row).words(world));
+                self.scope(scope).index.load(key, words);
+                Ok(())
+            })();
+            match result {
+                Ok(()) => ControlFlow::Continue(()),
+                Err(error) => {
+                    failure = Some(error);
+                    ControlFlow::Break(())
+                }
+            }
+        })?;
+        failure.map_or(Ok(()), Err)
     }
 
     /// Takes another policy.

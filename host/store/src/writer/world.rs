@@ -11,7 +11,6 @@ use crate::engine::{EngineError, KeyRange, Read};
 use crate::kinds::{KindOrigin, KindTable, definition_names};
 use crate::place;
 use crate::row::{self, Cause, CurrentRow, Live};
-use crate::seed::Seed;
 use crate::table::Table;
 use crate::writer::objects::parse;
 
@@ -21,12 +20,13 @@ pub(crate) struct World {
     /// The kind that each definition in the store defines.
     kind_by_definition: BTreeMap<Box<str>, GroupKind>,
     namespaces: BTreeSet<Box<str>>,
-    seed: Seed,
+    /// Drawn at start; hashes of keys differ from one start to the next.
+    seed: u64,
 }
 
 impl World {
     /// Loads what the store holds.
-    pub(crate) fn load(tables: &dyn Read, seed: Seed) -> Result<Self, EngineError> {
+    pub(crate) fn load(tables: &dyn Read, seed: u64) -> Result<Self, EngineError> {
         let mut world = Self {
             kinds: KindTable::builtin(),
             kind_by_definition: BTreeMap::new(),
@@ -51,11 +51,6 @@ impl World {
         Ok(world)
     }
 
-    /// What its hashes depend on.
-    pub(crate) fn seed(&self) -> Seed {
-        self.seed
-    }
-
     /// The kinds known now.
     pub(crate) fn kinds(&self) -> &KindTable {
         &self.kinds
@@ -63,27 +58,32 @@ impl World {
 
     /// The hash by which a scope's index knows an inventory row.
     pub(crate) fn row_hash(&self, key: &Key) -> KeyHash {
-        KeyHash::of(key, self.seed.get())
+        KeyHash::of(key, self.seed)
     }
 
     /// The hash by which a scope's index knows the inventory row of an encoded key.
     pub(crate) fn encoded_row_hash(&self, key: &[u8]) -> KeyHash {
-        KeyHash::of_encoded(key, self.seed.get())
+        KeyHash::of_encoded(key, self.seed)
     }
 
     /// The hash by which a scope's index knows what a row says.
     pub(crate) fn word(&self, said: &impl Hash) -> Word {
-        Word::of(said, self.seed.get())
+        Word::of(said, self.seed)
+    }
+
+    /// The hashes of two forms of what a row says.
+    pub(crate) fn words<M: Hash>(&self, both: &impl Hash, more: [M; 2]) -> [Word; 2] {
+        Word::forms(both, more, self.seed)
     }
 
     /// The hash by which a scope's index knows a pending row: never that of an inventory row of the same key.
     pub(crate) fn pending_hash(&self, declared: &DeclaredKey) -> KeyHash {
-        KeyHash::of_declared(declared, !self.seed.get())
+        KeyHash::of_declared(declared, !self.seed)
     }
 
     /// The hash of the pending row at a key of its table.
     pub(crate) fn pending_hash_at(&self, key: &Key) -> KeyHash {
-        KeyHash::of(key, !self.seed.get())
+        KeyHash::of(key, !self.seed)
     }
 
     /// The same world as the tables hold it now.

@@ -16,16 +16,12 @@ pub(crate) enum Fault {
     Commit(usize),
     /// At the n-th commit, counted from 0: it fails, and is durable all the same.
     LateCommit(usize),
-    /// At the n-th row from now on that a reader visits, counted from 0; what is stored is none the worse for it.
-    Read(usize),
 }
 
 /// Counts of what went through, and what is to fail.
 #[derive(Debug, Default)]
 struct Progress {
     rows_read: usize,
-    rows_visited: usize,
-    rows_shown: usize,
     writes: usize,
     commits: usize,
     fault: Option<Fault>,
@@ -59,11 +55,6 @@ impl FaultyEngine {
         self.progress.lock().expect("not poisoned").rows_read
     }
 
-    /// Inventory rows that transactions visited so far, one after the other.
-    pub(crate) fn rows_visited(&self) -> usize {
-        self.progress.lock().expect("not poisoned").rows_visited
-    }
-
     /// Puts and deletes so far.
     pub(crate) fn writes(&self) -> usize {
         self.progress.lock().expect("not poisoned").writes
@@ -81,7 +72,6 @@ impl FaultyEngine {
             Fault::Write(nth) => Fault::Write(progress.writes + nth),
             Fault::Commit(nth) => Fault::Commit(progress.commits + nth),
             Fault::LateCommit(nth) => Fault::LateCommit(progress.commits + nth),
-            Fault::Read(nth) => Fault::Read(progress.rows_shown + nth),
         });
     }
 
@@ -109,25 +99,12 @@ impl FaultyEngine {
 impl Progress {
     /// As redb does: after a failure every call is refused until the storage was opened anew.
     fn break_down(&mut self) -> EngineError {
-        self.closed = true;
-        self.fault()
-    }
-
-    fn fault(&mut self) -> EngineError {
         self.fault = None;
+        self.closed = true;
         EngineError::Io {
             path: "faulty".into(),
             source: io::Error::other("as told"),
         }
-    }
-
-    /// Counts a row that a reader visits; fails when it is the one.
-    fn show(&mut self) -> Result<(), EngineError> {
-        if self.fault == Some(Fault::Read(self.rows_shown)) {
-            return Err(self.fault());
-        }
-        self.rows_shown += 1;
-        Ok(())
     }
 
     fn check(&self) -> Result<(), EngineError> {
@@ -146,10 +123,7 @@ impl Engine for FaultyEngine {
 
     fn read(&self) -> Result<Box<dyn Read + '_>, EngineError> {
         self.progress.lock().expect("not poisoned").check()?;
-        Ok(Box::new(FaultyRead {
-            tables: self.tables.read()?,
-            engine: self,
-        }))
+        self.tables.read()
     }
 
     fn write(&self, body: &mut WriteBody<'_>) -> Result<(), EngineError> {
@@ -188,29 +162,6 @@ impl Engine for FaultyEngine {
     }
 }
 
-struct FaultyRead<'e> {
-    tables: Box<dyn Read + 'e>,
-    engine: &'e FaultyEngine,
-}
-
-impl Read for FaultyRead<'_> {
-    fn get(&self, table: Table, key: &[u8]) -> Result<Option<Vec<u8>>, EngineError> {
-        self.tables.get(table, key)
-    }
-
-    fn scan(&self, table: Table, range: &KeyRange, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        let mut failure = Ok(());
-        self.tables.scan(table, range, &mut |key, value| {
-            failure = self.engine.progress.lock().expect("not poisoned").show();
-            match failure {
-                Ok(()) => visit(key, value),
-                Err(_) => ControlFlow::Break(()),
-            }
-        })?;
-        failure
-    }
-}
-
 struct FaultyWrite<'t> {
     tables: &'t mut dyn Write,
     engine: &'t FaultyEngine,
@@ -230,12 +181,7 @@ impl Read for FaultyWrite<'_> {
     }
 
     fn scan(&self, table: Table, range: &KeyRange, visit: &mut Visit<'_>) -> Result<(), EngineError> {
-        self.tables.scan(table, range, &mut |key, value| {
-            if table == Table::Inventory {
-                self.engine.progress.lock().expect("not poisoned").rows_visited += 1;
-            }
-            visit(key, value)
-        })
+        self.tables.scan(table, range, visit)
     }
 }
 

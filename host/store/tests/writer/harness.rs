@@ -10,13 +10,13 @@ use std::time::Duration;
 use k1s_object::{InstanceId, Key, Timestamp};
 use k1s_store::clock::Clock;
 use k1s_store::engine::{Engine, KeyRange, MemoryEngine, RedbEngine, RedbOptions};
-use k1s_store::reader::{HeldPrune, KnownScan, StoredObject, Version};
+use k1s_store::reader::{HeldPrune, KnownPosition, StoredObject, Version};
 use k1s_store::row::{HeldRow, InventoryRow, PendingRow, Standing};
 use k1s_store::served::Servery;
 use k1s_store::writer::{Edit, EditBody, Edited, Precondition, Writer};
 use k1s_store::{OpenOptions, Reader, Store, StoreError, Table};
 use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName, Token};
-use k1s_sync_engine::message::{KnownObject, More};
+use k1s_sync_engine::message::KnownObject;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::problem::ProblemCode;
 use serde_json::Value;
@@ -159,23 +159,8 @@ impl Harness {
         self.session_of(name, epoch, policy).expect("opened")
     }
 
-    /// Opens the session of a launch. What the source owns is indexed as it comes: for one launch by its first work, for
-    /// the next by whoever tells the source of it. Nothing may depend on it.
+    /// Opens the session of a launch.
     pub(crate) fn session_of(&self, name: &str, epoch: Epoch, policy: SourcePolicy) -> Result<Session<'_>, StoreError> {
-        let session = self.unindexed_session_of(name, epoch, policy)?;
-        if epoch.get().is_multiple_of(2) {
-            session.hand_over(session.gathered());
-        }
-        Ok(session)
-    }
-
-    /// Opens the session of a launch, and leaves to the caller by whom what the source owns is indexed.
-    pub(crate) fn unindexed_session_of(
-        &self,
-        name: &str,
-        epoch: Epoch,
-        policy: SourcePolicy,
-    ) -> Result<Session<'_>, StoreError> {
         let name = source(name);
         let opening = self.wait(self.writer().open_session(name.clone(), epoch, policy))?;
         Ok(Session::new(self, name, epoch, opening))
@@ -321,20 +306,13 @@ impl Harness {
 
     /// What the host holds of a scope, read in pages that are smaller than it.
     pub(crate) fn known_of(&self, source: &SourceName, scope: &ScopeId) -> Vec<KnownObject> {
-        let mut scan = self.reader().known(source, scope);
-        read_through(&mut scan)
-    }
-}
-
-/// Reads what the host holds in pages that are smaller than it.
-pub(crate) fn read_through(scan: &mut KnownScan) -> Vec<KnownObject> {
-    let mut known = Vec::new();
-    loop {
-        let page = scan.page(2).expect("readable");
-        known.extend(page.objects);
-        if page.more == More::Last {
-            return known;
+        let (mut known, mut next) = (Vec::new(), Some(KnownPosition::default()));
+        while let Some(from) = next {
+            let page = self.reader().known(source, scope, from, 2).expect("readable");
+            known.extend(page.objects);
+            next = page.next;
         }
+        known
     }
 }
 

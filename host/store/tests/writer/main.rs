@@ -11,7 +11,6 @@ mod faulty;
 mod harness;
 mod history;
 mod hold;
-mod indexing;
 mod kinds;
 mod listing;
 mod live;

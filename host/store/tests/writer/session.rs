@@ -5,14 +5,14 @@ use std::collections::BTreeMap;
 
 use k1s_object::StatusRule;
 use k1s_store::StoreError;
-use k1s_store::writer::{Opening, ReadAhead, ScopeRows, Submission};
+use k1s_store::writer::{Opening, ReadAhead, Submission};
 use k1s_sync_engine::event::{Event, Tally};
-use k1s_sync_engine::id::{Epoch, Generation, ScopeId, Seq, SourceName};
+use k1s_sync_engine::id::{Epoch, Generation, Seq, SourceName};
 use k1s_sync_engine::message::{Batch, EmptyListing, More, ScopeGone};
 use k1s_sync_engine::problem::{Problem, ProblemCode};
 use k1s_sync_engine::work::{Absence, GenerationEnd, Outcome, Receipt, Work};
 
-use crate::harness::{Harness, ROOT, WHOLE, read_through, scope};
+use crate::harness::{Harness, ROOT, WHOLE, scope};
 
 /// A launched source.
 pub(crate) struct Session<'h> {
@@ -44,30 +44,11 @@ impl<'h> Session<'h> {
         }
     }
 
-    /// Reads what the host holds of every scope, as whoever tells the source does, and returns what was gathered for the
-    /// indexes.
-    pub(crate) fn gathered(&self) -> BTreeMap<ScopeId, ScopeRows> {
-        let scopes = self.opening.scopes.keys();
-        let gathered = scopes.map(|scope| {
-            let mut scan = self.harness.reader().known(&self.source, scope).gathering_rows();
-            read_through(&mut scan);
-            (scope.clone(), scan.into_rows().expect("read to the end"))
-        });
-        gathered.collect()
-    }
-
-    /// Hands over what was gathered, if anything is still to be indexed.
-    pub(crate) fn hand_over(&self, rows_by_scope: BTreeMap<ScopeId, ScopeRows>) {
-        if let Some(due) = self.opening.due {
-            let writer = self.harness.writer();
-            let index = writer.index(self.source.clone(), due, rows_by_scope);
-            self.harness.wait(index).expect("open");
-        }
-    }
-
     /// Every other batch comes with its objects read ahead, under the rule that most sources have: nothing may depend on it.
     fn submission(&self, work: Work) -> Submission {
-        let nothing = Opening::default();
+        let nothing = Opening {
+            scopes: BTreeMap::new(),
+        };
         if self.seq.get().is_multiple_of(2) {
             work.into()
         } else {
