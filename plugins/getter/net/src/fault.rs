@@ -232,6 +232,8 @@ fn status_class(status: StatusCode) -> Class {
         404 | 410 => Class::Missing,
         429 => Class::Busy,
         413 => Class::TooLarge,
+        // It is another by now than the one that was asked for.
+        412 | 416 => Class::Unavailable,
         408 | 504 => Class::Timeout,
         500..=599 => Class::Unavailable,
         _ => Class::Broken,

@@ -138,7 +138,12 @@ impl Credential {
 }
 
 impl Reference {
-    async fn read(&self) -> Result<Secret, KeyError> {
+    /// Reads what is there now.
+    ///
+    /// # Errors
+    ///
+    /// See [`KeyError`].
+    pub async fn read(&self) -> Result<Secret, KeyError> {
         match self {
             Self::File(path) => {
                 let text = read_file(path, SECRET_BYTES).await?;

@@ -161,8 +161,8 @@ pub struct Origin {
 }
 
 impl Origin {
-    /// Returns host and port, the latter only if it is not the scheme's own.
-    pub(crate) fn authority(&self) -> String {
+    /// Returns host and port, the latter only if it is not the scheme's own, as the header `Host` has them.
+    pub fn authority(&self) -> String {
         if self.peer.port == self.scheme.port() {
             self.peer.name.to_string()
         } else {

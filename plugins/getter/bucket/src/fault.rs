@@ -1,0 +1,73 @@
+//! Why objects cannot be found or asked for.
+
+use k1s_getter_net::{Class, Fault, KeyError, NetError, RedirectFault, UrlError};
+
+use crate::listing::ListingError;
+
+/// Why objects cannot be found or asked for. Tells nothing that may be secret.
+#[derive(Debug, thiserror::Error)]
+pub enum BucketError {
+    /// The store does not answer, or not as it should.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The store sends whoever asks to another region, and not where.
+    #[error("the bucket is in another region; name it by `region=`")]
+    Region(#[source] NetError),
+    /// The bucket, or a key, cannot be part of a URL.
+    #[error(transparent)]
+    Url(#[from] UrlError),
+    /// The access key cannot be had.
+    #[error("the access key: {0}")]
+    Access(#[source] KeyError),
+    /// The access key has characters that cannot be sent.
+    #[error("the access key has characters that cannot be sent")]
+    Characters,
+    /// What the store lists is no listing.
+    #[error(transparent)]
+    Listing(#[from] ListingError),
+    /// There are more keys than are read.
+    #[error("there are more keys below the prefix than the limit keys, {0}")]
+    Keys(usize),
+    /// There is nothing.
+    #[error("there is no object of this name, and none below it")]
+    Missing,
+    /// The clock is outside of all time.
+    #[error("this machine's clock is wrong")]
+    Clock,
+}
+
+impl BucketError {
+    /// Returns what may be done about it.
+    pub fn class(&self) -> Class {
+        match self {
+            Self::Net(error) => error.class(),
+            Self::Region(_) | Self::Url(_) | Self::Clock => Class::Refused,
+            Self::Access(_) | Self::Characters => Class::Auth,
+            Self::Listing(_) => Class::Broken,
+            Self::Keys(_) => Class::TooLarge,
+            Self::Missing => Class::Missing,
+        }
+    }
+
+    /// Says of an error what it means of a store.
+    pub(crate) fn of(error: NetError) -> Self {
+        match error.fault {
+            Fault::Redirect(RedirectFault::Missing) => Self::Region(error),
+            Fault::Redirect(_)
+            | Fault::Dial(_)
+            | Fault::Tls(_)
+            | Fault::Limit(_)
+            | Fault::Url(_)
+            | Fault::Key(_)
+            | Fault::Status { .. }
+            | Fault::Unasked(_)
+            | Fault::Coding(_)
+            | Fault::TerraformGet
+            | Fault::Unframed
+            | Fault::Truncated
+            | Fault::Part
+            | Fault::Connection(_)
+            | Fault::File(_) => Self::Net(error),
+        }
+    }
+}

@@ -1,0 +1,30 @@
+//! Objects of S3 and of stores that speak as it does.
+//!
+//! A [`Bucket`] says what an address names, an object or all that is below a prefix, and makes the requests for the objects;
+//! whoever fetches sends those with a [`Client`](k1s_getter_net::Client), which judges addresses and keeps limits.
+//!
+//! Finds no credentials (no shared configuration, no metadata service): it is told which to ask with. It writes nothing,
+//! keeps nothing, and neither reads nor believes what servers say of errors.
+//!
+//! Invariants:
+//! - The path of an object is below the prefix that was asked for, and of plain parts; a key that cannot be one is reported
+//!   and never asked for. A prefix ends where a part of a path does: `team` is not `team-b`.
+//! - A listing is whole or an error: pages follow each other to the end, and none says the same as one before.
+//! - A secret signs and is not sent; neither it nor what it signed is ever printed.
+//!
+//! Signatures, listings and paths are modules that reach nothing; the others are as thin as they can be.
+
+#![forbid(unsafe_code)]
+
+mod bucket;
+mod encode;
+mod fault;
+mod listing;
+mod path;
+mod place;
+mod sign;
+
+pub use bucket::{Access, Bucket, Entry, Folder, Found, KEYS, PAGE_BYTES, REFUSED};
+pub use fault::BucketError;
+pub use listing::ListingError;
+pub use path::{KeyFault, KeyPath};

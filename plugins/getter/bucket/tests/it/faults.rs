@@ -1,0 +1,179 @@
+//! A store that answers as none should.
+
+use std::convert::Infallible;
+use std::io;
+use std::net::Ipv4Addr;
+use std::sync::Arc;
+
+use bytes::Bytes;
+use http::{Request, Response};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::TokioIo;
+use k1s_getter_bucket::{Bucket, BucketError, Found, ListingError, REFUSED};
+use k1s_getter_net::Class;
+use tokio::net::TcpListener;
+use tokio::task::JoinSet;
+
+use crate::moto::{address, client};
+
+/// A store that answers a listing in this way, and has no object.
+struct Store {
+    port: u16,
+    _tasks: JoinSet<()>,
+}
+
+impl Store {
+    async fn new(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
+        let port = listener.local_addr()?.port();
+        let answer = Arc::new(answer);
+        let mut tasks = JoinSet::new();
+        tasks.spawn(async move {
+            let mut open = JoinSet::new();
+            while let Ok((socket, _)) = listener.accept().await {
+                let answer = Arc::clone(&answer);
+                open.spawn(async move {
+                    let service = service_fn(move |request: Request<Incoming>| {
+                        let answer = Arc::clone(&answer);
+                        async move { Ok::<_, Infallible>(respond(&request, &*answer)) }
+                    });
+                    // Clients leave when they have seen enough.
+                    drop(
+                        http1::Builder::new()
+                            .serve_connection(TokioIo::new(socket), service)
+                            .await,
+                    );
+                });
+            }
+        });
+        Ok(Self { port, _tasks: tasks })
+    }
+
+    async fn find(&self, rest: &str) -> anyhow::Result<Result<Found, BucketError>> {
+        let s3 = address(&format!("s3::http://127.0.0.1:{}/{rest}", self.port))?;
+        Ok(Bucket::new(client(), &s3, None)?.find().await)
+    }
+}
+
+fn respond(request: &Request<Incoming>, answer: &dyn Fn(&str) -> (u16, String)) -> Response<Full<Bytes>> {
+    let (status, body) = match request.method().as_str() {
+        "HEAD" => (404, String::new()),
+        _ => answer(request.uri().query().unwrap_or_default()),
+    };
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+    response
+}
+
+fn page(keys: &[String], more: &str) -> String {
+    let entry = |key: &String| format!("<Contents><Key>{key}</Key><ETag>e</ETag><Size>1</Size></Contents>");
+    let entries: String = keys.iter().map(entry).collect();
+    format!("<ListBucketResult>{entries}{more}</ListBucketResult>")
+}
+
+fn again(token: &str) -> String {
+    format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>")
+}
+
+#[tokio::test]
+async fn a_listing_that_goes_on_for_ever_ends() -> anyhow::Result<()> {
+    let same = Store::new(|_| (200, page(&[], &again("t")))).await?;
+    let found = same.find("pail/a").await?;
+    assert!(
+        matches!(found, Err(BucketError::Listing(ListingError::Lost))),
+        "{found:?}"
+    );
+
+    // Another token each time, and a thousand keys.
+    let on = Store::new(|query| {
+        let number: usize = query.matches(char::is_alphanumeric).count();
+        let seen = query
+            .split("continuation-token=")
+            .nth(1)
+            .and_then(|rest| rest.split('&').next()?.parse().ok());
+        let next = seen.unwrap_or(number) + 1;
+        let keys: Vec<String> = (0..1000).map(|key| format!("a/{next}-{key}")).collect();
+        (200, page(&keys, &again(&next.to_string())))
+    });
+    let found = on.await?.find("pail/a").await?;
+    assert!(matches!(found, Err(BucketError::Keys(_))), "{:?}", found.map(drop));
+    Ok(())
+}
+
+#[tokio::test]
+async fn p07_a_store_that_lists_what_was_not_asked_for_is_not_believed() -> anyhow::Result<()> {
+    let store = Store::new(|_| {
+        let keys = [
+            "../sibling.yaml",
+            "/abs",
+            "team/../../x",
+            "team-b/x",
+            "team/\u{1}",
+            "team/ok.yaml",
+        ];
+        (200, page(&keys.map(str::to_owned), ""))
+    });
+    let Found::Folder(folder) = store.await?.find("pail/team").await?? else {
+        anyhow::bail!("not a folder");
+    };
+    assert_eq!(
+        folder.entries.keys().map(|path| path.as_str()).collect::<Vec<_>>(),
+        ["ok.yaml"]
+    );
+    assert_eq!((folder.refused_count, folder.refused.len()), (5, 5));
+
+    let many = Store::new(|_| {
+        let keys: Vec<String> = (0..1000).map(|number| format!("elsewhere/{number}")).collect();
+        (200, page(&keys, ""))
+    });
+    let Found::Folder(folder) = many.await?.find("pail/team").await?? else {
+        anyhow::bail!("not a folder");
+    };
+    assert_eq!((folder.refused_count, folder.refused.len()), (1000, REFUSED));
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_answer_that_is_no_listing_is_an_error() -> anyhow::Result<()> {
+    for (status, body, class, words) in [
+        (200, "<html>log in</html>".to_owned(), Class::Broken, "not a listing"),
+        (200, "log in".to_owned(), Class::Broken, "not a listing"),
+        (
+            200,
+            "<Error><Code>CANARY</Code></Error>".to_owned(),
+            Class::Broken,
+            "not a listing",
+        ),
+        (200, page(&[], ""), Class::Missing, "none below it"),
+        (
+            301,
+            "<Error><Code>PermanentRedirect</Code></Error>".to_owned(),
+            Class::Refused,
+            "region=",
+        ),
+        (
+            503,
+            "<Error><Code>SlowDown</Code></Error>".to_owned(),
+            Class::Unavailable,
+            "503",
+        ),
+        (
+            200,
+            "<ListBucketResult>".repeat(1_000_000),
+            Class::TooLarge,
+            "body_bytes",
+        ),
+    ] {
+        let store = Store::new(move |_| (status, body.clone())).await?;
+        let error = store.find("pail/a").await?.expect_err(words);
+        assert_eq!(error.class(), class, "{error}");
+        assert!(
+            error.to_string().contains(words) && !error.to_string().contains("CANARY"),
+            "{error}"
+        );
+    }
+    Ok(())
+}

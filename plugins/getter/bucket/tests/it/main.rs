@@ -1,0 +1,8 @@
+//! Buckets of a real server of S3, which checks signatures and rights, and of one on loopback that answers as none should.
+
+#![forbid(unsafe_code)]
+#![expect(clippy::expect_used, reason = "a test that cannot go on has failed")]
+
+mod faults;
+mod moto;
+mod objects;
