@@ -11,7 +11,7 @@ use k1s_getter_net::{Class, Client, Reference, Request};
 
 use crate::encode;
 use crate::fault::BucketError;
-use crate::listing::{self, Listed, ListingError, PAGE_KEYS};
+use crate::listing::{self, Entry, ListingError, PAGE_KEYS};
 use crate::path::{KeyFault, KeyPath};
 use crate::place::Place;
 use crate::sign::{Signable, sign};
@@ -55,17 +55,6 @@ impl Access {
             token,
         })
     }
-}
-
-/// An object.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key.
-    pub key: String,
-    /// Its entity tag, as headers have it. It says that objects of one key are the same, and nothing of their bytes.
-    pub etag: String,
-    /// How long it is.
-    pub bytes: u64,
 }
 
 /// Objects below a prefix.
@@ -231,8 +220,8 @@ impl Bucket {
             if keys > KEYS {
                 return Err(BucketError::Keys(KEYS));
             }
-            for listed in page.listed {
-                folder.add(prefix, listed);
+            for object in page.listed {
+                folder.add(prefix, object);
             }
             let Some(token) = page.next else {
                 return Ok(folder);
@@ -281,17 +270,25 @@ impl Bucket {
 }
 
 impl Folder {
-    fn add(&mut self, prefix: &str, listed: Listed) {
-        let Listed { key, etag, bytes } = listed;
-        match KeyPath::below(prefix, &key) {
+    /// Sorts objects by their paths below a prefix, which is empty or ends with `/`.
+    pub fn of(prefix: &str, objects: impl IntoIterator<Item = Entry>) -> Self {
+        let mut folder = Self::default();
+        for object in objects {
+            folder.add(prefix, object);
+        }
+        folder
+    }
+
+    fn add(&mut self, prefix: &str, object: Entry) {
+        match KeyPath::below(prefix, &object.key) {
             Ok(Some(path)) => {
-                self.entries.insert(path, Entry { key, etag, bytes });
+                self.entries.insert(path, object);
             }
             Ok(None) => {}
             Err(fault) => {
                 self.refused_count += 1;
                 if self.refused.len() < REFUSED {
-                    self.refused.insert(key, fault);
+                    self.refused.insert(object.key, fault);
                 }
             }
         }

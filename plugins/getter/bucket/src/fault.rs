@@ -1,5 +1,7 @@
 //! Why objects cannot be found or asked for.
 
+use std::time::Duration;
+
 use k1s_getter_net::{Class, Fault, KeyError, NetError, RedirectFault, UrlError};
 
 use crate::listing::ListingError;
@@ -46,6 +48,21 @@ impl BucketError {
             Self::Listing(_) => Class::Broken,
             Self::Keys(_) => Class::TooLarge,
             Self::Missing => Class::Missing,
+        }
+    }
+
+    /// Returns how long to wait before the store is asked again, if it says so.
+    pub fn retry_after(&self) -> Option<Duration> {
+        match self {
+            Self::Net(error) => error.retry_after(),
+            Self::Region(_)
+            | Self::Url(_)
+            | Self::Clock
+            | Self::Access(_)
+            | Self::Characters
+            | Self::Listing(_)
+            | Self::Keys(_)
+            | Self::Missing => None,
         }
     }
 

@@ -24,7 +24,7 @@ mod path;
 mod place;
 mod sign;
 
-pub use bucket::{Access, Bucket, Entry, Folder, Found, KEYS, PAGE_BYTES, REFUSED};
+pub use bucket::{Access, Bucket, Folder, Found, KEYS, PAGE_BYTES, REFUSED};
 pub use fault::BucketError;
-pub use listing::ListingError;
+pub use listing::{Entry, ListingError};
 pub use path::{KeyFault, KeyPath};

@@ -37,19 +37,21 @@ pub enum ListingError {
     Lost,
 }
 
-/// A key and what is told of its object.
+/// An object, as it is listed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Listed {
-    pub(crate) key: String,
-    /// As it stands in headers, with its quotes.
-    pub(crate) etag: String,
-    pub(crate) bytes: u64,
+pub struct Entry {
+    /// Its key.
+    pub key: String,
+    /// Its entity tag, as headers have it. It says that objects of one key are the same, and nothing of their bytes.
+    pub etag: String,
+    /// How long it is.
+    pub bytes: u64,
 }
 
 /// A page.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct Page {
-    pub(crate) listed: Vec<Listed>,
+    pub(crate) listed: Vec<Entry>,
     /// Where it goes on; none at the end.
     pub(crate) next: Option<String>,
 }
@@ -165,7 +167,7 @@ impl Sheet {
     }
 }
 
-fn read([key, etag, size]: [Option<String>; 3], is_encoded: bool) -> Option<Listed> {
+fn read([key, etag, size]: [Option<String>; 3], is_encoded: bool) -> Option<Entry> {
     let (key, etag, size) = (key?, etag?, size?);
     let key = if is_encoded { encode::decode(&key)? } else { key };
     let inner = etag
@@ -175,7 +177,7 @@ fn read([key, etag, size]: [Option<String>; 3], is_encoded: bool) -> Option<List
     let is_tag = inner.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') && !inner.is_empty();
     let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
     (is_tag && inner.len() <= ETAG_BYTES && is_number && !key.is_empty()).then_some(())?;
-    Some(Listed {
+    Some(Entry {
         key,
         etag: format!("\"{inner}\""),
         bytes: size.parse().ok()?,
@@ -212,7 +214,7 @@ mod tests {
         );
         let page = parse(body.as_bytes())?;
         assert_eq!(page.next.as_deref(), Some("1/a+b=="), "a token is not encoded");
-        let expected = Listed {
+        let expected = Entry {
             key: "a/b c+.yaml".to_owned(),
             etag: "\"e1\"".to_owned(),
             bytes: 7,

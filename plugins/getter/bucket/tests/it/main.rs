@@ -6,3 +6,6 @@
 mod faults;
 mod moto;
 mod objects;
+#[allow(dead_code, reason = "each test program needs its part of it")]
+#[path = "../moto/server.rs"]
+mod server;

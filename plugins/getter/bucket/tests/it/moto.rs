@@ -1,54 +1,23 @@
-//! A server of S3 that others wrote, shared by all tests of this process.
+//! Buckets of a server that is shared by all tests of this process.
 
-use std::io::{BufRead as _, BufReader};
-use std::path::PathBuf;
-use std::process::{Child, Command, Stdio};
 use std::sync::LazyLock;
 
-use anyhow::{Context as _, ensure};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use k1s_getter_address::{Address, Download, Origin, Policy, S3, Secret, Source, Transport};
 use k1s_getter_bucket::{Access, Bucket};
-use k1s_getter_net::{Client, Proxies, Reach, Reference, Settings, Trust};
+use k1s_getter_net::{Client, Reach, Reference, Settings, Trust};
 
-/// The path of a Python that has moto, instead of the one that is set up here.
-const OVERRIDE: &str = "K1S_MOTO";
-const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/build");
-const SERVE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/moto/serve.py");
+pub(crate) use crate::server::Moto;
 
-/// The server, with `pail`, `my.pail` and `shut`, and the key of one who may read the first two.
-#[derive(serde::Deserialize)]
-pub(crate) struct Moto {
-    port: u16,
-    id: String,
-    secret: String,
-    pub(crate) version: String,
-    pub(crate) many: usize,
-    /// It ends when its standard input does, which is when this process does.
-    #[serde(skip)]
-    _process: Option<Child>,
-}
+/// More than a page.
+const MANY: usize = 1005;
 
-static SHARED: LazyLock<Moto> = LazyLock::new(|| Moto::start().expect("a server of S3"));
+static SHARED: LazyLock<Moto> = LazyLock::new(|| Moto::start(MANY).expect("a server of S3"));
 
 impl Moto {
     pub(crate) fn shared() -> &'static Self {
         &SHARED
-    }
-
-    fn start() -> anyhow::Result<Self> {
-        let mut process = Command::new(python()?)
-            .arg(SERVE)
-            .stdin(Stdio::piped())
-            .stdout(Stdio::piped())
-            .spawn()?;
-        let stdout = process.stdout.take().context("its output")?;
-        let mut line = String::new();
-        BufReader::new(stdout).read_line(&mut line)?;
-        let mut moto: Self = serde_json::from_str(&line).with_context(|| format!("it says {line:?}"))?;
-        moto._process = Some(process);
-        Ok(moto)
     }
 
     /// Returns a bucket by what follows the host in its address, asked for with a key or without.
@@ -70,18 +39,6 @@ impl Moto {
     }
 }
 
-/// Finds Python; tests that ask at the same time wait in the lock of what is shared.
-fn python() -> anyhow::Result<PathBuf> {
-    if let Some(python) = std::env::var_os(OVERRIDE) {
-        return Ok(PathBuf::from(python));
-    }
-    let program = std::env::current_exe()?;
-    let target = program.ancestors().nth(3).context("the directory of what is built")?;
-    let built = Command::new(BUILD).arg(target).stderr(Stdio::inherit()).output()?;
-    ensure!(built.status.success(), "{BUILD} failed");
-    Ok(PathBuf::from(String::from_utf8(built.stdout)?.trim_end()))
-}
-
 pub(crate) fn address(text: &str) -> anyhow::Result<S3> {
     let source = Address::parse(text, &Policy::default().allowing(Transport::Http))?.source;
     match source {
@@ -95,7 +52,6 @@ pub(crate) fn address(text: &str) -> anyhow::Result<S3> {
 pub(crate) fn client() -> Client {
     let settings = Settings {
         reach: Reach::trusted(),
-        proxies: Proxies::none(),
         trust: Trust::Only(anyone()),
         ..Settings::default()
     };

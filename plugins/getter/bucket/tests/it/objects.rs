@@ -48,7 +48,7 @@ async fn pages_are_followed_to_the_end() -> anyhow::Result<()> {
     let many = folder(&moto.bucket("pail/many", Some(moto.access()))?).await?;
     assert_eq!(many.entries.len(), moto.many);
     let all = folder(&moto.bucket("pail", Some(moto.access()))?).await?;
-    assert_eq!(all.entries.len(), moto.many + 4);
+    assert_eq!(all.entries.len(), moto.many + 5);
     Ok(())
 }
 

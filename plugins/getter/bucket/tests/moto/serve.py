@@ -1,23 +1,29 @@
-"""Serves S3 with some objects, prints where and with which key as JSON, and ends with its standard input."""
+"""Serves S3 with some objects, the first argument's number of them below `many/`.
 
+Prints where and with which key as JSON. Then each line of its standard input is an order, {"bucket", "key", "body"}, to put an
+object, or to delete it where the body is null; each is answered with a line once it is done. It ends with its input.
+"""
+
+import io
 import json
 import logging
 import sys
+import tarfile
 import urllib.request
 
 import boto3
 from moto.server import ThreadedMotoServer
 
-MANY = 1005
+MANY = int(sys.argv[1])
 
 
-def client(service, endpoint):
+def client(service, endpoint, key="anyone", secret="anything"):
     return boto3.client(
         service,
         endpoint_url=endpoint,
         region_name="eu-west-1",
-        aws_access_key_id="anyone",
-        aws_secret_access_key="anything",
+        aws_access_key_id=key,
+        aws_secret_access_key=secret,
     )
 
 
@@ -37,6 +43,12 @@ def fill(s3):
         s3.put_object(Bucket="pail", Key=key, Body=key.encode())
     for number in range(MANY):
         s3.put_object(Bucket="pail", Key=f"many/{number:04}.yaml", Body=b"x")
+    packed = io.BytesIO()
+    with tarfile.open(fileobj=packed, mode="w:gz") as archive:
+        member = tarfile.TarInfo("app/a.yaml")
+        member.size = 6
+        archive.addfile(member, io.BytesIO(b"packed"))
+    s3.put_object(Bucket="pail", Key="packs/app.tar.gz", Body=packed.getvalue())
     s3.put_object(Bucket="my.pail", Key="a.yaml", Body=b"dotted")
     s3.put_object(Bucket="shut", Key="a.yaml", Body=b"shut")
     s3.put_bucket_versioning(Bucket="my.pail", VersioningConfiguration={"Status": "Enabled"})
@@ -45,13 +57,13 @@ def fill(s3):
     return first["VersionId"]
 
 
-def admit(iam):
-    iam.create_user(UserName="kim")
-    own = ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*", "arn:aws:s3:::my.pail", "arn:aws:s3:::my.pail/*"]
-    statement = {"Effect": "Allow", "Action": ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"], "Resource": own}
+def admit(iam, name, actions, resources):
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
-    iam.put_user_policy(UserName="kim", PolicyName="own", PolicyDocument=policy)
-    return iam.create_access_key(UserName="kim")["AccessKey"]
+    iam.create_user(UserName=name)
+    iam.put_user_policy(UserName=name, PolicyName="own", PolicyDocument=policy)
+    key = iam.create_access_key(UserName=name)["AccessKey"]
+    return key["AccessKeyId"], key["SecretAccessKey"]
 
 
 logging.getLogger("werkzeug").setLevel(logging.ERROR)
@@ -60,10 +72,21 @@ server.start()
 host, port = server.get_host_and_port()
 endpoint = f"http://{host}:{port}"
 version = fill(client("s3", endpoint))
-key = admit(client("iam", endpoint))
+iam = client("iam", endpoint)
+own = ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*", "arn:aws:s3:::my.pail", "arn:aws:s3:::my.pail/*"]
+reader = admit(iam, "kim", ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"], own)
+writer = admit(iam, "writer", ["s3:*"], ["*"])
 # From here on, everyone has to sign.
 plain = {"Content-Type": "text/plain"}
 urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", headers=plain)).read()
-told = {"port": port, "id": key["AccessKeyId"], "secret": key["SecretAccessKey"], "version": version, "many": MANY}
+told = {"port": port, "id": reader[0], "secret": reader[1], "version": version, "many": MANY}
 print(json.dumps(told), flush=True)
-sys.stdin.read()
+s3 = client("s3", endpoint, *writer)
+for line in sys.stdin:
+    order = json.loads(line)
+    place = {"Bucket": order["bucket"], "Key": order["key"]}
+    if order["body"] is None:
+        s3.delete_object(**place)
+    else:
+        s3.put_object(**place, Body=order["body"].encode())
+    print(flush=True)

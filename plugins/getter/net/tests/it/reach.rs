@@ -1,9 +1,11 @@
 //! Addresses that may not be reached.
 
+use std::net::IpAddr;
 use std::sync::Arc;
 
 use k1s_getter_net::{
-    Class, Client, Crossing, DialError, Fault, NetError, Network, Peer, Reach, Request, Settings, Url, UrlError,
+    Class, Client, Crossing, DialError, Fault, Limit, NetError, Network, Peer, Reach, Request, Resolve, Settings, Url,
+    UrlError,
 };
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
@@ -108,6 +110,43 @@ async fn h02_addresses_that_may_be_dialled_are_chosen_among_others() -> anyhow::
         client.send(Request::get(url)).await?.into_body().collect(10).await?,
         "inside"
     );
+    Ok(())
+}
+
+#[tokio::test]
+async fn an_address_where_nobody_is_keeps_no_one_from_the_next() -> anyhow::Result<()> {
+    let server = Server::http(|_| answer(200, &[], "here")).await?;
+    let client = client(Settings {
+        names: Arc::new(Table::loopback().with("half.test", &[&["127.0.0.2", "::1", "127.0.0.1"]])),
+        ..trusting()
+    });
+    let url = Url::parse(&format!("http://half.test:{}/", server.port))?;
+    assert_eq!(
+        client.send(Request::get(url)).await?.into_body().collect(10).await?,
+        "here"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn h05_a_name_that_is_never_answered_is_given_up() -> anyhow::Result<()> {
+    /// Never answers.
+    #[derive(Debug)]
+    struct Silent;
+    impl Resolve for Silent {
+        fn resolve<'a>(&'a self, _: &'a str) -> futures_util::future::BoxFuture<'a, std::io::Result<Vec<IpAddr>>> {
+            Box::pin(std::future::pending())
+        }
+    }
+    let limits = crate::servers::short();
+    let client = client(Settings {
+        names: Arc::new(Silent),
+        limits,
+        ..trusting()
+    });
+    let error = refused(&client, "http://silent.test/").await;
+    let is_dial = matches!(&error.fault, Fault::Dial(error) if matches!(**error, DialError::Limit(Limit::Dial(_))));
+    assert!(is_dial && error.class() == Class::Timeout, "{error}");
     Ok(())
 }
 
