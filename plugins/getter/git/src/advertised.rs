@@ -70,7 +70,8 @@ pub(crate) fn parse(line: &[u8]) -> Result<Option<Advertised>, WireError> {
     Ok(Some(advertised))
 }
 
-fn read_name(bytes: &[u8]) -> Option<RefName> {
+/// Reads the name of a reference; `None` if nobody can ask for it.
+pub(crate) fn read_name(bytes: &[u8]) -> Option<RefName> {
     std::str::from_utf8(bytes).ok().and_then(RefName::parse)
 }
 

@@ -14,6 +14,8 @@ use crate::objects::Objects;
 const DIRECTORY_MODE: u32 = 0o700;
 /// The same of files, which nobody writes again.
 const FILE_MODE: u32 = 0o400;
+/// What names of packs begin with.
+const PACK_PREFIX: &str = "pack-";
 
 /// The objects of one repository on disk, in a directory that is ours alone and has nothing else: no configuration, no
 /// reference, no place where something is checked out.
@@ -80,19 +82,50 @@ impl Cache {
         Objects::new(self.odb()?, limits).map_err(CacheError::Open)
     }
 
+    /// Throws away everything, as when something of it is damaged.
+    ///
+    /// # Errors
+    /// Fails if the system refuses.
+    pub fn clear(&self) -> Result<(), CacheError> {
+        for name in self.pack_names().map_err(CacheError::Copy)? {
+            self.remove(&name).map_err(CacheError::Copy)?;
+        }
+        Ok(())
+    }
+
     /// Makes a file for a pack that comes, which is gone when it is closed.
     pub(crate) fn spool(&self) -> io::Result<File> {
         tempfile::tempfile_in(&self.objects)
     }
 
-    /// Takes in a pack that was measured. Bases that it leans on become part of it.
-    pub(crate) fn take_in(&self, mut pack: File) -> Result<(), CacheError> {
+    /// Takes in a pack that was measured, and returns its name. Bases that it leans on become part of it.
+    pub(crate) fn take_in(&self, mut pack: File) -> Result<String, CacheError> {
         pack.seek(SeekFrom::Start(0)).map_err(CacheError::Copy)?;
         let odb = self.odb()?;
         // libgit2 could make sure that nothing is missing behind an object; but files are, on purpose.
         let mut indexer = Indexer::new(Some(&odb), &self.packs, FILE_MODE, false).map_err(CacheError::Index)?;
         io::copy(&mut pack, &mut indexer).map_err(CacheError::Copy)?;
-        indexer.commit().map_err(CacheError::Index)?;
+        indexer.commit().map_err(CacheError::Index)
+    }
+
+    /// Returns the names of the packs.
+    pub(crate) fn pack_names(&self) -> io::Result<Vec<String>> {
+        let mut names = Vec::new();
+        for entry in fs::read_dir(&self.packs)? {
+            let file = entry?.file_name();
+            let name = file
+                .to_str()
+                .and_then(|name| name.strip_prefix(PACK_PREFIX)?.strip_suffix(".pack"));
+            names.extend(name.map(str::to_owned));
+        }
+        Ok(names)
+    }
+
+    /// Removes a pack. Its index goes first: what is then half there is removed with the next opening.
+    pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
+        for extension in ["idx", "pack"] {
+            fs::remove_file(self.packs.join(format!("{PACK_PREFIX}{name}.{extension}")))?;
+        }
         Ok(())
     }
 

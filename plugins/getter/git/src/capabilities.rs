@@ -1,6 +1,8 @@
 //! What a server says it can, before it is asked anything.
 
 use crate::fault::{GitError, Unsupported};
+use crate::limits::{Limit, Limits};
+use crate::older::Older;
 use crate::packet::{Packet, trimmed};
 use crate::wire::{Packets, WireError};
 
@@ -24,8 +26,19 @@ pub(crate) struct Capabilities {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Obstacle {
     Unsupported(Unsupported),
+    /// It is more than a limit.
+    Limit(Limit),
     /// It is no greeting.
     Foreign,
+}
+
+/// What a server says by itself.
+#[derive(Debug)]
+pub(crate) enum Greeting {
+    /// In version 2, what it can.
+    Newer(Capabilities),
+    /// In an older one, also its references.
+    Older(Older),
 }
 
 impl Capabilities {
@@ -47,45 +60,65 @@ impl Capabilities {
     }
 }
 
-/// Checks the first line.
-fn first(line: &[u8]) -> Result<(), Obstacle> {
-    let is_reference = |line: &[u8]| {
-        let id = line.split(|byte| *byte == b' ').next().unwrap_or_default();
-        matches!(id.len(), 40 | 64) && id.iter().all(u8::is_ascii_hexdigit)
-    };
-    match line {
-        b"version 2" => Ok(()),
-        b"version 1" => Err(Obstacle::Unsupported(Unsupported::Version)),
-        line if is_reference(line) => Err(Obstacle::Unsupported(Unsupported::Version)),
-        _ => Err(Obstacle::Foreign),
+/// What has been read of a greeting.
+enum Reading {
+    Nothing,
+    /// The service was named, as smart HTTP does.
+    Service,
+    /// Version 1 is version 0 with its name in front.
+    Version,
+    Newer(Capabilities),
+    Older(Older),
+}
+
+impl Reading {
+    fn take(self, packet: Packet<'_>, wanted: &Wanted<'_>) -> Result<Self, Obstacle> {
+        let (limits, is_wanted) = (wanted.limits, wanted.is_wanted);
+        match (self, packet) {
+            (Self::Nothing, Packet::Line(line)) if line.starts_with(SERVICE) => Ok(Self::Service),
+            (Self::Service, Packet::Flush) => Ok(Self::Nothing),
+            (Self::Nothing, Packet::Line(line)) => match trimmed(line) {
+                b"version 2" => Ok(Self::Newer(Capabilities::default())),
+                b"version 1" => Ok(Self::Version),
+                line => Older::first(line, is_wanted, limits).map(Self::Older),
+            },
+            (Self::Version, Packet::Line(line)) => Older::first(trimmed(line), is_wanted, limits).map(Self::Older),
+            (Self::Newer(mut capabilities), Packet::Line(line)) => {
+                capabilities.take(trimmed(line))?;
+                Ok(Self::Newer(capabilities))
+            }
+            (Self::Older(mut older), Packet::Line(line)) => {
+                older.take(trimmed(line), is_wanted, limits)?;
+                Ok(Self::Older(older))
+            }
+            (
+                Self::Nothing | Self::Service | Self::Version | Self::Newer(_) | Self::Older(_),
+                Packet::Line(_) | Packet::Flush | Packet::Delimiter | Packet::End,
+            ) => Err(Obstacle::Foreign),
+        }
     }
 }
 
+/// What is kept of references that come unasked.
+pub(crate) struct Wanted<'w> {
+    pub(crate) limits: &'w Limits,
+    pub(crate) is_wanted: &'w (dyn Fn(&str) -> bool + Sync),
+}
+
 /// Reads a greeting.
-pub(crate) async fn read(packets: &mut Packets<'_>) -> Result<Capabilities, GitError> {
-    let mut capabilities = Capabilities::default();
-    let mut is_first = true;
-    let mut is_service = false;
+pub(crate) async fn read(packets: &mut Packets<'_>, wanted: &Wanted<'_>) -> Result<Greeting, GitError> {
+    let mut reading = Reading::Nothing;
     loop {
-        let taken = match packets.next().await? {
-            Packet::Line(line) if is_first && line.starts_with(SERVICE) => {
-                is_service = true;
-                continue;
-            }
-            Packet::Flush if is_service => {
-                is_service = false;
-                continue;
-            }
-            Packet::Line(line) if is_first => first(trimmed(line)),
-            Packet::Line(line) => capabilities.take(trimmed(line)),
-            Packet::Flush if !is_first => return Ok(capabilities),
-            Packet::Flush | Packet::Delimiter | Packet::End => Err(Obstacle::Foreign),
+        let packet = packets.next().await?;
+        reading = match (reading, packet) {
+            (Reading::Newer(capabilities), Packet::Flush) => return Ok(Greeting::Newer(capabilities)),
+            (Reading::Older(older), Packet::Flush) => return Ok(Greeting::Older(older)),
+            (reading, packet) => reading.take(packet, wanted).map_err(|obstacle| match obstacle {
+                Obstacle::Unsupported(what) => GitError::Unsupported(what),
+                Obstacle::Limit(limit) => GitError::Wire(WireError::Limit(limit)),
+                Obstacle::Foreign => GitError::Wire(WireError::Unexpected("no greeting of git in it")),
+            })?,
         };
-        is_first = false;
-        taken.map_err(|obstacle| match obstacle {
-            Obstacle::Unsupported(what) => GitError::Unsupported(what),
-            Obstacle::Foreign => GitError::Wire(WireError::Unexpected("no greeting of git in it")),
-        })?;
     }
 }
 
@@ -121,17 +154,5 @@ mod tests {
         assert_eq!(least, Capabilities::default());
         let other = Obstacle::Unsupported(Unsupported::Format);
         assert_eq!(least.take(b"object-format=sha256"), Err(other));
-    }
-
-    #[test]
-    fn older_versions_are_told_from_what_is_no_git() {
-        let old = Err(Obstacle::Unsupported(Unsupported::Version));
-        assert_eq!(first(b"version 2"), Ok(()));
-        assert_eq!(first(b"version 1"), old);
-        assert_eq!(first(format!("{:040} HEAD\0multi_ack", 0).as_bytes()), old);
-        assert_eq!(first(format!("{:064} capabilities^{{}}\0", 0).as_bytes()), old);
-        for line in ["", "version 3", "<html>", "SSH-2.0-x"] {
-            assert_eq!(first(line.as_bytes()), Err(Obstacle::Foreign), "{line}");
-        }
     }
 }

@@ -55,8 +55,8 @@ pub enum GitError {
 /// What is not supported.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Unsupported {
-    /// The server speaks no protocol version 2.
-    #[error("the server does not speak version 2 of git's protocol, which is from 2018 and needed here")]
+    /// The server speaks no version of the protocol that is known.
+    #[error("the server is too old: it speaks neither version 2 of git's protocol nor in parts that can be told apart")]
     Version,
     /// The names of objects are not SHA-1.
     #[error("the repository names its objects by SHA-256, which is not supported")]

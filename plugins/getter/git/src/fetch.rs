@@ -74,6 +74,16 @@ pub(crate) async fn receive(
             Packet::Flush | Packet::End => return Err(GitError::Wire(WireError::Unexpected("no pack"))),
         }
     }
+    pack(packets, limits, bases, spool).await
+}
+
+/// Takes the pack of an answer, to its end.
+pub(crate) async fn pack(
+    packets: &mut Packets<'_>,
+    limits: &Limits,
+    bases: Bases,
+    spool: &mut (impl Write + Send),
+) -> Result<(), GitError> {
     let mut meter = Meter::new(*limits, bases);
     loop {
         let beside = match packets.next_of_pack().await? {

@@ -15,6 +15,7 @@ use crate::cache::Cache;
 use crate::capabilities::Capabilities;
 use crate::limits::Limits;
 use crate::meter::Meter;
+use crate::older::Older;
 use crate::packet::{self, Packet};
 
 /// How many changed packs are tried; some seconds' worth.
@@ -68,15 +69,27 @@ fn read(mut bytes: &[u8]) -> usize {
             if capabilities.take(packet::trimmed(line)).is_err() {
                 capabilities = Capabilities::default();
             }
+            let mut older = Older::first(line, &|_| true, &LIMITS).unwrap_or_default();
+            if older.take(line, &|_| true, &LIMITS).is_ok() {
+                assert!(
+                    older
+                        .references
+                        .iter()
+                        .all(|reference| is_plain(reference.name.as_str()))
+                );
+            }
             if let Ok(Some(reference)) = advertised::parse(line) {
-                let name = reference.name.as_str();
-                assert!(!name.starts_with('-') && !name.contains("..") && !name.chars().any(char::is_control));
+                assert!(is_plain(reference.name.as_str()));
                 references += 1;
             }
         }
         bytes = &bytes[length..];
     }
     references
+}
+
+fn is_plain(name: &str) -> bool {
+    !name.starts_with('-') && !name.contains("..") && !name.chars().any(char::is_control)
 }
 
 type Change = (Index, u8, u8);

@@ -9,15 +9,16 @@
 //!
 //! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
 //! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
-//! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], and [`Daemon`] over a [`Dialled`] peer. Objects, packs and their indexes are libgit2's, which gets no byte of a pack
-//! before `meter` has passed it. So SHA-1 is computed with detection of collisions, of every object, when it comes and when it
-//! is read. Repositories of SHA-256 and servers that know no version 2 are refused by name.
+//! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], and [`Daemon`] over a [`Dialled`] peer.
+//! Objects, packs and their indexes are libgit2's, which gets no byte of a pack before `meter` has passed it. So SHA-1 is computed
+//! with detection of collisions, of every object, when it comes and when it is read. Of servers that know no version 2, all
+//! references are read at each poll, and whole commits that they name; repositories of SHA-256 are refused by name.
 //!
 //! What this does not do: it decides neither which addresses are asked nor with which credentials, keeps no time of polls, follows
 //! no link and no submodule, and verifies no signature; it hands out the bytes that were signed.
 //!
 //! Invariants:
-//! - A poll asks for the references that are wanted and no others; what it costs does not grow with the repository.
+//! - A poll in version 2 asks for the references that are wanted and no others; what it costs does not grow with the repository.
 //! - Whatever a server sends is within [`Limits`], each of which its error names; nothing grows by what a header claims.
 //! - A path is of plain parts, and only tree objects say what is there; a name that could be git's own or lead elsewhere is
 //!   reported and not entered.
@@ -30,6 +31,7 @@ mod advertised;
 mod cache;
 mod capabilities;
 mod commit;
+mod compact;
 mod daemon;
 mod fault;
 mod fetch;
@@ -40,6 +42,7 @@ mod local;
 mod meter;
 mod name;
 mod objects;
+mod older;
 mod packet;
 mod range;
 mod remote;

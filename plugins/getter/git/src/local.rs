@@ -76,6 +76,12 @@ impl Local {
             Err(error) => return Err(absent(error)),
         };
         fs::symlink_metadata(directory.join("HEAD")).map_err(absent)?;
+        for name in ["objects", "refs"] {
+            let part = directory.join(name);
+            if !fs::symlink_metadata(&part).map_err(absent)?.is_dir() {
+                return Err(LocalError::Elsewhere(part));
+            }
+        }
         let local = Self { directory, limits };
         local.open().map(|_| local)
     }

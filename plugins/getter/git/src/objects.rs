@@ -38,6 +38,15 @@ pub enum ObjectError {
         #[source]
         source: git2::Error,
     },
+    /// It is what its name says, and yet nothing that git would make.
+    #[error("the object {id} is none that git would make: {source}")]
+    Malformed {
+        /// Its name.
+        id: ObjectId,
+        /// Why.
+        #[source]
+        source: git2::Error,
+    },
     /// Tags lead to tags.
     #[error("the tag {0} leads to more than {TAG_CHAIN} others")]
     Chain(ObjectId),
@@ -75,8 +84,13 @@ impl Objects {
     /// # Errors
     /// Fails if it is not there, is none, or is not what its name says.
     pub fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, ObjectError> {
+        self.bytes(id, ObjectType::Blob)
+    }
+
+    /// Returns the bytes of an object of some kind.
+    pub(crate) fn bytes(&self, id: &ObjectId, kind: ObjectType) -> Result<Vec<u8>, ObjectError> {
         let odb = self.repository.odb().map_err(|source| damaged(id, source))?;
-        let object = self.read(&odb, id, ObjectType::Blob)?;
+        let object = self.read(&odb, id, kind)?;
         Ok(object.data().to_vec())
     }
 
@@ -85,12 +99,11 @@ impl Objects {
     /// # Errors
     /// Fails if it is not there, is none, or is not what its name says.
     pub fn commit(&self, id: &ObjectId) -> Result<Commit, ObjectError> {
-        let odb = self.repository.odb().map_err(|source| damaged(id, source))?;
-        let raw = self.read(&odb, id, ObjectType::Commit)?.data().to_vec();
+        let raw = self.bytes(id, ObjectType::Commit)?;
         let commit = self
             .repository
             .find_commit(named(id)?)
-            .map_err(|error| failed(id, error))?;
+            .map_err(|source| malformed(id, source))?;
         Commit::read(id, &commit, raw)
     }
 
@@ -99,21 +112,28 @@ impl Objects {
     /// # Errors
     /// Fails if it is not there, is none, or is not what its name says.
     pub fn tag(&self, id: &ObjectId) -> Result<Tag, ObjectError> {
-        let odb = self.repository.odb().map_err(|source| damaged(id, source))?;
-        let raw = self.read(&odb, id, ObjectType::Tag)?.data().to_vec();
+        let raw = self.bytes(id, ObjectType::Tag)?;
         let tag = self
             .repository
             .find_tag(named(id)?)
-            .map_err(|error| failed(id, error))?;
+            .map_err(|source| malformed(id, source))?;
         Tag::read(id, &tag, raw)
     }
 
     /// Returns what a tag leads to, or the object itself if it is none.
     pub(crate) fn peel(&self, id: &ObjectId) -> Result<ObjectId, ObjectError> {
+        self.peel_through(id, |_| ())
+    }
+
+    /// Returns what a tag leads to, or the object itself if it is none, and notes each tag on the way.
+    pub(crate) fn peel_through(&self, id: &ObjectId, mut note: impl FnMut(&ObjectId)) -> Result<ObjectId, ObjectError> {
         let mut at = *id;
         for _ in 0..TAG_CHAIN {
             match self.tag(&at) {
-                Ok(tag) => at = tag.target,
+                Ok(tag) => {
+                    note(&at);
+                    at = tag.target;
+                }
                 Err(ObjectError::Kind { .. }) => return Ok(at),
                 Err(error) => return Err(error),
             }
@@ -139,8 +159,13 @@ pub(crate) fn named(id: &ObjectId) -> Result<git2::Oid, ObjectError> {
     git2::Oid::from_bytes(id.as_bytes()).map_err(|source| damaged(id, source))
 }
 
+/// Blames the object, which was read before.
+pub(crate) fn malformed(id: &ObjectId, source: git2::Error) -> ObjectError {
+    ObjectError::Malformed { id: *id, source }
+}
+
 /// Tells apart what is not there and what cannot be read.
-pub(crate) fn failed(id: &ObjectId, error: git2::Error) -> ObjectError {
+fn failed(id: &ObjectId, error: git2::Error) -> ObjectError {
     if error.code() == ErrorCode::NotFound {
         ObjectError::Missing(*id)
     } else {

@@ -5,10 +5,11 @@ use std::fs::File;
 
 use tokio::task::spawn_blocking;
 
-use crate::advertised;
+use crate::advertised::{self, Advertised};
 use crate::cache::Cache;
-use crate::capabilities::{self, Capabilities};
+use crate::capabilities::{self, Capabilities, Greeting, Wanted};
 use crate::commit::Commit;
+use crate::compact::compact;
 use crate::fault::GitError;
 use crate::fetch::{self, Demand};
 use crate::id::ObjectId;
@@ -16,7 +17,7 @@ use crate::limits::Limits;
 use crate::meter::Bases;
 use crate::objects::ObjectError;
 use crate::revision::{Revision, RevisionError, Target};
-use crate::transport::Transport;
+use crate::transport::{Session, Transport};
 use crate::tree::TreeError;
 use crate::wire::{Clock, Packets, WireError};
 
@@ -31,6 +32,7 @@ pub struct Remote {
     limits: Limits,
     /// What the server can, where each question stands by itself.
     known: Option<Capabilities>,
+    taken: u64,
 }
 
 impl Remote {
@@ -40,7 +42,13 @@ impl Remote {
             transport,
             limits,
             known: None,
+            taken: 0,
         }
+    }
+
+    /// Returns how many bytes of packs came since this was made.
+    pub fn taken(&self) -> u64 {
+        self.taken
     }
 
     /// Finds out what some revisions are now, with one question for all of them, or none for commits. What the repository does
@@ -53,22 +61,22 @@ impl Remote {
         for revision in revisions {
             revision.prefixes(&mut prefixes);
         }
-        let mut found = Vec::new();
-        if !prefixes.is_empty() {
-            let limits = self.limits;
-            let asked = self.ask(|capabilities| advertised::request(capabilities, &prefixes));
-            let (mut packets, capabilities) = asked.await?;
-            let is_wanted = |name: &str| revisions.iter().any(|revision| revision.concerns(name));
-            let read = advertised::read(&mut packets, &limits, |reference| is_wanted(reference.name.as_str())).await;
-            found = read?;
-            self.finish(packets).await?;
-            self.known = self.transport.is_stateless().then_some(capabilities);
-        }
+        let found = if prefixes.is_empty() {
+            Vec::new()
+        } else {
+            self.references(&prefixes, &|name| {
+                revisions.iter().any(|revision| revision.concerns(name))
+            })
+            .await?
+        };
         Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
     }
 
     /// Brings a commit with all its trees into the cache, and its files if the server cannot leave them out; asks for nothing if
     /// it is there. Of `known`, a commit that was fetched before, nothing comes again.
+    ///
+    /// A cache that turns out to be damaged is thrown away, and what neither the commit nor `known` has may be: objects that
+    /// were opened before are to be dropped before, for libgit2 shares packs of one name.
     ///
     /// # Errors
     /// Fails if the server does not hand it out, or sends what is too much, damaged, or something else.
@@ -78,19 +86,33 @@ impl Remote {
         target: &Target,
         known: Option<&ObjectId>,
     ) -> Result<Commit, GitError> {
+        match self.fetched(cache, target, known).await {
+            Err(error) if is_damage(&error) => {
+                let cleared = cache.clone();
+                blocking(move || Ok(cleared.clear()?)).await?;
+                self.fetched(cache, target, None).await
+            }
+            fetched => fetched,
+        }
+    }
+
+    async fn fetched(&mut self, cache: &Cache, target: &Target, known: Option<&ObjectId>) -> Result<Commit, GitError> {
         if let Some(commit) = self.whole(cache, target).await? {
             return Ok(commit);
         }
         let mut wants = vec![target.id];
         wants.extend((target.id != target.commit).then_some(target.commit));
-        for have in [known.copied(), None] {
-            let have = match have {
-                Some(id) if !self.holds(cache, id).await? => continue,
-                have => have,
-            };
+        let mut haves = vec![None];
+        if let Some(known) = known
+            && self.holds(cache, *known).await?
+        {
+            haves.insert(0, Some(*known));
+        }
+        for have in haves {
             let demand = Demand::Commits { wants: &wants, have };
             self.bring(cache, demand, target.id).await?;
             if let Some(commit) = self.whole(cache, target).await? {
+                self.compact(cache, target, have).await?;
                 return Ok(commit);
             }
         }
@@ -126,34 +148,71 @@ impl Remote {
         };
         // Whether files can be left out may have changed since the last poll.
         self.known = None;
-        let (mut packets, _) = self.ask(|capabilities| fetch::request(capabilities, demand)).await?;
+        let talk = self.begin(&|_| false).await?;
         let mut spool = cache.spool().map_err(GitError::Spool)?;
-        let received = fetch::receive(&mut packets, &limits, bases, &mut spool).await;
+        let (packets, received) = match &talk.greeting {
+            Greeting::Newer(capabilities) => {
+                let mut packets = ask(talk.session, talk.clock, &limits, fetch::request(capabilities, demand)).await?;
+                let received = fetch::receive(&mut packets, &limits, bases, &mut spool).await;
+                (packets, received)
+            }
+            Greeting::Older(_) if matches!(demand, Demand::Objects(_)) => return Err(GitError::NotServed(named)),
+            Greeting::Older(older) => {
+                let request = older.request(&named).map_err(GitError::Unsupported)?;
+                let mut packets = ask(talk.session, talk.clock, &limits, request).await?;
+                let received = older.receive(&mut packets, &limits, &mut spool).await;
+                (packets, received)
+            }
+        };
         received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
         self.finish(packets).await?;
+        self.taken += spool.metadata().map_err(GitError::Spool)?.len();
         take_in(cache.clone(), spool).await
     }
 
-    /// Asks one question, in a conversation of its own. What the server can is forgotten, unless the answer turns out to be one.
-    async fn ask(
+    /// Asks for references.
+    async fn references(
         &mut self,
-        request: impl FnOnce(&Capabilities) -> Vec<u8>,
-    ) -> Result<(Packets<'static>, Capabilities), GitError> {
+        prefixes: &BTreeSet<String>,
+        is_wanted: &(dyn Fn(&str) -> bool + Sync),
+    ) -> Result<Vec<Advertised>, GitError> {
+        let limits = self.limits;
+        let talk = self.begin(is_wanted).await?;
+        let capabilities = match talk.greeting {
+            Greeting::Older(older) => return Ok(older.references),
+            Greeting::Newer(capabilities) => capabilities,
+        };
+        let request = advertised::request(&capabilities, prefixes);
+        let mut packets = ask(talk.session, talk.clock, &limits, request).await?;
+        let read = advertised::read(&mut packets, &limits, |reference| is_wanted(reference.name.as_str())).await?;
+        self.finish(packets).await?;
+        self.known = self.transport.is_stateless().then_some(capabilities);
+        Ok(read)
+    }
+
+    /// Begins a conversation. What the server can is forgotten, unless its answer turns out to be one.
+    async fn begin(&mut self, is_wanted: &(dyn Fn(&str) -> bool + Sync)) -> Result<Talk, GitError> {
         let clock = Clock::start(&self.limits);
         let mut session = clock.wait(self.transport.open()).await.map_err(GitError::Limit)??;
-        let capabilities = match self.known.take() {
-            Some(capabilities) => capabilities,
+        let greeting = match self.known.take() {
+            Some(capabilities) => Greeting::Newer(capabilities),
             None => {
                 let reply = clock.wait(session.greeting()).await.map_err(GitError::Limit)??;
                 let mut packets = Packets::new(reply, clock, &self.limits);
-                let capabilities = capabilities::read(&mut packets).await?;
+                let wanted = Wanted {
+                    limits: &self.limits,
+                    is_wanted,
+                };
+                let greeting = capabilities::read(&mut packets, &wanted).await?;
                 self.finish(packets).await?;
-                capabilities
+                greeting
             }
         };
-        let asked = clock.wait(session.ask(request(&capabilities))).await;
-        let packets = Packets::new(asked.map_err(GitError::Limit)??, clock, &self.limits);
-        Ok((packets, capabilities))
+        Ok(Talk {
+            session,
+            clock,
+            greeting,
+        })
     }
 
     /// Waits for the end of an answer where the connection goes on behind it, so that it can be used again.
@@ -187,6 +246,13 @@ impl Remote {
         .await
     }
 
+    /// Makes one pack of many: of what was fetched now and before.
+    async fn compact(&self, cache: &Cache, target: &Target, have: Option<ObjectId>) -> Result<(), GitError> {
+        let (cache, limits) = (cache.clone(), self.limits);
+        let targets: Vec<ObjectId> = [target.id].into_iter().chain(have).collect();
+        blocking(move || compact(&cache, &targets, &limits)).await
+    }
+
     /// Returns whether a commit that was fetched before is in the cache.
     async fn holds(&self, cache: &Cache, id: ObjectId) -> Result<bool, GitError> {
         let target = Target {
@@ -213,6 +279,24 @@ impl Remote {
     }
 }
 
+/// A conversation that has begun.
+struct Talk {
+    session: Box<dyn Session>,
+    clock: Clock,
+    greeting: Greeting,
+}
+
+/// Asks the one question of a conversation.
+async fn ask(
+    session: Box<dyn Session>,
+    clock: Clock,
+    limits: &Limits,
+    request: Vec<u8>,
+) -> Result<Packets<'static>, GitError> {
+    let asked = clock.wait(session.ask(request)).await;
+    Ok(Packets::new(asked.map_err(GitError::Limit)??, clock, limits))
+}
+
 /// Tells a refusal to hand out an object from others; if the server does not say which, it is `named`.
 fn not_served(error: &GitError, named: ObjectId) -> Option<GitError> {
     let GitError::Wire(WireError::Refused(words)) = error else {
@@ -224,8 +308,16 @@ fn not_served(error: &GitError, named: ObjectId) -> Option<GitError> {
         .then(|| GitError::NotServed(told.unwrap_or(named)))
 }
 
+/// Returns whether what is in a cache is not what it was; what a server sent is not that, however odd.
+fn is_damage(error: &GitError) -> bool {
+    matches!(
+        error,
+        GitError::Object(ObjectError::Damaged { .. }) | GitError::Tree(TreeError::Object(ObjectError::Damaged { .. }))
+    )
+}
+
 async fn take_in(cache: Cache, spool: File) -> Result<(), GitError> {
-    blocking(move || cache.take_in(spool).map_err(GitError::Cache)).await
+    blocking(move || Ok(cache.take_in(spool).map(drop)?)).await
 }
 
 /// Does work that waits for the disk where that holds nobody up.

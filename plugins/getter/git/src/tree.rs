@@ -2,10 +2,12 @@
 
 use std::collections::BTreeSet;
 
+use git2::ObjectType;
+
 use crate::id::ObjectId;
 use crate::limits::Limit;
 use crate::name::{self, NameFault};
-use crate::objects::{ObjectError, Objects, failed, named};
+use crate::objects::{ObjectError, Objects, malformed, named};
 
 /// The part of a mode that says what kind of entry it is, and the kinds.
 const KIND: i32 = 0o170_000;
@@ -125,7 +127,25 @@ impl Objects {
     /// # Errors
     /// Fails if a tree below is not there or damaged, or there is more than the limits allow.
     pub fn list(&self, tree: &ObjectId) -> Result<Vec<Entry>, TreeError> {
-        let mut entries = Vec::new();
+        let (mut entries, _) = self.walk(tree)?;
+        entries.sort();
+        Ok(entries)
+    }
+
+    /// Returns all trees below one, itself included, and adds what they have besides them to `files`.
+    pub(crate) fn trees(
+        &self,
+        tree: &ObjectId,
+        files: &mut BTreeSet<ObjectId>,
+    ) -> Result<BTreeSet<ObjectId>, TreeError> {
+        let (entries, trees) = self.walk(tree)?;
+        let is_blob = |entry: &Entry| matches!(entry.kind, Kind::File | Kind::Executable | Kind::Link);
+        files.extend(entries.into_iter().filter(is_blob).map(|entry| entry.id));
+        Ok(trees)
+    }
+
+    fn walk(&self, tree: &ObjectId) -> Result<(Vec<Entry>, BTreeSet<ObjectId>), TreeError> {
+        let (mut entries, mut trees) = (Vec::new(), BTreeSet::new());
         let mut counted = 0;
         let mut open = vec![(String::new(), *tree, 0)];
         while let Some((path, tree, depth)) = open.pop() {
@@ -133,6 +153,7 @@ impl Objects {
                 return Err(TreeError::Limit(Limit::PathDepth(self.limits.path_depth)));
             }
             let members = self.members(&tree)?;
+            trees.insert(tree);
             counted += members.len();
             if counted > self.limits.entries {
                 return Err(TreeError::Limit(Limit::Entries(self.limits.entries)));
@@ -159,15 +180,14 @@ impl Objects {
                 }
             }
         }
-        entries.sort();
-        Ok(entries)
+        Ok((entries, trees))
     }
 
     fn members(&self, id: &ObjectId) -> Result<Vec<Member>, TreeError> {
-        let tree = self
-            .repository()
-            .find_tree(named(id)?)
-            .map_err(|error| failed(id, error))?;
+        // Read first, so that damage of the disk is told from what a server sent.
+        self.bytes(id, ObjectType::Tree)?;
+        let tree = self.repository().find_tree(named(id)?);
+        let tree = tree.map_err(|source| malformed(id, source))?;
         if tree.len() > self.limits.entries {
             return Err(TreeError::Limit(Limit::Entries(self.limits.entries)));
         }

@@ -139,7 +139,7 @@ async fn a_slow_server_is_given_up() {
 }
 
 #[tokio::test]
-async fn what_is_no_server_of_version_2_is_named() {
+async fn what_is_no_server_of_git_is_named() {
     let greeted = async |greeting: Vec<u8>| {
         let script = Script {
             greeting,
@@ -147,21 +147,22 @@ async fn what_is_no_server_of_version_2_is_named() {
         };
         poll(script).await.map_err(|error| error.to_string())
     };
-    let version = Unsupported::Version.to_string();
     let format = Unsupported::Format.to_string();
     let old = message(&[
         &format!("{ID} HEAD\0multi_ack side-band-64k"),
         &format!("{ID} refs/heads/main"),
     ]);
+    let newest = old.clone();
     let service = message(&["# service=git-upload-pack"]);
     let sha256 = message(&["version 2", "object-format=sha256"]);
     for (greeting, expected) in [
         (message(GREETING), Ok(())),
         ([service.clone(), message(GREETING)].concat(), Ok(())),
-        (old.clone(), Err(version.as_str())),
-        ([service, old].concat(), Err(&version)),
-        (message(&["version 1"]), Err(&version)),
-        (sha256, Err(&format)),
+        (old.clone(), Ok(())),
+        ([service, old].concat(), Ok(())),
+        ([packet(b"version 1\n"), newest].concat(), Ok(())),
+        (sha256, Err(&*format)),
+        (message(&[&format!("{ID} HEAD\0object-format=sha256")]), Err(&format)),
         (b"<!DOCTYPE html>".to_vec(), Err("no server of git")),
         (b"fff1".to_vec(), Err("claims 65521 bytes")),
         (b"0000".to_vec(), Err("no greeting")),

@@ -88,6 +88,12 @@ fn what_is_not_all_there_is_refused() {
     symlink(made.path().join(".git"), nothing.join(".git")).unwrap();
     assert!(matches!(local(&nothing), Err(LocalError::Elsewhere(_))));
 
+    let linked = made.base().join("linked");
+    made.git(&["init", "--quiet", "--bare", "../linked"]);
+    fs::remove_dir_all(linked.join("objects")).unwrap();
+    symlink(made.path().join(".git/objects"), linked.join("objects")).unwrap();
+    assert!(matches!(local(&linked), Err(LocalError::Elsewhere(at)) if at.ends_with("objects")));
+
     made.git(&["clone", "--quiet", "--shared", ".", "../shared"]);
     assert!(matches!(
         local(&made.base().join("shared")),

@@ -251,7 +251,7 @@ impl Served {
     }
 
     pub(crate) fn remote_within(&self, limits: Limits) -> Remote {
-        let address = self.0.address;
+        let address = self.address();
         let peer = Peer::new(&address.ip().to_string(), address.port()).unwrap();
         let dial = Box::new(Dialled::new(client(Reach::trusted()), peer));
         let daemon = Daemon::new(dial, &address.to_string(), "/repository").unwrap();
@@ -260,6 +260,10 @@ impl Served {
 
     pub(crate) fn traffic(&self) -> Traffic {
         self.0.traffic()
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.0.address
     }
 }
 

@@ -173,7 +173,7 @@ async fn a_commit_without_all_its_trees_is_not_one() {
         .map(drop)
         .unwrap_err();
     assert!(
-        matches!(error, GitError::Tree(TreeError::Object(ObjectError::Damaged { .. }))),
+        matches!(error, GitError::Tree(TreeError::Object(ObjectError::Malformed { .. }))),
         "{error}"
     );
 }

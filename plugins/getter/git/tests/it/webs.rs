@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use k1s_getter_address::Secret;
-use k1s_getter_git::{GitError, HttpError, Limits, ObjectId, Remote, SmartHttp, Unsupported};
+use k1s_getter_git::{GitError, HttpError, Limits, ObjectId, Remote, SmartHttp};
 use k1s_getter_net::{Class, Client, Credential, Crossing, Key, Reach, Reference, Url};
 
 use crate::making::{Counter, Made, Place, client, revision, settings, target};
@@ -166,15 +166,48 @@ async fn what_is_no_repository_is_told_apart() {
         matches!(http(&error), HttpError::Type(kind) if kind == "text/html"),
         "{error}"
     );
+}
 
-    // One that does not know version 2 leaves out the header.
-    let old: Rule = Box::new(|parts| {
-        parts.headers.remove("git-protocol");
-        None
-    });
-    let web = Web::http(&made, old).await;
-    let error = fails(&mut remote(&trusted, url("http", web.address, "/repository"))).await;
-    assert!(matches!(error, GitError::Unsupported(Unsupported::Version)), "{error}");
+/// A server that knows no version 2 says all references at once, and gives whole commits.
+#[tokio::test]
+async fn version_0_is_enough_for_what_references_name() {
+    let made = Made::with_files();
+    let first = made.id("HEAD");
+    made.git(&["tag", "--annotate", "v1", "--message", "One"]);
+    made.git(&["tag", "v2"]);
+    made.commit("Second");
+    for version in ["0", "1"] {
+        let rule: Rule = Box::new(move |parts| {
+            parts
+                .headers
+                .insert("git-protocol", format!("version={version}").parse().unwrap());
+            None
+        });
+        let web = Web::http(&made, rule).await;
+        let mut remote = remote(&client(Reach::trusted()), url("http", web.address, "/repository"));
+        for (text, commit) in [("HEAD", made.id("HEAD")), ("v1", first), ("v2", first)] {
+            let place = Place::new();
+            let target = target(&mut remote, text).await;
+            assert_eq!(target.commit, commit, "{text}");
+            let fetched = remote.fetch(&place.cache, &target, None).await.unwrap();
+            let objects = place.cache.objects(&Limits::default()).unwrap();
+            let files: Vec<ObjectId> = objects
+                .list(&fetched.tree)
+                .unwrap()
+                .iter()
+                .map(|entry| entry.id)
+                .collect();
+            remote.fetch_blobs(&place.cache, &files).await.unwrap();
+            assert_eq!(objects.blob(&files[0]).unwrap(), b"kind: Two\n");
+        }
+        let gone = remote.resolve(&[revision("gone")]).await.unwrap().remove(0);
+        assert!(gone.is_err());
+        // What no reference leads to is not handed out.
+        let lost = made.git(&["commit-tree", "HEAD^{tree}", "-m", "Lost"]);
+        let found = remote.resolve(&[revision(&lost)]).await.unwrap().remove(0).unwrap();
+        let error = remote.fetch(&Place::new().cache, &found, None).await.unwrap_err();
+        assert!(matches!(error, GitError::NotServed(id) if id == found.id), "{error}");
+    }
 }
 
 #[tokio::test]

@@ -1,0 +1,363 @@
+//! What a repository costs: bytes over the wire and time, beside git and go-getter, in the same run and of the same server.
+//!
+//! `cargo run --release -p k1s-getter-git --example cost` makes a repository of 5,000 manifests in 50 directories with 300 commits
+//! and 20,000 branches, serves it with `git daemon` through a relay that counts, and prints a table. Needs git and Go. Each
+//! step is done five times, product and peers in turn; a change is committed before each round.
+
+#![forbid(unsafe_code)]
+#![expect(
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a measurement that cannot go on has failed"
+)]
+
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../../tests/it/making.rs"]
+mod making;
+#[expect(dead_code, reason = "tests use more of it")]
+#[path = "../../tests/it/web.rs"]
+mod web;
+
+use std::fmt::Write as _;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::{Duration, Instant};
+
+use k1s_getter_git::{Commit, Found, Limits, ObjectId, Remote};
+
+use making::{Made, Place, Served, Traffic, quiet, target};
+
+const FILES: usize = 5_000;
+const DIRECTORIES: usize = 50;
+const COMMITS: usize = 300;
+const BRANCHES: usize = 20_000;
+const ROUNDS: usize = 5;
+/// The directory that is wanted, and one that is not.
+const WANTED: &str = "dir-07";
+const OTHER: &str = "dir-08";
+/// Bytes of a manifest that look like nothing.
+const NOISE: usize = 900;
+
+/// What a step cost, each time.
+#[derive(Default)]
+struct Step {
+    name: String,
+    costs: Vec<(Traffic, Duration)>,
+}
+
+/// The steps, in the order of the table.
+#[derive(Default)]
+struct Table(Vec<Step>);
+
+impl Table {
+    fn add(&mut self, name: &str, served: &Served, begun: Instant) {
+        let cost = (served.traffic(), begun.elapsed());
+        match self.0.iter_mut().find(|step| step.name == name) {
+            Some(step) => step.costs.push(cost),
+            None => self.0.push(Step {
+                name: name.to_owned(),
+                costs: vec![cost],
+            }),
+        }
+    }
+
+    fn print(&self) {
+        println!("| step | bytes down | bytes up | ms |\n|---|---|---|---|");
+        for Step { name, costs } in &self.0 {
+            let median = |mut values: Vec<u128>| {
+                values.sort_unstable();
+                let (first, last) = (values[0], values[values.len() - 1]);
+                let middle = values[values.len() / 2];
+                if first == last {
+                    format!("{middle}")
+                } else {
+                    format!("{middle} ({first}–{last})")
+                }
+            };
+            let of = |part: fn(&(Traffic, Duration)) -> u128| median(costs.iter().map(part).collect());
+            let down = of(|(traffic, _)| u128::from(traffic.down));
+            let up = of(|(traffic, _)| u128::from(traffic.up));
+            println!("| {name} | {down} | {up} | {} |", of(|(_, time)| time.as_millis()));
+        }
+    }
+}
+
+fn main() {
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .unwrap();
+    runtime.block_on(measure());
+}
+
+async fn measure() {
+    let made = repository();
+    let served = Served::start(&made).await;
+    let peer = peer(made.base());
+    let mut table = Table::default();
+    for round in 0..ROUNDS {
+        let mut ours = Ours::new(&served);
+        ours.first(&mut table).await;
+        plain(&mut table, &served, &made, &format!("clone-{round}")).await;
+        go_getter(&mut table, &served, &made, &peer, &format!("got-{round}")).await;
+
+        change(&made, OTHER, round);
+        ours.next("k1s: poll and fetch, the part that is wanted is unchanged", &mut table)
+            .await;
+        change(&made, WANTED, round);
+        ours.next("k1s: poll and fetch, one file of the part is changed", &mut table)
+            .await;
+        let begun = Instant::now();
+        git(
+            &made,
+            &format!("clone-{round}"),
+            &["fetch", "--quiet", "--depth=1", "origin", "main"],
+        )
+        .await;
+        table.add("git: fetch --depth 1 after two commits, shallow clone", &served, begun);
+        let begun = Instant::now();
+        get(
+            &peer,
+            &source(&served, "?ref=main"),
+            &made.base().join(format!("got-{round}")),
+        )
+        .await;
+        table.add("go-getter: update after two commits", &served, begun);
+    }
+    table.print();
+}
+
+/// The product, asking for one directory.
+struct Ours<'s> {
+    served: &'s Served,
+    remote: Remote,
+    place: Place,
+    last: Option<(Commit, Found)>,
+}
+
+impl<'s> Ours<'s> {
+    fn new(served: &'s Served) -> Self {
+        Self {
+            served,
+            remote: served.remote(),
+            place: Place::new(),
+            last: None,
+        }
+    }
+
+    async fn first(&mut self, table: &mut Table) {
+        self.served.traffic();
+        let begun = Instant::now();
+        let found = target(&mut self.remote, "main").await;
+        table.add("k1s: poll", self.served, begun);
+
+        let begun = Instant::now();
+        let commit = self.remote.fetch(&self.place.cache, &found, None).await.unwrap();
+        table.add("k1s: commit and all trees", self.served, begun);
+
+        let begun = Instant::now();
+        let part = self.files(&commit).await;
+        table.add("k1s: files of 1 of 50 directories", self.served, begun);
+        self.last = Some((commit, part));
+    }
+
+    async fn next(&mut self, name: &str, table: &mut Table) {
+        self.served.traffic();
+        let begun = Instant::now();
+        let found = target(&mut self.remote, "main").await;
+        let (old, before) = self.last.take().unwrap();
+        let commit = self
+            .remote
+            .fetch(&self.place.cache, &found, Some(&old.id))
+            .await
+            .unwrap();
+        let part = self.part(&commit);
+        if part != before {
+            self.files(&commit).await;
+        }
+        table.add(name, self.served, begun);
+        self.last = Some((commit, part));
+    }
+
+    fn part(&self, commit: &Commit) -> Found {
+        let objects = self.place.cache.objects(&Limits::default()).unwrap();
+        objects.find(&commit.tree, WANTED).unwrap()
+    }
+
+    /// Brings the files of the directory, and reads them.
+    async fn files(&mut self, commit: &Commit) -> Found {
+        let part = self.part(commit);
+        let Found::Tree(tree) = &part else {
+            panic!("{WANTED} is a directory");
+        };
+        let listed = self
+            .place
+            .cache
+            .objects(&Limits::default())
+            .unwrap()
+            .list(tree)
+            .unwrap();
+        let ids: Vec<ObjectId> = listed.iter().map(|entry| entry.id).collect();
+        self.remote.fetch_blobs(&self.place.cache, &ids).await.unwrap();
+        let objects = self.place.cache.objects(&Limits::default()).unwrap();
+        assert!(ids.iter().all(|id| objects.blob(id).unwrap().len() > NOISE));
+        assert_eq!(ids.len(), FILES / DIRECTORIES);
+        part
+    }
+}
+
+/// git by itself.
+async fn plain(table: &mut Table, served: &Served, made: &Made, name: &str) {
+    let url = source(served, "");
+    let url = url.strip_prefix("git::").unwrap();
+    served.traffic();
+    let begun = Instant::now();
+    git(made, ".", &["ls-remote", "--quiet", url, "refs/heads/main"]).await;
+    table.add("git: ls-remote URL refs/heads/main", served, begun);
+
+    let begun = Instant::now();
+    git(
+        made,
+        ".",
+        &["clone", "--quiet", "--depth=1", "--branch=main", url, name],
+    )
+    .await;
+    table.add("git: clone --depth 1", served, begun);
+
+    let sparse = format!("{name}-sparse");
+    let begun = Instant::now();
+    let clone = [
+        "clone",
+        "--quiet",
+        "--depth=1",
+        "--branch=main",
+        "--filter=blob:none",
+        "--sparse",
+        url,
+        &sparse,
+    ];
+    git(made, ".", &clone).await;
+    git(made, &sparse, &["sparse-checkout", "set", WANTED]).await;
+    table.add(
+        "git: clone --depth 1 --filter=blob:none --sparse, one directory",
+        served,
+        begun,
+    );
+}
+
+async fn go_getter(table: &mut Table, served: &Served, made: &Made, peer: &Path, name: &str) {
+    served.traffic();
+    let begun = Instant::now();
+    get(
+        peer,
+        &source(served, &format!("//{WANTED}?ref=main&depth=1")),
+        &made.base().join(format!("{name}-part")),
+    )
+    .await;
+    table.add("go-getter: one directory, depth=1, whenever it is asked", served, begun);
+
+    let begun = Instant::now();
+    get(peer, &source(served, "?ref=main"), &made.base().join(name)).await;
+    table.add("go-getter: all", served, begun);
+}
+
+fn source(served: &Served, rest: &str) -> String {
+    format!("git::git://{}/repository{rest}", served.address())
+}
+
+/// Runs git beside the repository, as a process while the server serves.
+async fn git(made: &Made, directory: &str, arguments: &[&str]) {
+    let mut command = quiet("git", made.base());
+    command.args(arguments).current_dir(made.base().join(directory));
+    succeed(command).await;
+}
+
+async fn get(peer: &Path, source: &str, directory: &Path) {
+    let mut command = quiet(peer.to_str().unwrap(), directory.parent().unwrap());
+    command.arg(source).arg(directory);
+    succeed(command).await;
+}
+
+async fn succeed(command: Command) {
+    let output = tokio::process::Command::from(command).output().await.unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+/// Builds the program that uses go-getter.
+fn peer(base: &Path) -> PathBuf {
+    let built = base.join("peer");
+    let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/cost/peer");
+    let status = Command::new("go")
+        .args(["build", "-o"])
+        .arg(&built)
+        .arg(".")
+        .current_dir(source)
+        .status();
+    assert!(status.unwrap().success(), "go build");
+    built
+}
+
+/// Commits a change of one file in a directory.
+fn change(made: &Made, directory: &str, round: usize) {
+    let mut stream = String::new();
+    commit(
+        &mut stream,
+        COMMITS + round,
+        &[(directory.to_owned() + "/file-003.yaml", manifest(1_000_003 + round))],
+    );
+    made.git_with(&["fast-import", "--quiet", "--force"], stream.as_bytes());
+}
+
+fn repository() -> Made {
+    let made = Made::new();
+    made.git(&["config", "uploadpack.allowFilter", "true"]);
+    let mut stream = String::new();
+    let path = |at: usize| format!("dir-{:02}/file-{:03}.yaml", at % DIRECTORIES, at / DIRECTORIES);
+    let all: Vec<(String, String)> = (0..FILES).map(|at| (path(at), manifest(at))).collect();
+    commit(&mut stream, 0, &all);
+    for at in 1..COMMITS {
+        commit(&mut stream, at, &[(path(at * 7), manifest(FILES + at))]);
+    }
+    made.git_with(&["fast-import", "--quiet"], stream.as_bytes());
+    let head = made.id("main");
+    let branches: String = (0..BRANCHES)
+        .map(|at| format!("create refs/heads/feature/branch-{at:05} {head}\n"))
+        .collect();
+    made.git_with(&["update-ref", "--stdin"], branches.as_bytes());
+    made.git(&["pack-refs", "--all"]);
+    made.git(&["repack", "-a", "-d", "--quiet"]);
+    made
+}
+
+/// Writes a commit of some files on top of the branch.
+fn commit(stream: &mut String, at: usize, files: &[(String, String)]) {
+    let when = 1_700_000_000 + at;
+    let message = format!("Change {at}");
+    write!(
+        stream,
+        "commit refs/heads/main\ncommitter Ann <ann@example.com> {when} +0000\ndata {}\n{message}\n",
+        message.len()
+    )
+    .unwrap();
+    if at > 0 {
+        stream.push_str("from refs/heads/main^0\n");
+    }
+    for (path, text) in files {
+        write!(stream, "M 100644 inline {path}\ndata {}\n{text}\n", text.len()).unwrap();
+    }
+}
+
+/// Some 1.2 KB of YAML, most of which looks like nothing.
+fn manifest(seed: usize) -> String {
+    let mut state = seed as u64 ^ 0x9e37_79b9_7f4a_7c15;
+    let noise = (0..NOISE).map(|_| {
+        state = state
+            .wrapping_mul(6_364_136_223_846_793_005)
+            .wrapping_add(1_442_695_040_888_963_407);
+        char::from_digit((state >> 60) as u32, 16).unwrap()
+    });
+    let noise: String = noise.collect();
+    format!(
+        "apiVersion: v1\nkind: ConfigMap\nmetadata:\n  name: map-{seed}\n  namespace: default\n  labels:\n    app.kubernetes.io/name: map\n    app.kubernetes.io/part-of: measurement\ndata:\n  seed: \"{seed}\"\n  noise: {noise}\n"
+    )
+}
