@@ -16,8 +16,10 @@ pub(crate) const ACCEPT: &str = "application/vnd.oci.image.manifest.v1+json, \
     application/vnd.docker.distribution.manifest.v2+json, \
     application/vnd.oci.image.index.v1+json, \
     application/vnd.docker.distribution.manifest.list.v2+json";
-/// The name of a file, as ORAS notes it.
+/// The name of a file or directory, as ORAS notes it.
 const TITLE: &str = "org.opencontainers.image.title";
+/// What ORAS notes of a directory, which it packs.
+const UNPACK: &str = "io.deis.oras.content.unpack";
 
 /// What an artifact consists of.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -35,8 +37,10 @@ pub struct Layer {
     pub digest: Digest,
     /// How many bytes that is.
     pub size: u64,
-    /// The name of the file that it is, as it was written; whoever makes a path of it has to look at it.
+    /// The name of the file or directory that it is, as it was written; whoever makes a path of it has to look at it.
     pub title: Option<String>,
+    /// Whether whoever packed it says that it has to be unpacked.
+    pub is_packed: bool,
 }
 
 /// What a layer holds.
@@ -51,23 +55,28 @@ pub enum Content<'a> {
 }
 
 impl Layer {
-    /// Tells what it holds, by its media type and then by its name.
+    /// Tells what it holds. One that has a name is a file of that name, unless it was packed or is named as an archive is:
+    /// ORAS calls whatever is not said otherwise a tar. All else is what its media type says.
     pub fn content(&self) -> Content<'_> {
+        match self.title.as_deref() {
+            Some(title) if !self.is_packed => Archive::of_path(title).map_or(Content::File(title), Content::Archive),
+            Some(_) | None => self.archive().map_or(Content::Other, Content::Archive),
+        }
+    }
+
+    fn archive(&self) -> Option<Archive> {
         let plain = self.media_type.split(';').next().unwrap_or_default().trim();
         let is = |ends: &[&str]| ends.iter().any(|end| plain.ends_with(end));
-        if is(&["tar+gzip", "tar.gzip", "x-gtar", "x-tgz", "tar+gz"]) {
-            return Content::Archive(Archive::TarGz);
+        if is(&["tar+gzip", "tar.gzip", "tar+gz", "x-gtar", "x-tgz"]) {
+            return Some(Archive::TarGz);
         }
         if is(&["tar+zstd", "tar.zstd"]) {
-            return Content::Archive(Archive::TarZst);
+            return Some(Archive::TarZst);
         }
         if is(&[".tar", "/tar", "x-tar"]) {
-            return Content::Archive(Archive::Tar);
+            return Some(Archive::Tar);
         }
-        if is(&["/zip"]) {
-            return Content::Archive(Archive::Zip);
-        }
-        self.title.as_deref().map_or(Content::Other, Content::File)
+        is(&["/zip"]).then_some(Archive::Zip)
     }
 }
 
@@ -133,7 +142,8 @@ fn artifact(layers: Vec<Descriptor>) -> Result<Found, ManifestError> {
         return Err(ManifestError::Layers);
     }
     let layers = layers.into_iter().map(|layer| {
-        let title = layer.annotations.and_then(|mut all| all.remove(TITLE));
+        let mut annotations = layer.annotations.unwrap_or_default();
+        let title = annotations.remove(TITLE);
         let is_long = |text: &str| text.len() > TEXT_BYTES;
         if is_long(&layer.media_type) || title.as_deref().is_some_and(is_long) {
             return Err(ManifestError::Text);
@@ -143,6 +153,7 @@ fn artifact(layers: Vec<Descriptor>) -> Result<Found, ManifestError> {
             digest: digest(&layer.digest).ok_or(ManifestError::Digest)?,
             size: layer.size,
             title,
+            is_packed: annotations.get(UNPACK).is_some_and(|value| value == "true"),
         })
     });
     let layers = layers.collect::<Result<_, _>>()?;

@@ -135,45 +135,55 @@ fn what_no_version_or_limit_allows_is_named() {
 }
 
 #[test]
-fn a_layer_is_what_its_media_type_says_and_then_a_file() {
-    let of = |media_type: &str, title: Option<&str>| Layer {
+fn a_layer_with_a_name_is_a_file_and_others_are_what_their_media_type_says() {
+    let of = |media_type: &str, title: Option<&str>, is_packed| Layer {
         media_type: media_type.to_owned(),
         digest: digest(&format!("sha256:{HEX}")).unwrap(),
         size: 0,
         title: title.map(str::to_owned),
+        is_packed,
     };
-    for (media_type, title, expected) in [
-        (
-            "application/vnd.oci.image.layer.v1.tar+gzip",
-            None,
-            Content::Archive(Archive::TarGz),
-        ),
+    const TAR: &str = "application/vnd.oci.image.layer.v1.tar";
+    const TAR_GZ: &str = "application/vnd.oci.image.layer.v1.tar+gzip";
+    for (media_type, title, is_packed, expected) in [
+        (TAR_GZ, None, false, Content::Archive(Archive::TarGz)),
+        (TAR_GZ, Some("manifests"), true, Content::Archive(Archive::TarGz)),
         (
             "application/vnd.cncf.flux.content.v1.tar+gzip",
-            Some("x.yaml"),
+            None,
+            false,
             Content::Archive(Archive::TarGz),
         ),
         (
             "application/vnd.docker.image.rootfs.diff.tar.gzip",
             None,
+            false,
             Content::Archive(Archive::TarGz),
         ),
         (
             "application/vnd.oci.image.layer.v1.tar+zstd",
             None,
+            false,
             Content::Archive(Archive::TarZst),
         ),
+        (TAR, None, false, Content::Archive(Archive::Tar)),
+        (TAR, Some("x.yaml"), false, Content::File("x.yaml")),
+        (TAR, Some("x.tar.gz"), false, Content::Archive(Archive::TarGz)),
         (
-            "application/vnd.oci.image.layer.v1.tar",
+            "application/x-tar; charset=x",
             None,
+            false,
             Content::Archive(Archive::Tar),
         ),
-        ("application/x-tar; charset=x", None, Content::Archive(Archive::Tar)),
-        ("application/zip", None, Content::Archive(Archive::Zip)),
-        ("application/yaml", Some("x.yaml"), Content::File("x.yaml")),
-        ("application/vnd.acme.config", None, Content::Other),
+        ("application/zip", None, false, Content::Archive(Archive::Zip)),
+        ("application/yaml", Some("x.yaml"), false, Content::File("x.yaml")),
+        ("application/vnd.acme.config", None, false, Content::Other),
     ] {
-        assert_eq!(of(media_type, title).content(), expected, "{media_type}");
+        assert_eq!(
+            of(media_type, title, is_packed).content(),
+            expected,
+            "{media_type} {title:?}"
+        );
     }
 }
 
