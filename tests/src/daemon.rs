@@ -1,6 +1,7 @@
 //! A host that stays, what it says, and its API.
 
 use std::collections::BTreeMap;
+use std::process::Command;
 
 use anyhow::Context as _;
 use rustix::process::Signal;
@@ -28,7 +29,16 @@ impl Daemon {
     /// # Errors
     /// When it cannot be started, or the folder is not live in time.
     pub fn over(scene: Scene) -> anyhow::Result<Self> {
-        let mut host = start(&mut scene.sync_command(&[])?)?;
+        let mut command = scene.sync_command(&[])?;
+        Self::of(scene, &mut command)
+    }
+
+    /// Starts a host by a command of its own, and waits until a source is live.
+    ///
+    /// # Errors
+    /// As [`Daemon::over`].
+    pub fn of(scene: Scene, command: &mut Command) -> anyhow::Result<Self> {
+        let mut host = start(command)?;
         host.until_printed("live:", DEADLINE)?;
         Ok(Self { scene, host })
     }
@@ -84,6 +94,15 @@ impl Daemon {
     /// When it has not in time, or the host ends.
     pub fn until_printed(&mut self, text: &str) -> anyhow::Result<()> {
         self.host.until_printed(text, DEADLINE)
+    }
+
+    /// Everything it wrote so far, to both outputs.
+    ///
+    /// # Errors
+    /// When what it printed cannot be read.
+    pub fn printed(&self) -> anyhow::Result<String> {
+        let (stdout, stderr) = self.host.printed()?;
+        Ok(stdout + &stderr)
     }
 
     /// The plugins that run.

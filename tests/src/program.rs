@@ -18,6 +18,9 @@ pub const HOST: &str = "k1s-sync-host";
 /// The filesystem source's program.
 pub const FILESYSTEM_SOURCE: &str = "k1s-sync-fs";
 
+/// The getter source's program.
+pub const GETTER_SOURCE: &str = "k1s-sync-getter";
+
 /// Returns the path of a program that this workspace built in the profile of the calling test.
 ///
 /// # Errors

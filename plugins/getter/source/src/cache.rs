@@ -186,6 +186,12 @@ impl Cache {
         self.sweep(&kept.contents().map(name).collect())
     }
 
+    /// Says that the system refused something in the cache.
+    #[cfg(feature = "http")]
+    pub(crate) fn system(&self, source: io::Error) -> CacheError {
+        io_at(&self.folder)(source)
+    }
+
     fn sweep(&self, kept: &BTreeSet<String>) -> Result<(), CacheError> {
         let blobs = self.blobs();
         for entry in fs::read_dir(&blobs).map_err(io_at(&blobs))? {

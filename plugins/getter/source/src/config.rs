@@ -16,7 +16,11 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "net")]
+use crate::identity::{self, Identity};
 use crate::kept::hexadecimal;
+#[cfg(feature = "net")]
+use crate::network::{Author, Network};
 use crate::origins;
 use crate::target::Target;
 use crate::wish::{Files, Wish};
@@ -71,6 +75,18 @@ pub struct Config {
     max_file_bytes: u64,
     /// How much is taken of an origin; what has more is refused as a whole.
     limits: Limits,
+    /// Who asks. It is told to the one server that all addresses ask; those of several servers are several sources.
+    #[cfg(feature = "net")]
+    credentials: Identity,
+    /// The proxy for everything, as `http://HOST:PORT`, `https://…` or `socks5://…`; what the environment says of proxies
+    /// otherwise. `NO_PROXY` holds for both.
+    #[cfg(feature = "net")]
+    #[schemars(extend("x-k1s-effect" = "tuning"))]
+    proxy: Option<String>,
+    /// A file of authorities, in PEM, that are believed besides those of the system.
+    #[cfg(feature = "net")]
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    ca_file: Option<PathBuf>,
 }
 
 /// A transport that has to be named.
@@ -141,6 +157,12 @@ impl Default for Config {
             cache_dir: None,
             max_file_bytes: DEFAULT_FILE_BYTES,
             limits: Limits::default(),
+            #[cfg(feature = "net")]
+            credentials: Identity::default(),
+            #[cfg(feature = "net")]
+            proxy: None,
+            #[cfg(feature = "net")]
+            ca_file: None,
         }
     }
 }
@@ -187,6 +209,9 @@ pub(crate) struct Access {
     pub(crate) local_root: Option<PathBuf>,
     /// How much is taken.
     pub(crate) bounds: Bounds,
+    /// How a network is reached.
+    #[cfg(feature = "net")]
+    pub(crate) network: Arc<Network>,
 }
 
 impl Settings {
@@ -229,6 +254,8 @@ impl Config {
             faults.push(Diagnostic::error("/maxFileBytes", said));
         }
         faults.extend(self.limits.faults());
+        #[cfg(feature = "net")]
+        let network = self.network(base, &targets, &mut faults);
         let selection = match selection {
             Ok(selection) if faults.is_empty() => selection,
             Ok(_) => return Err(faults),
@@ -241,11 +268,35 @@ impl Config {
             access: Access {
                 local_root: self.local_root.as_ref().map(|path| base.join(path)),
                 bounds: self.limits.bounds(),
+                #[cfg(feature = "net")]
+                network: Arc::new(network),
             },
             selection: Arc::new(selection),
             selected: format!("{:?} {:?}", self.include, self.exclude),
             file_bytes: self.max_file_bytes,
         })
+    }
+
+    /// Checks how a network is reached.
+    #[cfg(feature = "net")]
+    fn network(&self, base: &Path, targets: &[Target], faults: &mut Vec<Diagnostic>) -> Network {
+        let credentials = self.credentials.check(base, faults);
+        let remote = targets.iter().filter(|target| !is_local(&target.address));
+        let authorities: BTreeSet<String> = remote.map(Target::authority).collect();
+        if !credentials.is_empty() && authorities.len() > 1 {
+            let fault = Diagnostic::error(
+                "/credentials",
+                "the addresses ask several servers, and all would be told",
+            );
+            faults.push(fault.suggestion("make a source of each server"));
+        }
+        Network {
+            author: if self.untrusted { Author::Stranger } else { Author::User },
+            proxy: identity::proxy(self.proxy.as_deref(), faults),
+            ca_file: self.ca_file.as_ref().map(|path| base.join(path)),
+            credentials,
+            download_bytes: Some(self.limits.download_bytes),
+        }
     }
 
     fn targets(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Vec<Target> {

@@ -44,7 +44,15 @@ pub(crate) struct Desk {
     pace: Pace,
     kept: Option<Kept>,
     /// Why nothing newer is known.
-    trouble: Option<Problem>,
+    trouble: Option<Trouble>,
+}
+
+/// Why nothing newer is known.
+#[derive(Clone, Debug)]
+struct Trouble {
+    problem: Problem,
+    /// Its words without numbers: a wait that gets shorter is no other trouble.
+    gist: String,
 }
 
 /// Whether there is anything to say.
@@ -108,12 +116,14 @@ impl Desk {
                 return Err(error.problem(&self.target.shown()));
             }
         }
-        self.trouble.clone().map_or(Ok(()), Err)
+        self.trouble
+            .as_ref()
+            .map_or(Ok(()), |trouble| Err(trouble.problem.clone()))
     }
 
-    /// Asks the origin, and tells whether there is anything to say: another state, the first failure, or the end of one.
+    /// Asks the origin, and tells whether there is anything to say: another state, a failure, or the end of one. A failure
+    /// that is as the one before is said once.
     pub(crate) async fn ask(&mut self, audience: &mut impl Audience) -> Result<News, Problem> {
-        let had_trouble = self.trouble.is_some();
         let meter = Arc::clone(&self.meter);
         let before = meter.bytes();
         let progress = || Progress {
@@ -126,13 +136,20 @@ impl Desk {
         match asked {
             Ok(news) => {
                 self.pace.handle_answer(now, chance());
-                self.trouble = None;
+                let had_trouble = self.trouble.take().is_some();
                 Ok(if had_trouble { News::Some } else { news })
             }
             Err(error) => {
                 self.pace.handle_failure(now, error.retry_after(), chance());
-                self.trouble = Some(error.problem(&self.target.shown()).retry(self.retry(now)));
-                Ok(if had_trouble { News::None } else { News::Some })
+                let problem = error.problem(&self.target.shown()).retry(self.retry(now));
+                let gist = problem
+                    .message()
+                    .chars()
+                    .filter(|char| !char.is_ascii_digit())
+                    .collect();
+                let last = self.trouble.replace(Trouble { problem, gist });
+                let is_told = last.is_some_and(|last| self.trouble.as_ref().is_some_and(|now| now.gist == last.gist));
+                Ok(if is_told { News::None } else { News::Some })
             }
         }
     }

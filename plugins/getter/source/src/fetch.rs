@@ -101,7 +101,7 @@ enum FetchError {
     Origin {
         address: String,
         #[source]
-        source: OriginError,
+        source: Box<OriginError>,
     },
     #[error("{path}: {said}")]
     Refused { path: String, said: String },
@@ -188,7 +188,7 @@ fn staging(directory: &Path) -> Result<TempDir, FetchError> {
 fn brought(address: &Address, staging: &Path) -> Result<Fetched, FetchError> {
     let fault = |source: OriginError| FetchError::Origin {
         address: address.to_string(),
-        source,
+        source: Box::new(source),
     };
     let cache = Arc::new(Cache::open(&staging.join("cache")).map_err(|error| fault(error.into()))?);
     let meter = Arc::new(Meter::default());

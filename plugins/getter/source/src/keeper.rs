@@ -1,6 +1,6 @@
 //! The loop over one address while a session lasts: orders of the host, and the origin asked in between.
 //!
-//! The host hears of it only when there is something to say: what is declared is another, the origin began to fail, or
+//! The host hears of it only when there is something to say: what is declared is another, the origin fails in another way, or
 //! answers again.
 
 use std::time::Instant;

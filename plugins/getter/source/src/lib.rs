@@ -21,9 +21,15 @@ mod declare;
 mod desk;
 mod fetch;
 mod getter;
+#[cfg(feature = "http")]
+mod http;
+#[cfg(feature = "net")]
+mod identity;
 mod keeper;
 mod kept;
 mod local;
+#[cfg(feature = "net")]
+mod network;
 mod origin;
 mod origins;
 mod pace;

@@ -135,7 +135,7 @@ impl Local {
     /// Begins with what an address names.
     #[must_use]
     pub(crate) fn new(path: &str, download: &Download, access: &Access, cache: Arc<Cache>, meter: Arc<Meter>) -> Self {
-        let Access { local_root, bounds } = access;
+        let Access { local_root, bounds, .. } = access;
         let expected = Archive::of_path(path);
         let archive = if download.archive == expected {
             Archived::Maybe(expected)
@@ -278,9 +278,8 @@ impl Ground {
             Some(Checksum::Digest(digest)) => return Ok(Some(digest.clone())),
             Some(Checksum::File(sums)) => sums,
         };
-        // The address was refused if it were of another origin.
         let AddressOrigin::File(path) = &sums.origin else {
-            return Ok(None);
+            return Err(OriginError::ForeignSums);
         };
         let Opened::File(file, _) = self.place.beside(Path::new(path)).open()? else {
             return Err(LocalError::NotAFile.into());

@@ -15,12 +15,16 @@ use std::time::Duration;
 
 use k1s_getter_address::{Mismatch, SumsError};
 use k1s_getter_archive::ArchiveError;
+#[cfg(feature = "net")]
+use k1s_getter_net::{Class, NetError};
 use k1s_source::{Code, Problem, Retry};
 use tokio::task::JoinError;
 
 use crate::cache::{Cache, CacheError};
 use crate::content::Content;
 use crate::local::LocalError;
+#[cfg(feature = "net")]
+use crate::network::NetworkError;
 use crate::pick::PickError;
 use crate::tree::{Mark, Tree};
 use crate::wish::Wish;
@@ -95,6 +99,9 @@ pub(crate) enum OriginError {
     /// The file of checksums does not say what it should be.
     #[error(transparent)]
     Sums(SumsError),
+    /// The file of checksums is elsewhere, and so somebody else's word.
+    #[error("the file of checksums is of another origin")]
+    ForeignSums,
     /// What is wanted of it is not there.
     #[error(transparent)]
     Pick(PickError),
@@ -109,6 +116,18 @@ pub(crate) enum OriginError {
         /// How long it may be.
         most: u64,
     },
+    /// It cannot be had from the network.
+    #[cfg(feature = "net")]
+    #[error(transparent)]
+    Net(NetError),
+    /// Nothing can be asked with what is configured.
+    #[cfg(feature = "net")]
+    #[error(transparent)]
+    Network(NetworkError),
+    /// It is a page for people.
+    #[cfg(feature = "http")]
+    #[error("it is a page for people (HTML) and no manifest; is the address right, and does it need credentials?")]
+    Page,
     /// The work on it was broken off.
     #[error("the work on it was broken off")]
     Broken(#[source] JoinError),
@@ -136,10 +155,17 @@ impl OriginError {
     #[must_use]
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
+            #[cfg(feature = "net")]
+            Self::Net(error) => error.retry_after(),
+            #[cfg(feature = "net")]
+            Self::Network(_) => None,
+            #[cfg(feature = "http")]
+            Self::Page => None,
             Self::Local(_)
             | Self::Archive(_)
             | Self::Mismatch(_)
             | Self::Sums(_)
+            | Self::ForeignSums
             | Self::Pick(_)
             | Self::Cache(_)
             | Self::Rules { .. }
@@ -156,14 +182,35 @@ impl OriginError {
         match self {
             Self::Local(error) => error.code(),
             Self::Archive(error) => code_of_archive(error),
-            Self::Mismatch(_) | Self::Sums(_) | Self::Rules { .. } => Code::DataInvalid,
+            Self::Mismatch(_) | Self::Sums(_) | Self::ForeignSums | Self::Rules { .. } => Code::DataInvalid,
             Self::Pick(_) => Code::RootNotFound,
             Self::Cache(CacheError::TooLarge(_)) => Code::TooLarge,
             Self::Cache(
                 CacheError::Io { .. } | CacheError::NotPrivate { .. } | CacheError::Lost(_) | CacheError::Snapshot(_),
             ) => Code::Unavailable,
+            #[cfg(feature = "net")]
+            Self::Net(error) => code_of_net(error.class()),
+            #[cfg(feature = "net")]
+            Self::Network(_) => Code::ConfigInvalid,
+            #[cfg(feature = "http")]
+            Self::Page => Code::DataInvalid,
             Self::Broken(_) => Code::Internal,
         }
+    }
+}
+
+#[cfg(feature = "net")]
+fn code_of_net(class: Class) -> Code {
+    match class {
+        Class::Auth => Code::Auth,
+        Class::Permission => Code::Permission,
+        Class::Missing => Code::RootNotFound,
+        Class::Busy => Code::RateLimited,
+        Class::Unavailable => Code::Unavailable,
+        Class::Timeout => Code::Timeout,
+        Class::TooLarge => Code::TooLarge,
+        Class::Refused => Code::Unsupported,
+        Class::Broken => Code::DataInvalid,
     }
 }
 

@@ -2,10 +2,14 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "http")]
+use k1s_getter_address::Site;
 use k1s_getter_address::{Address, Download, Origin as Place, Source};
 
 use crate::cache::Cache;
 use crate::config::Access;
+#[cfg(feature = "http")]
+use crate::http::Http;
 use crate::local::Local;
 use crate::origin::{Meter, Origin};
 
@@ -17,6 +21,8 @@ pub(crate) struct Unsupported(&'static str);
 /// What fetches an address.
 enum Way<'a> {
     Local(&'a str, &'a Download),
+    #[cfg(feature = "http")]
+    Http(&'a Site, &'a Download),
 }
 
 fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
@@ -26,6 +32,9 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
         Source::Oci(_) => Err(Unsupported("oci://")),
         Source::Download(download) => match &download.origin {
             Place::File(path) => Ok(Way::Local(path, download)),
+            #[cfg(feature = "http")]
+            Place::Http(site) => Ok(Way::Http(site, download)),
+            #[cfg(not(feature = "http"))]
             Place::Http(_) => Err(Unsupported("HTTP")),
             Place::S3(_) => Err(Unsupported("S3")),
             Place::Gcs(_) => Err(Unsupported("Google Cloud Storage")),
@@ -53,6 +62,8 @@ pub(crate) fn open(
     meter: &Arc<Meter>,
 ) -> Result<Box<dyn Origin>, Unsupported> {
     Ok(match way(address)? {
+        #[cfg(feature = "http")]
+        Way::Http(site, download) => Box::new(Http::new(site, download, access, cache, Arc::clone(meter))),
         Way::Local(path, download) => Box::new(Local::new(path, download, access, cache, Arc::clone(meter))),
     })
 }

@@ -54,6 +54,70 @@ fn faults_name_their_field() {
     }
 }
 
+#[cfg(feature = "net")]
+#[test]
+fn credentials_are_for_one_server_and_said_in_one_way() {
+    let one = r#""source": "https://h.org/a""#;
+    for (rest, pointer, part) in [
+        (
+            r#""credentials": {"token": "t", "netrc": "/n"}"#,
+            "/credentials",
+            "more than one",
+        ),
+        (
+            r#""credentials": {"password": "p"}"#,
+            "/credentials/username",
+            "missing",
+        ),
+        (
+            r#""credentials": {"username": "u:p"}"#,
+            "/credentials/username",
+            "colon",
+        ),
+        (
+            r#""credentials": {"clientCertificate": "c"}"#,
+            "/credentials/clientKey",
+            "missing",
+        ),
+        (
+            r#""credentials": {"clientKey": "k"}"#,
+            "/credentials/clientCertificate",
+            "missing",
+        ),
+        (r#""proxy": "http://u:p@h:1""#, "/proxy", "secrets"),
+        (r#""proxy": "ftp://h""#, "/proxy", "proxy"),
+    ] {
+        let faults = check(&format!("{{{one}, {rest}}}")).unwrap_err();
+        let is_named = faults.iter().any(|(at, said)| at == pointer && said.contains(part));
+        assert!(is_named, "{rest}: {faults:?}");
+    }
+    let token = r#""credentials": {"token": "t"}"#;
+    assert!(check(&format!("{{{one}, {token}}}")).is_ok());
+    let two = r#""source": ["https://h.org/a", "https://i.org/a"]"#;
+    let faults = check(&format!("{{{two}, {token}}}")).unwrap_err();
+    assert_eq!(faults[0].0, "/credentials");
+}
+
+/// The host looks for secrets and paths in the properties themselves.
+#[cfg(feature = "net")]
+#[test]
+fn secrets_and_paths_are_said_where_the_host_looks_for_them() {
+    let schema = schemars::SchemaGenerator::default().into_root_schema_for::<Config>();
+    for field in ["password", "token", "clientKey"] {
+        let pointer = format!("/properties/credentials/properties/{field}/x-k1s-secret");
+        assert_eq!(schema.pointer(&pointer), Some(&true.into()), "{field}");
+    }
+    for field in [
+        "credentials/properties/netrc",
+        "credentials/properties/clientCertificate",
+        "caFile",
+        "cacheDir",
+    ] {
+        let pointer = format!("/properties/{field}/x-k1s-path");
+        assert!(schema.pointer(&pointer).is_some(), "{field}");
+    }
+}
+
 #[test]
 fn s01_a_fault_of_an_address_quotes_nothing_of_it() {
     for address in [

@@ -1,0 +1,183 @@
+//! How a source reaches over a network: which addresses, through whom, whom it believes, and who it says it is.
+//!
+//! Credentials go to the one server that a source's addresses ask. Secrets are values the host handed over, or files; an
+//! address' own user and password count where nothing is configured.
+
+use std::fs::File;
+use std::io::{self, Read as _};
+use std::path::{Path, PathBuf};
+
+use k1s_getter_address::{Secret, Site, Transport};
+use k1s_getter_net::{
+    Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Reference,
+    Settings, SettingsError, Trust, Url, UrlError,
+};
+
+/// The longest file of certificates, in bytes.
+const PEM_BYTES: u64 = 1 << 20;
+
+/// How a source reaches over a network.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Network {
+    /// Which addresses may be asked.
+    pub(crate) author: Author,
+    /// What is asked for everything; what the environment says where there is none.
+    pub(crate) proxy: Option<Proxy>,
+    /// A file of authorities that are believed besides those of the system.
+    pub(crate) ca_file: Option<PathBuf>,
+    /// Who asks.
+    pub(crate) credentials: Credentials,
+    /// The most bytes of one answer.
+    pub(crate) download_bytes: Option<u64>,
+}
+
+/// Whose word the addresses are.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// The user's: anything may be asked.
+    #[default]
+    User,
+    /// Somebody else's: only what is public.
+    Stranger,
+}
+
+/// Who asks, and by what that is believed.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Credentials {
+    /// By which word.
+    pub(crate) word: Option<Credential>,
+    /// The files of a certificate and of its key.
+    pub(crate) certificate: Option<(PathBuf, Secret)>,
+}
+
+impl Credentials {
+    /// Returns whether nothing is configured.
+    pub(crate) fn is_empty(&self) -> bool {
+        self.word.is_none() && self.certificate.is_none()
+    }
+}
+
+/// Nothing can be asked with what is configured.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum NetworkError {
+    /// A file of certificates cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    File {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        #[source]
+        source: io::Error,
+    },
+    /// A file of certificates is too large, or no text.
+    #[error("{} is not a file of certificates in PEM", .0.display())]
+    NotPem(PathBuf),
+    /// A variable of the environment names no proxy.
+    #[error(transparent)]
+    Proxy(ProxyError),
+    /// The settings do not go together.
+    #[error(transparent)]
+    Settings(SettingsError),
+    /// The address is none that can be asked.
+    #[error(transparent)]
+    Url(UrlError),
+}
+
+impl Network {
+    /// Sets up what asks a site. What is no site of HTTP is told nothing of who asks.
+    ///
+    /// # Errors
+    /// Fails if a file cannot be read, or the settings do not go together.
+    pub(crate) fn client(&self, site: &Site) -> Result<Client, NetworkError> {
+        let keys = match site.transport {
+            Transport::Http | Transport::Https => vec![self.key(site)?],
+            Transport::Git | Transport::Ssh | Transport::File => Vec::new(),
+        };
+        Client::new(self.settings(keys)?).map_err(NetworkError::Settings)
+    }
+
+    /// Returns how a client is set up that sends these along. Redirects to other origins are followed, and nothing of ours
+    /// goes along with them; archives of forges are behind such.
+    fn settings(&self, keys: Vec<Key>) -> Result<Settings, NetworkError> {
+        Ok(Settings {
+            reach: match self.author {
+                Author::User => Reach::trusted(),
+                Author::Stranger => Reach::untrusted(),
+            },
+            proxies: self.proxies()?,
+            trust: match &self.ca_file {
+                Some(path) => Trust::Added(pem(path)?),
+                None => Trust::System,
+            },
+            crossing: Crossing::Bare,
+            keys,
+            limits: self.limits(),
+            ..Settings::default()
+        })
+    }
+
+    fn key(&self, site: &Site) -> Result<Key, NetworkError> {
+        let url = Url::of(site).map_err(NetworkError::Url)?;
+        let own = site.login.as_ref().map(Credential::of);
+        let identity = self.credentials.certificate.as_ref().map(|(chain, key)| {
+            Ok(Identity {
+                chain: pem(chain)?,
+                key: key.clone(),
+            })
+        });
+        Ok(Key {
+            origin: url.origin().clone(),
+            credential: self.credentials.word.clone().or(own),
+            headers: Vec::new(),
+            identity: identity.transpose()?,
+        })
+    }
+
+    fn proxies(&self) -> Result<Proxies, NetworkError> {
+        let variable = |name: &str| std::env::var(name).ok();
+        match &self.proxy {
+            Some(proxy) => {
+                let except = variable("no_proxy").or_else(|| variable("NO_PROXY"));
+                Ok(Proxies::all(proxy.clone(), NoProxy::parse(&except.unwrap_or_default())))
+            }
+            None => Proxies::from_environment(variable).map_err(NetworkError::Proxy),
+        }
+    }
+
+    fn limits(&self) -> Limits {
+        let defaults = Limits::default();
+        Limits {
+            body_bytes: self.download_bytes.unwrap_or(defaults.body_bytes),
+            ..defaults
+        }
+    }
+}
+
+/// Reads a file of certificates.
+fn pem(path: &Path) -> Result<String, NetworkError> {
+    let fault = |source| NetworkError::File {
+        path: path.to_owned(),
+        source,
+    };
+    let file = File::open(path).map_err(fault)?;
+    let mut bytes = Vec::new();
+    let read = file.take(PEM_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
+    let is_too_long = u64::try_from(read).unwrap_or(u64::MAX) > PEM_BYTES;
+    String::from_utf8(bytes)
+        .ok()
+        .filter(|_| !is_too_long)
+        .ok_or_else(|| NetworkError::NotPem(path.to_owned()))
+}
+
+/// Makes a credential of a token, or of a user and a password.
+pub(crate) fn word(token: Option<&str>, user: Option<&str>, password: Option<&str>) -> Option<Credential> {
+    let given = |text: &str| Reference::Given(Secret::new(text));
+    match (token, user) {
+        (Some(token), _) => Some(Credential::Bearer(given(token))),
+        (None, Some(user)) => Some(Credential::Basic {
+            user: Secret::new(user),
+            password: given(password.unwrap_or_default()),
+        }),
+        (None, None) => None,
+    }
+}

@@ -1,0 +1,208 @@
+//! A server of HTTP on loopback that answers, and fails, as it is told.
+//!
+//! Speaks as much of HTTP/1.1 as a client that asks one thing a connection needs: the head of a request is read, its body
+//! is not. It remembers what it was asked.
+
+use std::collections::BTreeMap;
+use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::thread;
+use std::time::Duration;
+
+/// The longest that a client may be silent.
+const PATIENCE: Duration = Duration::from_secs(10);
+
+/// What is at a path.
+#[derive(Clone, Debug)]
+pub struct Page {
+    status: u16,
+    headers: Vec<(String, String)>,
+    body: Vec<u8>,
+    /// How many bytes of the body are sent before the connection is cut.
+    cut_at: Option<usize>,
+}
+
+impl Page {
+    /// Something that is there, with an entity tag made of its bytes' sum.
+    #[must_use]
+    pub fn of(body: impl Into<Vec<u8>>) -> Self {
+        let body = body.into();
+        let sum = body
+            .iter()
+            .fold(7_u64, |sum, byte| sum.wrapping_mul(31).wrapping_add(u64::from(*byte)));
+        Self {
+            status: 200,
+            headers: vec![("ETag".to_owned(), format!("\"{sum:x}\""))],
+            body,
+            cut_at: None,
+        }
+    }
+
+    /// An answer with nothing but a status.
+    #[must_use]
+    pub fn status(status: u16) -> Self {
+        Self {
+            status,
+            headers: Vec::new(),
+            body: Vec::new(),
+            cut_at: None,
+        }
+    }
+
+    /// Adds a header.
+    #[must_use]
+    pub fn with(mut self, name: &str, value: &str) -> Self {
+        self.headers.push((name.to_owned(), value.to_owned()));
+        self
+    }
+
+    /// Promises the whole body, and cuts it after so many bytes.
+    #[must_use]
+    pub fn cut_at(mut self, bytes: usize) -> Self {
+        self.cut_at = Some(bytes);
+        self
+    }
+
+    fn etag(&self) -> Option<&str> {
+        let found = self.headers.iter().find(|(name, _)| name == "ETag");
+        found.map(|(_, value)| value.as_str())
+    }
+}
+
+/// A request that was asked.
+#[derive(Clone, Debug)]
+pub struct Asked {
+    /// Path and query.
+    pub target: String,
+    /// By their names in lower case.
+    pub headers: BTreeMap<String, String>,
+}
+
+/// A server. It ends with the process.
+#[derive(Clone, Debug)]
+pub struct Web {
+    address: SocketAddr,
+    state: Arc<Mutex<State>>,
+}
+
+#[derive(Debug, Default)]
+struct State {
+    pages: BTreeMap<String, Page>,
+    asked: Vec<Asked>,
+    is_down: bool,
+}
+
+impl Web {
+    /// Starts on a port that the system chooses.
+    ///
+    /// # Errors
+    /// When there is none.
+    pub fn start() -> io::Result<Self> {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
+        let web = Self {
+            address: listener.local_addr()?,
+            state: Arc::default(),
+        };
+        let server = web.clone();
+        thread::spawn(move || {
+            for stream in listener.incoming().flatten() {
+                let server = server.clone();
+                // A client that goes away is no failure of a test.
+                thread::spawn(move || server.answer(stream).ok());
+            }
+        });
+        Ok(web)
+    }
+
+    /// The address of a path, with the port.
+    #[must_use]
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}{path}", self.address)
+    }
+
+    /// Host and port.
+    #[must_use]
+    pub fn authority(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// Puts something at a path, without its query.
+    pub fn put(&self, path: &str, page: Page) {
+        self.state().pages.insert(path.to_owned(), page);
+    }
+
+    /// Cuts every connection from now on, before it is answered.
+    pub fn go_down(&self) {
+        self.state().is_down = true;
+    }
+
+    /// Answers again.
+    pub fn come_back(&self) {
+        self.state().is_down = false;
+    }
+
+    /// What was asked so far, in its order.
+    #[must_use]
+    pub fn asked(&self) -> Vec<Asked> {
+        self.state().asked.clone()
+    }
+
+    fn state(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    fn answer(&self, stream: TcpStream) -> io::Result<()> {
+        stream.set_read_timeout(Some(PATIENCE))?;
+        let mut reader = BufReader::new(stream.try_clone()?);
+        let Some(asked) = read(&mut reader)? else { return Ok(()) };
+        let (page, is_down) = {
+            let mut state = self.state();
+            let path = asked.target.split('?').next().unwrap_or_default().to_owned();
+            let page = state.pages.get(&path).cloned();
+            state.asked.push(asked.clone());
+            (page, state.is_down)
+        };
+        if is_down {
+            return Ok(());
+        }
+        let page = page.unwrap_or_else(|| Page::status(404));
+        let known = asked.headers.get("if-none-match").map(String::as_str);
+        if known.is_some() && known == page.etag() {
+            return send(stream, &Page::status(304).with("ETag", known.unwrap_or_default()));
+        }
+        send(stream, &page)
+    }
+}
+
+fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Asked>> {
+    let mut line = String::new();
+    reader.read_line(&mut line)?;
+    let Some(target) = line.split(' ').nth(1).map(str::to_owned) else {
+        return Ok(None);
+    };
+    let mut headers = BTreeMap::new();
+    loop {
+        line.clear();
+        reader.read_line(&mut line)?;
+        let Some((name, value)) = line.split_once(':') else {
+            break;
+        };
+        headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
+    }
+    Ok(Some(Asked { target, headers }))
+}
+
+fn send(mut stream: TcpStream, page: &Page) -> io::Result<()> {
+    let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", page.status);
+    if page.status != 304 {
+        head += &format!("Content-Length: {}\r\n", page.body.len());
+    }
+    for (name, value) in &page.headers {
+        head += &format!("{name}: {value}\r\n");
+    }
+    stream.write_all(head.as_bytes())?;
+    stream.write_all(b"\r\n")?;
+    let end = page.cut_at.unwrap_or(page.body.len()).min(page.body.len());
+    stream.write_all(&page.body[..end])
+}
