@@ -4,7 +4,8 @@
 //! refuse together with the answer it owes, [`program`] starts what the workspace builds with a deadline, [`processes`]
 //! finds what those started, [`room`] lets their disks run full, [`scene`] is a folder with a store that the host keeps for
 //! it, [`daemon`] is the host that stays over one, [`kubectl`] is Kubernetes' own client, [`diary`] is a source that
-//! remembers what it was told is durable, [`web`] is a server of HTTP that fails as it is told, [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
+//! remembers what it was told is durable, [`web`] is a server of HTTP that fails as it is told, [`registry`] one of
+//! artifacts, [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
 //! condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
@@ -20,6 +21,7 @@ pub mod oracle;
 pub mod processes;
 pub mod program;
 pub mod random;
+pub mod registry;
 pub mod room;
 pub mod scene;
 pub mod tree;
