@@ -3,6 +3,7 @@
 
 mod documented;
 mod local;
+mod repositories;
 mod secrets;
 mod stage;
 mod web;

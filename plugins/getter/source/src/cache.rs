@@ -186,6 +186,12 @@ impl Cache {
         self.sweep(&kept.contents().map(name).collect())
     }
 
+    /// Returns the directory, for an origin that keeps contents of its own in it.
+    #[cfg(feature = "git")]
+    pub(crate) fn folder(&self) -> &Path {
+        &self.folder
+    }
+
     /// Says that the system refused something in the cache.
     #[cfg(feature = "http")]
     pub(crate) fn system(&self, source: io::Error) -> CacheError {

@@ -5,7 +5,7 @@
 
 use std::sync::Arc;
 
-use k1s_source::{At, Documents, Ignore, ObjectLimits, Problem, Progress, SnapshotWriter};
+use k1s_source::{At, Code, Documents, Ignore, ObjectLimits, Problem, Progress, SnapshotWriter};
 use tokio::task::spawn_blocking;
 
 use crate::content::Content;
@@ -69,6 +69,13 @@ fn page_length(picks: &[Pick]) -> usize {
     fits.count().max(1)
 }
 
+/// What came of a file.
+enum Parsed {
+    Documents(Documents),
+    /// It is larger than this many bytes.
+    TooLarge(u64),
+}
+
 /// A file of a page that has to be read.
 struct Unread {
     index: usize,
@@ -80,10 +87,12 @@ fn parse(
     most: u64,
     limits: &ObjectLimits,
     contents: &dyn Contents,
-) -> Result<Vec<(usize, Documents)>, OriginError> {
-    let parse = |Unread { index, content }: Unread| {
-        let bytes = contents.read(&content, most)?;
-        Ok((index, Documents::parse(&bytes, limits)))
+) -> Result<Vec<(usize, Parsed)>, OriginError> {
+    let parse = |Unread { index, content }: Unread| match contents.read(&content, most) {
+        Ok(bytes) => Ok((index, Parsed::Documents(Documents::parse(&bytes, limits)))),
+        // How long it is was not known before.
+        Err(error) if error.is_too_large() => Ok((index, Parsed::TooLarge(most))),
+        Err(error) => Err(error),
     };
     unread.into_iter().map(parse).collect()
 }
@@ -114,18 +123,24 @@ impl Speaker<'_, '_> {
     }
 
     /// Declares what was read of a page, and says what cannot be.
-    async fn declare(&mut self, page: &[Pick], parsed: Vec<(usize, Documents)>) -> Result<(), Problem> {
+    async fn declare(&mut self, page: &[Pick], parsed: Vec<(usize, Parsed)>) -> Result<(), Problem> {
         let mut parsed = parsed.into_iter().peekable();
         for (index, pick) in page.iter().enumerate() {
             let at = At::path(&pick.path).uri(self.uri).revision(self.revision);
             match &pick.what {
-                What::File(blob) => {
-                    if let Some((_, documents)) = parsed.next_if(|(of, _)| *of == index) {
+                What::File(blob) => match parsed.next_if(|(of, _)| *of == index) {
+                    Some((_, Parsed::Documents(documents))) => {
                         self.out.documents(documents, at.version(version(blob))).await?;
                     }
-                }
+                    Some((_, Parsed::TooLarge(most))) => {
+                        let said = format!("larger than maxFileBytes, {most} bytes");
+                        self.out.failed(at, Problem::new(Code::TooLarge, said)).await?;
+                    }
+                    None => {}
+                },
                 What::ChartPart => self.out.ignored(at, Ignore::NotAnObject).await?,
                 What::Link => self.out.ignored(at, Ignore::Link).await?,
+                What::Submodule => self.out.ignored(at, Ignore::Excluded).await?,
                 What::Refused(refusal) => {
                     let problem = Problem::new(refusal.class.code(), refusal.said.as_str());
                     self.out.failed(at, problem).await?;

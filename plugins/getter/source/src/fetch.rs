@@ -112,7 +112,8 @@ enum FetchError {
 /// What was fetched.
 struct Fetched {
     files: usize,
-    links: Vec<String>,
+    /// What was left out, and why.
+    left: Vec<String>,
     revision: String,
 }
 
@@ -141,10 +142,10 @@ pub fn fetch(arguments: &[OsString]) -> ExitCode {
 }
 
 fn report(directory: &Path, fetched: &Fetched) -> String {
-    let Fetched { files, links, revision } = fetched;
-    let links = links.iter().map(|path| format!("{path}: a link, which is not made\n"));
+    let Fetched { files, left, revision } = fetched;
+    let left = left.iter().map(|line| format!("{line}\n"));
     let done = format!("{}: {files} files, {revision}\n", directory.display());
-    links.chain([done]).collect()
+    left.chain([done]).collect()
 }
 
 fn run(arguments: &Arguments) -> Result<Fetched, FetchError> {
@@ -212,7 +213,7 @@ fn brought(address: &Address, staging: &Path) -> Result<Fetched, FetchError> {
         let picked = pick(&tree, &wish, &Default::default()).map_err(OriginError::Pick)?;
         let wanted = picked.picks.iter().filter_map(|pick| match &pick.what {
             What::File(blob) => Some(blob.content.clone()),
-            What::ChartPart | What::Link | What::Refused(_) => None,
+            What::ChartPart | What::Link | What::Submodule | What::Refused(_) => None,
         });
         origin.bring(&wanted.collect()).await?;
         Ok((tree.revision, picked))
@@ -262,7 +263,7 @@ fn written(
 ) -> Result<Fetched, FetchError> {
     let mut fetched = Fetched {
         files: 0,
-        links: Vec::new(),
+        left: Vec::new(),
         revision,
     };
     let mut directories = DirBuilder::new();
@@ -278,7 +279,8 @@ fn written(
                 write(&file, &bytes, blob.mode).map_err(io_at(&file))?;
                 fetched.files += 1;
             }
-            What::Link => fetched.links.push(path.clone()),
+            What::Link => fetched.left.push(format!("{path}: a link, which is not made")),
+            What::Submodule => fetched.left.push(format!("{path}: a submodule, which is not fetched")),
             What::ChartPart => {}
             What::Refused(refusal) => {
                 return Err(FetchError::Refused {

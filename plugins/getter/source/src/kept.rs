@@ -71,7 +71,7 @@ impl Kept {
     pub(crate) fn contents(&self) -> impl Iterator<Item = &Content> {
         self.picks.iter().filter_map(|pick| match &pick.what {
             What::File(blob) => Some(&blob.content),
-            What::ChartPart | What::Link | What::Refused(_) => None,
+            What::ChartPart | What::Link | What::Submodule | What::Refused(_) => None,
         })
     }
 

@@ -21,6 +21,8 @@ mod declare;
 mod desk;
 mod fetch;
 mod getter;
+#[cfg(feature = "git")]
+mod git;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "net")]

@@ -71,6 +71,18 @@ pub(crate) enum LocalError {
     NotAFile,
 }
 
+/// Makes sure that a folder may be read, for whoever opens it by its path.
+///
+/// # Errors
+/// Fails if there is none, or it lies outside `root`.
+#[cfg(feature = "git")]
+pub(crate) fn confine(path: &Path, root: Option<&Path>) -> Result<(), LocalError> {
+    match Place::new(path, root).open()? {
+        Opened::Folder(_) => Ok(()),
+        Opened::File(..) => Err(LocalError::Missing),
+    }
+}
+
 impl LocalError {
     /// Returns the class.
     #[must_use]

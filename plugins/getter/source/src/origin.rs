@@ -22,6 +22,8 @@ use tokio::task::JoinError;
 
 use crate::cache::{Cache, CacheError};
 use crate::content::Content;
+#[cfg(feature = "git")]
+use crate::git::GitFault;
 use crate::local::LocalError;
 #[cfg(feature = "net")]
 use crate::network::NetworkError;
@@ -124,6 +126,10 @@ pub(crate) enum OriginError {
     #[cfg(feature = "net")]
     #[error(transparent)]
     Network(NetworkError),
+    /// The repository does not give what is wanted.
+    #[cfg(feature = "git")]
+    #[error(transparent)]
+    Git(#[from] GitFault),
     /// It is a page for people.
     #[cfg(feature = "http")]
     #[error("it is a page for people (HTML) and no manifest; is the address right, and does it need credentials?")]
@@ -159,6 +165,8 @@ impl OriginError {
             Self::Net(error) => error.retry_after(),
             #[cfg(feature = "net")]
             Self::Network(_) => None,
+            #[cfg(feature = "git")]
+            Self::Git(fault) => fault.net().and_then(NetError::retry_after),
             #[cfg(feature = "http")]
             Self::Page => None,
             Self::Local(_)
@@ -192,6 +200,8 @@ impl OriginError {
             Self::Net(error) => code_of_net(error.class()),
             #[cfg(feature = "net")]
             Self::Network(_) => Code::ConfigInvalid,
+            #[cfg(feature = "git")]
+            Self::Git(fault) => fault.code(),
             #[cfg(feature = "http")]
             Self::Page => Code::DataInvalid,
             Self::Broken(_) => Code::Internal,
@@ -199,8 +209,9 @@ impl OriginError {
     }
 }
 
+/// Returns what the host calls a class of failures of the network.
 #[cfg(feature = "net")]
-fn code_of_net(class: Class) -> Code {
+pub(crate) fn code_of_net(class: Class) -> Code {
     match class {
         Class::Auth => Code::Auth,
         Class::Permission => Code::Permission,

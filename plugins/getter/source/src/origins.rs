@@ -8,6 +8,8 @@ use k1s_getter_address::{Address, Download, Origin as Place, Source};
 
 use crate::cache::Cache;
 use crate::config::Access;
+#[cfg(feature = "git")]
+use crate::git::{self, Git};
 #[cfg(feature = "http")]
 use crate::http::Http;
 use crate::local::Local;
@@ -23,10 +25,15 @@ enum Way<'a> {
     Local(&'a str, &'a Download),
     #[cfg(feature = "http")]
     Http(&'a Site, &'a Download),
+    #[cfg(feature = "git")]
+    Git(&'a k1s_getter_address::Git),
 }
 
 fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
     match &address.source {
+        #[cfg(feature = "git")]
+        Source::Git(named) => git::supports(named).map(|()| Way::Git(named)).map_err(Unsupported),
+        #[cfg(not(feature = "git"))]
         Source::Git(_) => Err(Unsupported("git")),
         Source::Mercurial(_) => Err(Unsupported("Mercurial")),
         Source::Oci(_) => Err(Unsupported("oci://")),
@@ -64,6 +71,8 @@ pub(crate) fn open(
     Ok(match way(address)? {
         #[cfg(feature = "http")]
         Way::Http(site, download) => Box::new(Http::new(site, download, access, cache, Arc::clone(meter))),
+        #[cfg(feature = "git")]
+        Way::Git(named) => Box::new(Git::new(named, access, &cache, Arc::clone(meter))),
         Way::Local(path, download) => Box::new(Local::new(path, download, access, cache, Arc::clone(meter))),
     })
 }

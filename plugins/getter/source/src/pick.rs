@@ -31,6 +31,8 @@ pub(crate) enum What {
     ChartPart,
     /// That it is a link, which is not followed.
     Link,
+    /// That it is a submodule, which is not fetched.
+    Submodule,
     /// That it cannot be read.
     Refused(Refusal),
 }
@@ -59,7 +61,7 @@ pub(crate) enum PickError {
 pub(crate) fn ignore_files(tree: &Tree) -> impl Iterator<Item = (&RelPath, &Content)> {
     tree.entries.iter().filter_map(|entry| match &entry.kind {
         Kind::File(blob) if entry.path.name() == IGNORE_FILE => Some((&entry.path, &blob.content)),
-        Kind::File(_) | Kind::Link | Kind::Refused(_) => None,
+        Kind::File(_) | Kind::Link | Kind::Submodule | Kind::Refused(_) => None,
     })
 }
 
@@ -116,6 +118,7 @@ fn plain(kind: &Kind) -> What {
     match kind {
         Kind::File(blob) => What::File(blob.clone()),
         Kind::Link => What::Link,
+        Kind::Submodule => What::Submodule,
         Kind::Refused(refusal) => What::Refused(refusal.clone()),
     }
 }
@@ -151,7 +154,7 @@ impl<'a> Folders<'a> {
     fn new(root: &'a RelPath, tree: &'a Tree, ignored: &'a BTreeMap<RelPath, String>) -> Self {
         let charts = tree.entries.iter().filter_map(|entry| match entry.kind {
             Kind::File(_) if entry.path.name() == CHART => entry.path.parent(),
-            Kind::File(_) | Kind::Link | Kind::Refused(_) => None,
+            Kind::File(_) | Kind::Link | Kind::Submodule | Kind::Refused(_) => None,
         });
         Self {
             root,
@@ -168,7 +171,8 @@ impl<'a> Folders<'a> {
         let Entry { path, kind } = entry;
         let folder = self.folder(&path.parent()?);
         let is_left_out = folder.standing == Standing::LeftOut || folder.rules.leave_out(path, Asked::File);
-        let is_directory = matches!(kind, Kind::Refused(_)) && wish.enters(path) && !wish.takes(path);
+        let may_be_one = matches!(kind, Kind::Submodule | Kind::Refused(_));
+        let is_directory = may_be_one && wish.enters(path) && !wish.takes(path);
         if is_left_out || !(wish.takes(path) || is_directory) {
             return None;
         }
@@ -181,7 +185,7 @@ impl<'a> Folders<'a> {
         match kind {
             Kind::File(_) | Kind::Link if !is_selected => None,
             Kind::File(_) if folder.zone.is_helms(path.name()) => Some(What::ChartPart),
-            Kind::File(_) | Kind::Link | Kind::Refused(_) => Some(plain(kind)),
+            Kind::File(_) | Kind::Link | Kind::Submodule | Kind::Refused(_) => Some(plain(kind)),
         }
     }
 
@@ -259,6 +263,7 @@ fn unread_rules(entry: &Entry) -> Option<(RelPath, &str)> {
     let why = match &entry.kind {
         Kind::File(_) => return None,
         Kind::Link => "is a link, which is never followed",
+        Kind::Submodule => "is a submodule, which is never fetched",
         Kind::Refused(refusal) => &refusal.said,
     };
     (entry.path.name() == IGNORE_FILE)

@@ -54,6 +54,9 @@ pub(crate) enum Kind {
     File(Blob),
     /// A symbolic link, which is never followed.
     Link,
+    /// A repository within a repository, which is never fetched.
+    #[cfg_attr(not(feature = "git"), expect(dead_code, reason = "only git has them"))]
+    Submodule,
     /// Something that cannot be read, or a directory of which nothing can be.
     Refused(Refusal),
 }

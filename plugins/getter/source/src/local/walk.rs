@@ -244,6 +244,7 @@ fn digest(tree: &Tree) -> [u8; 32] {
         match kind {
             Kind::File(blob) => add(&format!("{} {:?}", blob.content, blob.mode)),
             Kind::Link => add("link"),
+            Kind::Submodule => add("submodule"),
             Kind::Refused(refusal) => add(&refusal.said),
         }
     }

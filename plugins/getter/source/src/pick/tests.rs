@@ -70,6 +70,7 @@ fn picked(address: &str, entries: &[(&str, Kind)], ignored: &[(&str, &str)]) -> 
             What::File(_) => pick.path.clone(),
             What::ChartPart => format!("{} chart", pick.path),
             What::Link => format!("{} link", pick.path),
+            What::Submodule => format!("{} submodule", pick.path),
             What::Refused(refusal) => format!("{} refused: {}", pick.path, refusal.said),
         })
         .collect())

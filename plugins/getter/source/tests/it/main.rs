@@ -6,3 +6,5 @@ mod archives;
 mod fetched;
 mod making;
 mod paths;
+#[cfg(feature = "git")]
+mod repositories;

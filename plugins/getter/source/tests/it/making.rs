@@ -37,7 +37,7 @@ impl Room {
     pub(crate) fn fetch(&self, source: &str) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-sync-getter"));
         command
-            .args(["fetch", source, "out"])
+            .args(["fetch", "--allow=file", source, "out"])
             .current_dir(self.directory.path());
         command.output().unwrap()
     }

@@ -1,0 +1,459 @@
+//! The origin that is a repository of git, on a server or on this machine.
+//!
+//! A look asks what the revision names now. Only if that is another commit are its trees fetched, and of its files only those
+//! that are picked, as far as they are not there. Contents are git's own objects, under the ids that git gives them.
+//!
+//! Links are told and not followed, and so are submodules. Files are as they are in the repository: no filter of git's, no
+//! conversion of line ends, no large file storage.
+
+mod fault;
+
+use std::collections::BTreeSet;
+use std::path::PathBuf;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use k1s_getter_address::{self as address, Site, Transport};
+use k1s_getter_git::{
+    self as git, Daemon, Dialled, GitError, Local, ObjectError, ObjectId, Objects, Remote, Revision, RevisionError,
+    SmartHttp, Target, Unsupported,
+};
+use k1s_getter_net::{Client, Peer, Url};
+use k1s_manifests::RelPath;
+use tokio::task::spawn_blocking;
+
+use crate::cache::{Cache, CacheError};
+use crate::config::{Access, Bounds};
+use crate::content::Content;
+use crate::local::confine;
+use crate::network::{Network, NetworkError};
+use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::wish::Wish;
+
+pub(crate) use fault::GitFault;
+
+/// Where the objects of a server's repository are, in the cache of its address.
+const OBJECTS: &str = "git";
+
+/// A repository of git.
+pub(crate) struct Git {
+    place: Place,
+    revision: Option<address::Revision>,
+}
+
+/// Where a repository is.
+enum Place {
+    Directory(Arc<Directory>),
+    Server(Box<Server>),
+}
+
+/// A repository on this machine.
+struct Directory {
+    path: PathBuf,
+    root: Option<PathBuf>,
+    limits: git::Limits,
+}
+
+/// A repository on a server.
+struct Server {
+    site: Site,
+    network: Arc<Network>,
+    /// Where its objects are kept.
+    folder: PathBuf,
+    meter: Arc<Meter>,
+    limits: git::Limits,
+    /// Set up with the first look.
+    asked: Option<(Remote, git::Cache)>,
+}
+
+impl Git {
+    /// Begins with what an address names.
+    pub(crate) fn new(named: &address::Git, access: &Access, cache: &Cache, meter: Arc<Meter>) -> Self {
+        let limits = limits(&access.bounds);
+        let place = match &named.remote {
+            address::Remote::Directory(path) => Place::Directory(Arc::new(Directory {
+                path: PathBuf::from(path),
+                root: access.local_root.clone(),
+                limits,
+            })),
+            address::Remote::Site(site) => Place::Server(Box::new(Server {
+                site: site.clone(),
+                network: Arc::clone(&access.network),
+                folder: cache.folder().join(OBJECTS),
+                meter,
+                limits,
+                asked: None,
+            })),
+        };
+        Self {
+            place,
+            revision: named.revision.clone(),
+        }
+    }
+
+    async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
+        let revision = revision(self.revision.as_ref())?;
+        let known = last.and_then(Remembered::read);
+        match &mut self.place {
+            Place::Directory(directory) => {
+                let (directory, wish) = (Arc::clone(directory), wish.clone());
+                spawn_blocking(move || directory.look(revision, known.as_ref(), &wish)).await?
+            }
+            Place::Server(server) => server.look(revision, known.as_ref(), wish).await,
+        }
+    }
+}
+
+impl Origin for Git {
+    fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked> {
+        Box::pin(self.changed(last, wish))
+    }
+
+    fn bring<'a>(&'a mut self, wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {
+        Box::pin(async move {
+            match &mut self.place {
+                // It is read where it is.
+                Place::Directory(_) => Ok(()),
+                Place::Server(server) => server.bring(wanted).await,
+            }
+        })
+    }
+
+    fn contents(&self) -> Arc<dyn Contents> {
+        let store = match &self.place {
+            Place::Directory(directory) => Store::Directory(Arc::clone(directory)),
+            Place::Server(server) => match &server.asked {
+                Some((_, cache)) => Store::Cache(cache.clone(), server.limits),
+                None => Store::Folder(server.folder.clone(), server.limits),
+            },
+        };
+        Arc::new(Blobs {
+            store,
+            objects: Mutex::new(None),
+        })
+    }
+}
+
+impl Directory {
+    fn open(&self) -> Result<Local, OriginError> {
+        confine(&self.path, self.root.as_deref())?;
+        Local::new(&self.path, self.limits).map_err(|error| GitFault::Local(error).into())
+    }
+
+    fn look(&self, revision: Revision, known: Option<&Remembered>, wish: &Wish) -> Result<Looked, OriginError> {
+        let local = self.open()?;
+        let target = chosen(local.resolve(&[revision]).map_err(GitFault::Local)?)?;
+        if known.is_some_and(|known| known.is(&target)) {
+            return Ok(Looked::Same);
+        }
+        let objects = local.objects().map_err(GitFault::Local)?;
+        let commit = objects.commit(&target.commit).map_err(GitError::Object)?;
+        Ok(Looked::Other(tree(&objects, &commit.tree, &target, wish)?))
+    }
+}
+
+impl Server {
+    async fn look(
+        &mut self,
+        revision: Revision,
+        known: Option<&Remembered>,
+        wish: &Wish,
+    ) -> Result<Looked, OriginError> {
+        let meter = Arc::clone(&self.meter);
+        let (remote, cache) = self.asked().await?;
+        let target = chosen(remote.resolve(&[revision]).await.map_err(GitFault::Git)?)?;
+        if known.is_some_and(|known| known.is(&target)) {
+            return Ok(Looked::Same);
+        }
+        let before = remote.taken();
+        let fetched = remote.fetch(cache, &target, known.map(|known| &known.commit)).await;
+        meter.add(remote.taken() - before);
+        let commit = fetched.map_err(GitFault::Git)?;
+        let (cache, limits, wish) = (cache.clone(), self.limits, wish.clone());
+        let looked = spawn_blocking(move || {
+            let objects = cache.objects(&limits).map_err(GitError::Cache)?;
+            tree(&objects, &commit.tree, &target, &wish)
+        });
+        Ok(Looked::Other(looked.await??))
+    }
+
+    async fn bring(&mut self, wanted: &BTreeSet<Content>) -> Result<(), OriginError> {
+        let ids: Vec<ObjectId> = wanted.iter().filter_map(id).collect();
+        let meter = Arc::clone(&self.meter);
+        let (remote, cache) = self.asked().await?;
+        let before = remote.taken();
+        let brought = remote.fetch_blobs(cache, &ids).await;
+        meter.add(remote.taken() - before);
+        brought.map_err(|error| GitFault::Git(error).into())
+    }
+
+    /// Returns what asks and where its answers are kept, which are set up the first time.
+    async fn asked(&mut self) -> Result<&mut (Remote, git::Cache), OriginError> {
+        let asked = match self.asked.take() {
+            Some(asked) => asked,
+            None => {
+                let (network, site, folder) = (Arc::clone(&self.network), self.site.clone(), self.folder.clone());
+                let limits = self.limits;
+                let made = spawn_blocking(move || {
+                    let client = network.client(&site).map_err(OriginError::Network)?;
+                    let remote = Remote::new(transport(client, &site)?, limits);
+                    let cache = git::Cache::open(&folder).map_err(GitError::Cache)?;
+                    Ok::<_, OriginError>((remote, cache))
+                });
+                made.await??
+            }
+        };
+        Ok(self.asked.insert(asked))
+    }
+}
+
+/// Returns the way to a server.
+fn transport(client: Client, site: &Site) -> Result<Box<dyn git::Transport>, OriginError> {
+    match site.transport {
+        Transport::Http | Transport::Https => {
+            let url = Url::of(site).map_err(|error| OriginError::Network(NetworkError::Url(error)))?;
+            Ok(Box::new(SmartHttp::new(client, url)))
+        }
+        Transport::Git => {
+            let peer = Peer::of(site).ok().flatten().ok_or(GitFault::Place)?;
+            let host = match site.port {
+                Some(port) => format!("{}:{port}", site.host),
+                None => site.host.to_string(),
+            };
+            let dial = Box::new(Dialled::new(client, peer));
+            let daemon = Daemon::new(dial, &host, &site.decoded_path()).ok_or(GitFault::Place)?;
+            Ok(Box::new(daemon))
+        }
+        Transport::Ssh | Transport::File => Err(GitFault::Transport(site.transport.scheme()).into()),
+    }
+}
+
+/// Tells whether a repository can be asked over what its address names.
+pub(crate) fn supports(named: &address::Git) -> Result<(), &'static str> {
+    match &named.remote {
+        address::Remote::Directory(_) => Ok(()),
+        address::Remote::Site(site) => match site.transport {
+            Transport::Http | Transport::Https | Transport::Git => Ok(()),
+            Transport::Ssh => Err("git over SSH"),
+            Transport::File => Err("a repository by `file`"),
+        },
+    }
+}
+
+fn limits(bounds: &Bounds) -> git::Limits {
+    git::Limits {
+        pack_bytes: bounds.download_bytes,
+        object_bytes: bounds.archive.file_bytes,
+        // Trees and deltas are no files, and yet unpacked.
+        total_bytes: bounds.archive.total_bytes.saturating_mul(2),
+        entries: usize::try_from(bounds.archive.entries).unwrap_or(usize::MAX),
+        path_depth: bounds.archive.depth,
+        ..git::Limits::default()
+    }
+}
+
+fn revision(named: Option<&address::Revision>) -> Result<Revision, GitFault> {
+    match named {
+        None => Ok(Revision::Default),
+        Some(address::Revision::Commit(id)) => ObjectId::parse(id.as_bytes())
+            .map(Revision::Commit)
+            .ok_or(GitFault::Git(GitError::Unsupported(Unsupported::Format))),
+        Some(address::Revision::Name(name)) => Ok(Revision::parse(name)?),
+    }
+}
+
+/// Returns the answer to the one question.
+fn chosen(found: Vec<Result<Target, RevisionError>>) -> Result<Target, GitFault> {
+    let first = found.into_iter().next().unwrap_or(Err(RevisionError::Unborn));
+    Ok(first?)
+}
+
+/// What is remembered of a state.
+struct Remembered {
+    id: ObjectId,
+    commit: ObjectId,
+}
+
+impl Remembered {
+    fn mark(target: &Target) -> Mark {
+        Mark(format!("{} {}", target.id, target.commit))
+    }
+
+    fn read(mark: &Mark) -> Option<Self> {
+        let (id, commit) = mark.0.split_once(' ')?;
+        Some(Self {
+            id: ObjectId::parse(id.as_bytes())?,
+            commit: ObjectId::parse(commit.as_bytes())?,
+        })
+    }
+
+    /// Returns whether a revision is what it was: a tag that was made anew is another, whatever it leads to.
+    fn is(&self, target: &Target) -> bool {
+        (self.id, self.commit) == (target.id, target.commit)
+    }
+}
+
+/// Makes a tree of what may be wanted of a commit's.
+fn tree(objects: &Objects, root: &ObjectId, target: &Target, wish: &Wish) -> Result<Tree, OriginError> {
+    let listed = objects.list(root).map_err(GitError::Tree)?;
+    let mut roots = BTreeSet::new();
+    let mut entries = Vec::new();
+    for entry in listed {
+        let Some(path) = RelPath::new(&shown(&entry.path)) else {
+            continue;
+        };
+        if wish.subdir.is_some() {
+            note_roots(&path, wish, &mut roots);
+        }
+        let kind = kind(&entry);
+        let is_directory = matches!(kind, Kind::Submodule | Kind::Refused(_)) && wish.enters(&path);
+        if wish.takes(&path) || wish.is_root(&path) && !matches!(kind, Kind::File(_)) || is_directory {
+            entries.push(Entry { path, kind });
+        }
+    }
+    Ok(Tree {
+        revision: target.commit.to_string(),
+        mark: Remembered::mark(target),
+        shape: Shape::Many,
+        roots,
+        entries,
+    })
+}
+
+fn kind(entry: &git::Entry) -> Kind {
+    let file = |mode| {
+        Content::git(&entry.id.to_string()).map(|content| {
+            Kind::File(Blob {
+                content,
+                bytes: None,
+                mode,
+            })
+        })
+    };
+    let refused = |said: String| Kind::Refused(Refusal::new(Class::Unsupported, said));
+    let known = match entry.kind {
+        git::Kind::File => file(Mode::Plain),
+        git::Kind::Executable => file(Mode::Executable),
+        git::Kind::Link => Some(Kind::Link),
+        git::Kind::Submodule => Some(Kind::Submodule),
+        git::Kind::Refused(fault) => Some(refused(fault.to_string())),
+    };
+    known.unwrap_or_else(|| refused("has no content".to_owned()))
+}
+
+fn note_roots(path: &RelPath, wish: &Wish, roots: &mut BTreeSet<RelPath>) {
+    let mut next = path.parent();
+    while let Some(directory) = next {
+        next = directory.parent();
+        if wish.is_root(&directory) {
+            roots.insert(directory);
+        }
+    }
+}
+
+/// Returns a path of the repository with what no path of ours has made visible; only of entries that are refused anything
+/// changes.
+fn shown(path: &str) -> String {
+    let part = |part: &str| match part {
+        "" | "." | ".." => format!("\u{fffd}{part}"),
+        part => part
+            .chars()
+            .map(|char| if char.is_control() { '\u{fffd}' } else { char })
+            .collect(),
+    };
+    let parts: Vec<String> = path.split('/').map(part).collect();
+    parts.join("/")
+}
+
+/// Where contents are.
+enum Store {
+    Directory(Arc<Directory>),
+    Cache(git::Cache, git::Limits),
+    /// Nothing was asked since the start, so that nothing is open.
+    Folder(PathBuf, git::Limits),
+}
+
+/// Contents by the ids of git.
+struct Blobs {
+    store: Store,
+    /// Opened with the first reading.
+    objects: Mutex<Option<Objects>>,
+}
+
+impl Store {
+    /// Throws away objects that are damaged, so that they are fetched anew; a repository of somebody's is not touched.
+    fn clear(&self) -> Result<Cleared, OriginError> {
+        match self {
+            Self::Directory(_) => return Ok(Cleared::No),
+            Self::Cache(cache, _) => cache.clear().map_err(GitError::Cache)?,
+            Self::Folder(folder, _) => git::Cache::open(folder)
+                .and_then(|cache| cache.clear())
+                .map_err(GitError::Cache)?,
+        }
+        Ok(Cleared::Yes)
+    }
+
+    fn open(&self) -> Result<Objects, OriginError> {
+        match self {
+            Self::Directory(directory) => directory
+                .open()?
+                .objects()
+                .map_err(|error| GitFault::Local(error).into()),
+            Self::Cache(cache, limits) => cache.objects(limits).map_err(|error| GitError::Cache(error).into()),
+            Self::Folder(folder, limits) => {
+                let cache = git::Cache::open(folder).map_err(GitError::Cache)?;
+                cache.objects(limits).map_err(|error| GitError::Cache(error).into())
+            }
+        }
+    }
+}
+
+/// Whether there was anything that is ours to throw away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Cleared {
+    Yes,
+    No,
+}
+
+impl Contents for Blobs {
+    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
+        let lost = || OriginError::Cache(CacheError::Lost(content.clone()));
+        let id = id(content).ok_or_else(lost)?;
+        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
+        let objects = match &mut *objects {
+            Some(objects) => objects,
+            none => none.insert(self.store.open()?),
+        };
+        let bytes = match objects.blob(&id) {
+            Ok(bytes) => bytes,
+            Err(ObjectError::Missing(_)) => return Err(lost()),
+            Err(error @ ObjectError::Damaged { .. }) => {
+                return Err(match self.store.clear()? {
+                    Cleared::Yes => lost(),
+                    Cleared::No => GitError::Object(error).into(),
+                });
+            }
+            Err(error) => return Err(GitError::Object(error).into()),
+        };
+        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
+            return Err(CacheError::TooLarge(most).into());
+        }
+        Ok(bytes)
+    }
+}
+
+fn id(content: &Content) -> Option<ObjectId> {
+    match content {
+        Content::Git(id) => ObjectId::parse(id.as_bytes()),
+        Content::Sha256(_) => None,
+    }
+}
+
+impl From<GitError> for OriginError {
+    fn from(error: GitError) -> Self {
+        Self::Git(GitFault::Git(error))
+    }
+}
+
+#[cfg(test)]
+mod tests;

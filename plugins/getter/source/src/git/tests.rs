@@ -1,0 +1,222 @@
+use std::net::TcpListener;
+use std::os::fd::OwnedFd;
+use std::path::PathBuf;
+use std::process::{Command, Stdio};
+use std::thread;
+
+use k1s_getter_address::{Address, Policy, Source};
+use k1s_manifests::{INCLUDE, Selection};
+use k1s_source::{Code, OneOrMany};
+use tempfile::TempDir;
+
+use super::*;
+use crate::wish::Files;
+
+/// A repository with a work tree, and a cache.
+struct Room {
+    directory: TempDir,
+}
+
+impl Room {
+    fn new() -> Self {
+        let room = Self {
+            directory: tempfile::tempdir().unwrap(),
+        };
+        std::fs::create_dir(room.repository()).unwrap();
+        room.git(&["init", "--quiet", "--initial-branch=main"]);
+        room.git(&["config", "uploadpack.allowFilter", "true"]);
+        for (path, text) in [
+            ("apps/one.yaml", "kind: One"),
+            ("infra/two.yaml", "kind: Two"),
+            ("readme.md", "text"),
+        ] {
+            room.write(path, text);
+        }
+        room.commit();
+        room
+    }
+
+    fn repository(&self) -> PathBuf {
+        self.directory.path().join("repository")
+    }
+
+    fn git(&self, arguments: &[&str]) -> String {
+        let output = quiet(self.directory.path())
+            .args(arguments)
+            .current_dir(self.repository())
+            .output()
+            .unwrap();
+        assert!(
+            output.status.success(),
+            "{arguments:?}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        String::from_utf8(output.stdout).unwrap().trim().to_owned()
+    }
+
+    fn write(&self, path: &str, text: &str) {
+        let path = self.repository().join(path);
+        std::fs::create_dir_all(path.parent().unwrap()).unwrap();
+        std::fs::write(path, text).unwrap();
+    }
+
+    fn commit(&self) -> String {
+        self.git(&["add", "--all"]);
+        self.git(&["commit", "--quiet", "--message", "A change"]);
+        self.git(&["rev-parse", "HEAD"])
+    }
+
+    /// Serves the repository until the test ends, and returns its address.
+    fn serve(&self) -> String {
+        let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+        let address = listener.local_addr().unwrap();
+        let base = self.directory.path().to_owned();
+        thread::spawn(move || {
+            for stream in listener.incoming().map_while(Result::ok) {
+                let input = OwnedFd::from(stream.try_clone().unwrap());
+                let mut command = quiet(&base);
+                command
+                    .args(["daemon", "--inetd", "--export-all"])
+                    .arg(format!("--base-path={}", base.display()))
+                    .stdin(Stdio::from(input))
+                    .stdout(Stdio::from(OwnedFd::from(stream)))
+                    .stderr(Stdio::null());
+                command.status().unwrap();
+            }
+        });
+        format!("git::git://{address}/repository")
+    }
+
+    fn origin(&self, address: &str) -> (Git, Wish, Cache) {
+        let policy = Policy::default().allowing(Transport::Git).allowing(Transport::File);
+        let address = Address::parse(address, &policy).unwrap();
+        let Source::Git(named) = &address.source else {
+            panic!("{address} is a repository");
+        };
+        let cache = Cache::open(&self.directory.path().join("cache")).unwrap();
+        let origin = Git::new(named, &Access::default(), &cache, Arc::default());
+        let many = |texts: &[&str]| OneOrMany::Many(texts.iter().map(|text| (*text).to_owned()).collect());
+        let selection = Selection::configured(&many(&INCLUDE), &many(&[])).unwrap();
+        let wish = Wish {
+            subdir: address.subdir.clone(),
+            files: Files::Manifests(Arc::new(selection)),
+            file_bytes: 1 << 20,
+        };
+        (origin, wish, cache)
+    }
+}
+
+fn quiet(home: &std::path::Path) -> Command {
+    let mut command = Command::new("git");
+    command
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", home)
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "Ann")))
+        .envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "ann@example.com")));
+    command
+}
+
+fn tree_of(looked: Looked) -> Tree {
+    match looked {
+        Looked::Other(tree) => tree,
+        Looked::Same => panic!("it is another"),
+    }
+}
+
+fn paths(tree: &Tree) -> Vec<&str> {
+    tree.entries.iter().map(|entry| entry.path.as_str()).collect()
+}
+
+fn contents(tree: &Tree) -> BTreeSet<Content> {
+    let content = |entry: &Entry| match &entry.kind {
+        Kind::File(blob) => Some(blob.content.clone()),
+        Kind::Link | Kind::Submodule | Kind::Refused(_) => None,
+    };
+    tree.entries.iter().filter_map(content).collect()
+}
+
+#[tokio::test]
+async fn a_server_is_looked_at_and_only_what_is_picked_comes() {
+    let room = Room::new();
+    let (mut git, wish, cache) = room.origin(&format!("{}//apps", room.serve()));
+    let first = tree_of(git.look(None, &wish).await.unwrap());
+    assert_eq!(
+        (paths(&first), first.revision.as_str()),
+        (vec!["apps/one.yaml"], &*room.git(&["rev-parse", "HEAD"]))
+    );
+    assert!(first.roots.contains("apps"));
+    let wanted = contents(&first);
+    git.bring(&wanted).await.unwrap();
+    let read = git.contents().read(wanted.first().unwrap(), 100).unwrap();
+    assert_eq!(read, b"kind: One");
+    let error = git.contents().read(wanted.first().unwrap(), 3).unwrap_err();
+    assert!(error.is_too_large(), "{error}");
+    let other = Content::git(&room.git(&["rev-parse", "HEAD:infra/two.yaml"])).unwrap();
+    assert!(matches!(
+        git.contents().read(&other, 100),
+        Err(OriginError::Cache(CacheError::Lost(_)))
+    ));
+
+    assert_eq!(git.look(Some(&first.mark), &wish).await.unwrap(), Looked::Same);
+
+    // What is picked is the same, though the commit is another.
+    room.write("infra/two.yaml", "kind: Other");
+    let commit = room.commit();
+    let second = tree_of(git.look(Some(&first.mark), &wish).await.unwrap());
+    assert_eq!((second.revision, second.entries), (commit, first.entries));
+
+    // After a restart it is read without asking anyone.
+    drop(git);
+    let (git, _, _) = room.origin("git::git://127.0.0.1:1/repository//apps");
+    assert_eq!(git.contents().read(wanted.first().unwrap(), 100).unwrap(), b"kind: One");
+    assert!(cache.folder().join(OBJECTS).is_dir());
+}
+
+#[tokio::test]
+async fn a_repository_on_this_machine_is_read_where_it_is() {
+    let room = Room::new();
+    room.git(&["tag", "v1"]);
+    room.write("apps/one.yaml", "kind: Changed");
+    room.commit();
+    let address = format!("git::file://{}?ref=v1", room.repository().display());
+    let (mut git, wish, cache) = room.origin(&address);
+    let tree = tree_of(git.look(None, &wish).await.unwrap());
+    assert_eq!(paths(&tree), ["apps/one.yaml", "infra/two.yaml"]);
+    git.bring(&contents(&tree)).await.unwrap();
+    let one = contents(&tree)
+        .into_iter()
+        .map(|content| git.contents().read(&content, 100).unwrap());
+    assert!(one.collect::<BTreeSet<_>>().contains(b"kind: One".as_slice()));
+    assert_eq!(git.look(Some(&tree.mark), &wish).await.unwrap(), Looked::Same);
+    assert!(!cache.folder().join(OBJECTS).exists());
+}
+
+#[tokio::test]
+async fn failures_have_their_class() {
+    let room = Room::new();
+    let served = room.serve();
+    for (address, code) in [
+        (format!("{served}?ref=gone"), Code::RootNotFound),
+        (format!("{served}?ref={}", "7".repeat(40)), Code::RootNotFound),
+        (format!("{served}?ref={}", "7".repeat(64)), Code::Unsupported),
+        (format!("{served}?ref=abcdef1"), Code::ConfigInvalid),
+        ("git::git://127.0.0.1:1/repository".to_owned(), Code::Unavailable),
+        (
+            format!("git::file://{}/none", room.directory.path().display()),
+            Code::RootNotFound,
+        ),
+    ] {
+        let (mut git, wish, _) = room.origin(&address);
+        let error = git.look(None, &wish).await.unwrap_err();
+        assert_eq!(error.problem("x").code(), code, "{address}: {error}");
+    }
+}
+
+#[test]
+fn what_cannot_be_a_path_is_made_visible() {
+    assert_eq!(shown("a/b.yaml"), "a/b.yaml");
+    assert_eq!(shown("../x"), "\u{fffd}../x");
+    assert_eq!(shown("a//new\nline"), "a/\u{fffd}/new\u{fffd}line");
+}

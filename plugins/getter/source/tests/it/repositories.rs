@@ -1,0 +1,172 @@
+//! Repositories of git: what is taken of them, and each bad input by its number in the table of advisories.
+
+use std::path::Path;
+use std::process::Command;
+
+use crate::making::{Room, expected};
+
+/// A repository `made` in a room.
+fn room() -> Room {
+    let room = Room::new();
+    room.write("made/apps/one.yaml", "one");
+    room.write("made/apps/deep/two.yaml", "two");
+    room.write("made/infra/three.yaml", "three");
+    git(&room, &["init", "--quiet", "--initial-branch=main"]);
+    commit(&room);
+    room
+}
+
+fn git(room: &Room, arguments: &[&str]) -> String {
+    let output = Command::new("git")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", room.path("made"))
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "Ann")))
+        .envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "ann@example.com")))
+        .args(arguments)
+        .current_dir(room.path("made"))
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    String::from_utf8(output.stdout).unwrap().trim().to_owned()
+}
+
+fn commit(room: &Room) -> String {
+    git(room, &["add", "--all"]);
+    git(room, &["commit", "--quiet", "--message", "A change"]);
+    git(room, &["rev-parse", "HEAD"])
+}
+
+fn address(room: &Room, rest: &str) -> String {
+    format!("git::file://{}{rest}", room.path("made").display())
+}
+
+#[test]
+fn everything_or_a_part_of_any_revision_is_fetched() {
+    let all = [
+        ("apps/deep/two.yaml", "two"),
+        ("apps/one.yaml", "one"),
+        ("infra/three.yaml", "three"),
+    ];
+    for (rest, files) in [
+        ("", &all[..]),
+        ("//apps", &[("deep/two.yaml", "two"), ("one.yaml", "one")]),
+        ("//a*", &[("deep/two.yaml", "two"), ("one.yaml", "one")]),
+        ("//apps/deep", &[("two.yaml", "two")]),
+    ] {
+        let room = room();
+        assert_eq!(room.fetched(&address(&room, rest)), expected(files), "{rest}");
+    }
+
+    for name in ["old", "v1", "refs/heads/old", ""] {
+        let room = room();
+        let first = git(&room, &["rev-parse", "HEAD"]);
+        git(&room, &["branch", "old"]);
+        git(&room, &["tag", "--annotate", "v1", "--message", "One"]);
+        room.write("made/infra/three.yaml", "changed");
+        commit(&room);
+        let name = if name.is_empty() { &first } else { name };
+        let fetched = room.fetched(&address(&room, &format!("?ref={name}&depth=1")));
+        assert_eq!(fetched, expected(&all), "{name}");
+    }
+}
+
+#[test]
+fn executables_stay_so() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let room = room();
+    room.write("made/run.sh", "#!/bin/sh\n");
+    git(&room, &["add", "run.sh"]);
+    git(&room, &["update-index", "--chmod=+x", "run.sh"]);
+    git(&room, &["commit", "--quiet", "--message", "A program"]);
+    room.fetched(&address(&room, ""));
+    let mode = |name: &str| std::fs::metadata(room.path(name)).unwrap().permissions().mode() & 0o777;
+    assert_eq!((mode("out/run.sh"), mode("out/apps/one.yaml")), (0o755, 0o644));
+}
+
+#[test]
+fn what_is_not_there_is_told() {
+    let room = room();
+    for (rest, said) in [
+        ("?ref=gone", "no branch and no tag gone"),
+        ("?ref=7777777", "write all 40 digits"),
+        ("//none", "none"),
+        ("//*", "*"),
+    ] {
+        let refused = room.refused(&address(&room, rest));
+        assert!(refused.contains(said), "{rest}: {refused}");
+    }
+}
+
+#[test]
+fn g01_g03_g06_revisions_are_names_and_nothing_else() {
+    let room = room();
+    room.write("secret", "s3cret");
+    let option = format!("?ref=--pathspec-from-file={}", room.path("secret").display());
+    for rest in [
+        option.as_str(),
+        "?ref=main|touch x",
+        "?ref=main%20|%20touch%20x",
+        "?ref=$(touch%20x)",
+        "?ref=HEAD~1",
+    ] {
+        let refused = room.refused(&address(&room, rest));
+        assert!(!refused.contains("s3cret"), "{refused}");
+    }
+    assert!(!room.path("x").exists() && !room.path("made/x").exists());
+}
+
+#[test]
+fn g05_a_repository_that_is_elsewhere_is_not_followed() {
+    let room = room();
+    let elsewhere = room.write(
+        "planted/.git",
+        format!("gitdir: {}\n", room.path("made/.git").display()),
+    );
+    assert!(elsewhere.is_file());
+    let refused = room.refused(&format!("git::file://{}", room.path("planted").display()));
+    assert!(refused.contains("elsewhere"), "{refused}");
+}
+
+#[test]
+fn g07_g08_links_are_told_and_not_followed() {
+    let room = room();
+    let link = |target: &str, name: &str| std::os::unix::fs::symlink(Path::new(target), room.path(name)).unwrap();
+    link("../../../../..", "made/top");
+    link("/etc/passwd", "made/apps/values.yaml");
+    commit(&room);
+    let refused = room.refused(&address(&room, "//top/etc"));
+    assert!(refused.contains("top"), "{refused}");
+    let output = room.fetch(&address(&room, "//apps"));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("values.yaml: a link, which is not made"),
+        "{said}"
+    );
+    assert!(!room.path("out/values.yaml").exists());
+}
+
+#[test]
+fn g10_submodules_are_told_and_not_fetched() {
+    let room = room();
+    let entry = format!("160000,{},vendor", "7".repeat(40));
+    git(&room, &["update-index", "--add", "--cacheinfo", &entry]);
+    room.write(
+        "made/.gitmodules",
+        "[submodule \"../../x\"]\n\tpath = vendor\n\turl = --upload-pack=touch x\n",
+    );
+    git(&room, &["add", ".gitmodules"]);
+    git(&room, &["commit", "--quiet", "--message", "A submodule"]);
+    let output = room.fetch(&address(&room, ""));
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(
+        output.status.success() && said.contains("vendor: a submodule, which is not fetched"),
+        "{said}"
+    );
+    assert!(!room.path("out/vendor").exists());
+}

@@ -1,0 +1,86 @@
+//! Origins that are repositories of git.
+
+use std::process::Command;
+
+use anyhow::ensure;
+use k1s_tests::eventually;
+use k1s_tests::scene::{DEADLINE, Scene, config_map};
+use serde_json::json;
+
+use crate::stage::{Stage, values};
+
+/// Runs git in a repository outside of the manifests.
+fn git(scene: &Scene, arguments: &[&str]) -> anyhow::Result<String> {
+    let output = Command::new("git")
+        .env_clear()
+        .env("PATH", std::env::var_os("PATH").unwrap_or_default())
+        .env("HOME", scene.outside(""))
+        .env("GIT_CONFIG_NOSYSTEM", "1")
+        .envs(["GIT_AUTHOR_NAME", "GIT_COMMITTER_NAME"].map(|name| (name, "Ann")))
+        .envs(["GIT_AUTHOR_EMAIL", "GIT_COMMITTER_EMAIL"].map(|name| (name, "ann@example.com")))
+        .args(arguments)
+        .current_dir(scene.outside("repository"))
+        .output()?;
+    ensure!(
+        output.status.success(),
+        "{arguments:?}: {}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    Ok(String::from_utf8(output.stdout)?.trim().to_owned())
+}
+
+/// Commits ConfigMaps, which are all there are in `apps`.
+fn commit(scene: &Scene, maps: &[(&str, &str)]) -> anyhow::Result<()> {
+    let apps = scene.outside("repository/apps");
+    if apps.exists() {
+        std::fs::remove_dir_all(&apps)?;
+    }
+    std::fs::create_dir_all(&apps)?;
+    for (name, value) in maps {
+        std::fs::write(apps.join(format!("{name}.yaml")), config_map(name, value))?;
+    }
+    git(scene, &["add", "--all"])?;
+    git(scene, &["commit", "--quiet", "--allow-empty", "--message", "A change"]).map(drop)
+}
+
+/// A repository with two ConfigMaps, and a source of it that asks each second.
+fn stage() -> anyhow::Result<Stage> {
+    let scene = Scene::new()?;
+    std::fs::create_dir(scene.outside("repository"))?;
+    git(&scene, &["init", "--quiet", "--initial-branch=main"])?;
+    commit(&scene, &[("a", "1"), ("b", "1")])?;
+    git(&scene, &["branch", "live"])?;
+    let source = format!("git::file://{}//apps?ref=live", scene.outside("repository").display());
+    Stage::over(scene, json!({"source": source, "allow": ["file"], "interval": "1s"}))
+}
+
+#[test]
+fn a_branch_is_followed_wherever_it_goes() -> anyhow::Result<()> {
+    let stage = stage()?;
+    ensure!(stage.once(0)?.stdout.contains("2 created"));
+    let again = stage.once(0)?;
+    ensure!(
+        again.stdout.contains("2 unchanged") && again.stdout.contains("nothing written"),
+        "{}",
+        again.stdout
+    );
+
+    let mut daemon = stage.live()?;
+    commit(&daemon.scene, &[("a", "2"), ("b", "1"), ("c", "1")])?;
+    git(&daemon.scene, &["branch", "--force", "live", "main"])?;
+    let is = |expected: &'static [&'static str]| {
+        eventually(DEADLINE, "the branch is followed", || {
+            Ok((values(&daemon.scene)? == expected).then_some(()))
+        })
+    };
+    is(&["a=2", "b=1", "c=1"])?;
+    // To a commit that has nothing to do with the one before.
+    git(&daemon.scene, &["branch", "--force", "live", "main~1"])?;
+    is(&["a=1", "b=1"])?;
+    // What the branch named last holds when it goes.
+    git(&daemon.scene, &["branch", "-D", "live"])?;
+    daemon.until_printed("ROOT_NOT_FOUND")?;
+    assert_eq!(values(&daemon.scene)?, ["a=1", "b=1"]);
+    daemon.stop()?;
+    Ok(())
+}
