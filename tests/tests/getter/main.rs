@@ -1,9 +1,13 @@
 //! The getter source under the real host: what an origin does, and what becomes of the objects.
 #![forbid(unsafe_code)]
 
+mod buckets;
 mod documented;
 mod local;
 mod repositories;
 mod secrets;
+#[allow(dead_code, reason = "each test program needs its part of it")]
+#[path = "../../../plugins/getter/bucket/tests/moto/server.rs"]
+mod server;
 mod stage;
 mod web;

@@ -42,6 +42,7 @@ const ARROWS: &[(&str, &[&str])] = &[
         &[
             "k1s-getter-address",
             "k1s-getter-archive",
+            "k1s-getter-bucket",
             "k1s-getter-git",
             "k1s-getter-net",
             "k1s-manifests",

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_getter_address::{Checksum, Digest, Download, Origin as AddressOrigin, SUMS_BYTES, Site, Sums};
+use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, SUMS_BYTES, Site, Sums};
 use k1s_getter_net::{self as net, Client, Request, Url, Validators};
 use tokio::task::spawn_blocking;
 
@@ -48,7 +48,7 @@ pub(crate) struct Http {
 
 /// What is remembered of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
-struct Remembered {
+pub(crate) struct Remembered {
     revision: String,
     /// What it was verified against.
     expected: Option<String>,
@@ -94,46 +94,17 @@ impl Http {
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
         let (client, url) = self.client().await?;
         let expected = self.expected(&client).await?;
-        let last = last
-            .and_then(Remembered::read)
-            .filter(|last| last.is_verified(expected.as_ref()));
-        let request = match &last {
-            Some(last) => Request::get(url).unless(&last.validators),
-            None => Request::get(url),
-        };
-        // Servers say of an archive that it is coded as its name tells anyway.
-        let request = match self.download.archive {
-            Some(_) => request.as_sent(),
-            None => request,
-        };
-        let file = self.cache.unfinished()?;
-        let cache = Arc::clone(&self.cache);
-        let system = |source: io::Error| cache.system(source);
-        let mut writer = tokio::fs::File::from_std(file.reopen().map_err(system)?);
-        let downloading = client.download(request, &mut writer);
-        let downloaded = measured(file.path(), &self.meter, downloading).await;
-        let (headers, validators) = match downloaded.map_err(OriginError::Net)? {
-            net::Download::Unchanged => return Ok(Looked::Same),
-            net::Download::Whole {
-                headers, validators, ..
-            } => (headers, validators),
-        };
-        let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
-        let parcel = Parcel {
-            file: file.reopen().map_err(system)?,
+        let asking = Asking {
+            client: &client,
+            request: Request::get(url),
             name: self.name.clone(),
             archive: self.download.archive,
-        };
-        let opening = Opening {
-            is_said_to_be_a_page: content_type.is_some_and(is_page_type),
-            parcel,
             expected,
-            validators,
-            wish: wish.clone(),
             bounds: self.bounds,
-            cache: Arc::clone(&self.cache),
+            cache: &self.cache,
+            meter: &self.meter,
         };
-        Ok(Looked::Other(spawn_blocking(move || opening.tree()).await??))
+        asking.look(last, wish).await
     }
 
     /// Returns the checksum that the file must have, which may have to be asked for.
@@ -171,6 +142,81 @@ impl Origin for Http {
 
     fn contents(&self) -> Arc<dyn Contents> {
         Arc::<Cache>::clone(&self.cache)
+    }
+}
+
+/// A file that is asked for over HTTP, whatever it is part of.
+pub(crate) struct Asking<'a> {
+    /// Who asks.
+    pub(crate) client: &'a Client,
+    /// For what.
+    pub(crate) request: Request,
+    /// What the file is called.
+    pub(crate) name: String,
+    /// How it is packed.
+    pub(crate) archive: Option<Archive>,
+    /// The checksum that it must have.
+    pub(crate) expected: Option<Digest>,
+    /// How much is taken.
+    pub(crate) bounds: Bounds,
+    /// Where it is kept.
+    pub(crate) cache: &'a Arc<Cache>,
+    /// What is told how much came.
+    pub(crate) meter: &'a Meter,
+}
+
+impl Asking<'_> {
+    /// Asks for it, unless it is what `last` is the mark of.
+    pub(crate) async fn look(self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
+        let Self {
+            client,
+            request,
+            name,
+            archive,
+            expected,
+            bounds,
+            cache,
+            meter,
+        } = self;
+        let last = last
+            .and_then(Remembered::read)
+            .filter(|last| last.is_verified(expected.as_ref()));
+        let request = match &last {
+            Some(last) => request.unless(&last.validators),
+            None => request,
+        };
+        // Servers say of an archive that it is coded as its name tells anyway.
+        let request = match archive {
+            Some(_) => request.as_sent(),
+            None => request,
+        };
+        let file = cache.unfinished()?;
+        let system = |source: io::Error| cache.system(source);
+        let mut writer = tokio::fs::File::from_std(file.reopen().map_err(system)?);
+        let downloading = client.download(request, &mut writer);
+        let downloaded = measured(file.path(), meter, downloading).await;
+        let (headers, validators) = match downloaded.map_err(OriginError::Net)? {
+            net::Download::Unchanged => return Ok(Looked::Same),
+            net::Download::Whole {
+                headers, validators, ..
+            } => (headers, validators),
+        };
+        let content_type = headers.get("content-type").and_then(|value| value.to_str().ok());
+        let parcel = Parcel {
+            file: file.reopen().map_err(system)?,
+            name,
+            archive,
+        };
+        let opening = Opening {
+            is_said_to_be_a_page: content_type.is_some_and(is_page_type),
+            parcel,
+            expected,
+            validators,
+            wish: wish.clone(),
+            bounds,
+            cache: Arc::clone(cache),
+        };
+        Ok(Looked::Other(spawn_blocking(move || opening.tree()).await??))
     }
 }
 
@@ -222,7 +268,8 @@ impl Remembered {
         Mark(format!("{}\n{expected}\n{}", self.revision, self.validators))
     }
 
-    fn read(mark: &Mark) -> Option<Self> {
+    /// Reads what is remembered of a file; none for a mark of something else.
+    pub(crate) fn read(mark: &Mark) -> Option<Self> {
         let mut lines = mark.0.splitn(3, '\n');
         let (revision, expected, validators) = (lines.next()?, lines.next()?, lines.next()?);
         Some(Self {

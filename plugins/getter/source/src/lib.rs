@@ -36,6 +36,8 @@ mod origin;
 mod origins;
 mod pace;
 mod pick;
+#[cfg(feature = "s3")]
+mod store;
 mod target;
 mod tree;
 mod unpack;

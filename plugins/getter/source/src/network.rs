@@ -96,6 +96,15 @@ impl Network {
         Client::new(self.settings(keys)?).map_err(NetworkError::Settings)
     }
 
+    /// Sets up what asks without saying who.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    #[cfg(feature = "s3")]
+    pub(crate) fn anonymous(&self) -> Result<Client, NetworkError> {
+        Client::new(self.settings(Vec::new())?).map_err(NetworkError::Settings)
+    }
+
     /// Returns how a client is set up that sends these along. Redirects to other origins are followed, and nothing of ours
     /// goes along with them; archives of forges are behind such.
     fn settings(&self, keys: Vec<Key>) -> Result<Settings, NetworkError> {

@@ -28,6 +28,8 @@ use crate::local::LocalError;
 #[cfg(feature = "net")]
 use crate::network::NetworkError;
 use crate::pick::PickError;
+#[cfg(feature = "s3")]
+use crate::store::StoreError;
 use crate::tree::{Mark, Tree};
 use crate::wish::Wish;
 
@@ -130,6 +132,10 @@ pub(crate) enum OriginError {
     #[cfg(feature = "git")]
     #[error(transparent)]
     Git(#[from] GitFault),
+    /// A bucket cannot be read as it is meant.
+    #[cfg(feature = "s3")]
+    #[error(transparent)]
+    Store(#[from] StoreError),
     /// It is a page for people.
     #[cfg(feature = "http")]
     #[error("it is a page for people (HTML) and no manifest; is the address right, and does it need credentials?")]
@@ -167,6 +173,8 @@ impl OriginError {
             Self::Network(_) => None,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.net().and_then(NetError::retry_after),
+            #[cfg(feature = "s3")]
+            Self::Store(error) => error.retry_after(),
             #[cfg(feature = "http")]
             Self::Page => None,
             Self::Local(_)
@@ -202,6 +210,8 @@ impl OriginError {
             Self::Network(_) => Code::ConfigInvalid,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.code(),
+            #[cfg(feature = "s3")]
+            Self::Store(error) => code_of_net(error.class()),
             #[cfg(feature = "http")]
             Self::Page => Code::DataInvalid,
             Self::Broken(_) => Code::Internal,

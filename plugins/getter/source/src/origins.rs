@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "s3")]
+use k1s_getter_address::S3;
 #[cfg(feature = "http")]
 use k1s_getter_address::Site;
 use k1s_getter_address::{Address, Download, Origin as Place, Source};
@@ -14,6 +16,8 @@ use crate::git::{self, Git};
 use crate::http::Http;
 use crate::local::Local;
 use crate::origin::{Meter, Origin};
+#[cfg(feature = "s3")]
+use crate::store::Store;
 
 /// An address is of a kind that nothing here fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -27,6 +31,8 @@ enum Way<'a> {
     Http(&'a Site, &'a Download),
     #[cfg(feature = "git")]
     Git(&'a k1s_getter_address::Git),
+    #[cfg(feature = "s3")]
+    S3(&'a S3, &'a Download),
 }
 
 fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
@@ -43,6 +49,11 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
             Place::Http(site) => Ok(Way::Http(site, download)),
             #[cfg(not(feature = "http"))]
             Place::Http(_) => Err(Unsupported("HTTP")),
+            #[cfg(feature = "s3")]
+            Place::S3(s3) if s3.profile.is_some() => Err(Unsupported("`aws_profile`")),
+            #[cfg(feature = "s3")]
+            Place::S3(s3) => Ok(Way::S3(s3, download)),
+            #[cfg(not(feature = "s3"))]
             Place::S3(_) => Err(Unsupported("S3")),
             Place::Gcs(_) => Err(Unsupported("Google Cloud Storage")),
             Place::Azure(_) => Err(Unsupported("Azure Blob Storage")),
@@ -69,6 +80,8 @@ pub(crate) fn open(
     meter: &Arc<Meter>,
 ) -> Result<Box<dyn Origin>, Unsupported> {
     Ok(match way(address)? {
+        #[cfg(feature = "s3")]
+        Way::S3(s3, download) => Box::new(Store::new(s3, download, access, cache, Arc::clone(meter))),
         #[cfg(feature = "http")]
         Way::Http(site, download) => Box::new(Http::new(site, download, access, cache, Arc::clone(meter))),
         #[cfg(feature = "git")]
