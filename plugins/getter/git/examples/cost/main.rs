@@ -35,6 +35,9 @@ const ROUNDS: usize = 5;
 /// The directory that is wanted, and one that is not.
 const WANTED: &str = "dir-07";
 const OTHER: &str = "dir-08";
+/// What a commit stands on: the one before it in the same stream, or what the branch names now.
+const SAME: &str = "";
+const TIP: &str = "from refs/heads/main^0\n";
 /// Bytes of a manifest that look like nothing.
 const NOISE: usize = 900;
 
@@ -303,6 +306,7 @@ fn change(made: &Made, directory: &str, round: usize) {
     commit(
         &mut stream,
         COMMITS + round,
+        TIP,
         &[(directory.to_owned() + "/file-003.yaml", manifest(1_000_003 + round))],
     );
     made.git_with(&["fast-import", "--quiet", "--force"], stream.as_bytes());
@@ -314,9 +318,9 @@ fn repository() -> Made {
     let mut stream = String::new();
     let path = |at: usize| format!("dir-{:02}/file-{:03}.yaml", at % DIRECTORIES, at / DIRECTORIES);
     let all: Vec<(String, String)> = (0..FILES).map(|at| (path(at), manifest(at))).collect();
-    commit(&mut stream, 0, &all);
+    commit(&mut stream, 0, SAME, &all);
     for at in 1..COMMITS {
-        commit(&mut stream, at, &[(path(at * 7), manifest(FILES + at))]);
+        commit(&mut stream, at, SAME, &[(path(at * 7), manifest(FILES + at))]);
     }
     made.git_with(&["fast-import", "--quiet"], stream.as_bytes());
     let head = made.id("main");
@@ -329,8 +333,8 @@ fn repository() -> Made {
     made
 }
 
-/// Writes a commit of some files on top of the branch.
-fn commit(stream: &mut String, at: usize, files: &[(String, String)]) {
+/// Writes a commit of some files on top of another.
+fn commit(stream: &mut String, at: usize, parent: &str, files: &[(String, String)]) {
     let when = 1_700_000_000 + at;
     let message = format!("Change {at}");
     write!(
@@ -339,9 +343,7 @@ fn commit(stream: &mut String, at: usize, files: &[(String, String)]) {
         message.len()
     )
     .unwrap();
-    if at > 0 {
-        stream.push_str("from refs/heads/main^0\n");
-    }
+    stream.push_str(parent);
     for (path, text) in files {
         write!(stream, "M 100644 inline {path}\ndata {}\n{text}\n", text.len()).unwrap();
     }
