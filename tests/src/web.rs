@@ -1,14 +1,21 @@
-//! A server of HTTP on loopback that answers, and fails, as it is told.
+//! A server of HTTP on loopback, with TLS or without, that answers, and fails, as it is told.
 //!
 //! Speaks as much of HTTP/1.1 as a client that asks one thing a connection needs: the head of a request is read, its body
 //! is not. It remembers what it was asked.
 
 use std::collections::BTreeMap;
-use std::io::{self, BufRead as _, BufReader, Write as _};
+use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
+
+use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
+use rustls::crypto::ring::default_provider;
+use rustls::pki_types::PrivateKeyDer;
+use rustls::{ServerConfig, ServerConnection, StreamOwned};
 
 /// The longest that a client may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -70,9 +77,24 @@ impl Page {
     }
 }
 
+/// Writes a certificate as PEM.
+fn pem(der: &[u8]) -> String {
+    let text = BASE64_STANDARD.encode(der);
+    let mut lines = vec!["-----BEGIN CERTIFICATE-----"];
+    let mut rest = text.as_str();
+    while let Some((line, after)) = rest.split_at_checked(64) {
+        lines.push(line);
+        rest = after;
+    }
+    lines.extend([rest, "-----END CERTIFICATE-----", ""]);
+    lines.join("\n")
+}
+
 /// A request that was asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
+    /// The method.
+    pub method: String,
     /// Path and query.
     pub target: String,
     /// By their names in lower case.
@@ -83,7 +105,16 @@ pub struct Asked {
 #[derive(Clone, Debug)]
 pub struct Web {
     address: SocketAddr,
+    tls: Option<Tls>,
     state: Arc<Mutex<State>>,
+}
+
+/// How a server shows who it is.
+#[derive(Clone, Debug)]
+struct Tls {
+    config: Arc<ServerConfig>,
+    /// Its certificate, which is its own authority, in PEM.
+    authority: String,
 }
 
 #[derive(Debug, Default)]
@@ -99,9 +130,32 @@ impl Web {
     /// # Errors
     /// When there is none.
     pub fn start() -> io::Result<Self> {
+        Self::listening(None)
+    }
+
+    /// Starts with TLS, as `localhost`, with a certificate that nobody knows.
+    ///
+    /// # Errors
+    /// When there is no port, or no certificate can be made.
+    pub fn start_with_tls() -> anyhow::Result<Self> {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()])?;
+        let key = PrivateKeyDer::try_from(made.signing_key.serialize_der());
+        let key = key.map_err(anyhow::Error::msg).context("the key of a certificate")?;
+        let config = ServerConfig::builder_with_provider(Arc::new(default_provider()))
+            .with_safe_default_protocol_versions()?
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)?;
+        Ok(Self::listening(Some(Tls {
+            config: Arc::new(config),
+            authority: pem(made.cert.der()),
+        }))?)
+    }
+
+    fn listening(tls: Option<Tls>) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?;
         let web = Self {
             address: listener.local_addr()?,
+            tls,
             state: Arc::default(),
         };
         let server = web.clone();
@@ -109,7 +163,7 @@ impl Web {
             for stream in listener.incoming().flatten() {
                 let server = server.clone();
                 // A client that goes away is no failure of a test.
-                thread::spawn(move || server.answer(stream).ok());
+                thread::spawn(move || server.greet(stream).ok());
             }
         });
         Ok(web)
@@ -118,7 +172,22 @@ impl Web {
     /// The address of a path, with the port.
     #[must_use]
     pub fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
+        match &self.tls {
+            None => format!("http://{}{path}", self.address),
+            Some(_) => format!("https://localhost:{}{path}", self.address.port()),
+        }
+    }
+
+    /// The certificate to believe, in PEM; empty without TLS.
+    #[must_use]
+    pub fn authority_pem(&self) -> &str {
+        self.tls.as_ref().map_or("", |tls| tls.authority.as_str())
+    }
+
+    /// The port.
+    #[must_use]
+    pub fn port(&self) -> u16 {
+        self.address.port()
     }
 
     /// Host and port.
@@ -152,9 +221,22 @@ impl Web {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn answer(&self, stream: TcpStream) -> io::Result<()> {
+    fn greet(&self, stream: TcpStream) -> io::Result<()> {
         stream.set_read_timeout(Some(PATIENCE))?;
-        let mut reader = BufReader::new(stream.try_clone()?);
+        match &self.tls {
+            None => self.answer(stream),
+            Some(tls) => {
+                let connection = ServerConnection::new(Arc::clone(&tls.config)).map_err(io::Error::other)?;
+                let mut stream = StreamOwned::new(connection, stream);
+                self.answer(&mut stream)?;
+                stream.conn.send_close_notify();
+                stream.flush()
+            }
+        }
+    }
+
+    fn answer(&self, stream: impl Read + Write) -> io::Result<()> {
+        let mut reader = BufReader::new(stream);
         let Some(asked) = read(&mut reader)? else { return Ok(()) };
         let (page, is_down) = {
             let mut state = self.state();
@@ -169,16 +251,21 @@ impl Web {
         let page = page.unwrap_or_else(|| Page::status(404));
         let known = asked.headers.get("if-none-match").map(String::as_str);
         if known.is_some() && known == page.etag() {
-            return send(stream, &Page::status(304).with("ETag", known.unwrap_or_default()));
+            return send(
+                reader.get_mut(),
+                &asked,
+                &Page::status(304).with("ETag", known.unwrap_or_default()),
+            );
         }
-        send(stream, &page)
+        send(reader.get_mut(), &asked, &page)
     }
 }
 
-fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Asked>> {
+fn read(reader: &mut BufReader<impl Read>) -> io::Result<Option<Asked>> {
     let mut line = String::new();
     reader.read_line(&mut line)?;
-    let Some(target) = line.split(' ').nth(1).map(str::to_owned) else {
+    let mut words = line.split(' ').map(str::to_owned);
+    let (Some(method), Some(target)) = (words.next(), words.next()) else {
         return Ok(None);
     };
     let mut headers = BTreeMap::new();
@@ -190,10 +277,14 @@ fn read(reader: &mut BufReader<TcpStream>) -> io::Result<Option<Asked>> {
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
-    Ok(Some(Asked { target, headers }))
+    Ok(Some(Asked {
+        method,
+        target,
+        headers,
+    }))
 }
 
-fn send(mut stream: TcpStream, page: &Page) -> io::Result<()> {
+fn send(stream: &mut impl Write, asked: &Asked, page: &Page) -> io::Result<()> {
     let mut head = format!("HTTP/1.1 {} Status\r\nConnection: close\r\n", page.status);
     if page.status != 304 {
         head += &format!("Content-Length: {}\r\n", page.body.len());
@@ -203,6 +294,10 @@ fn send(mut stream: TcpStream, page: &Page) -> io::Result<()> {
     }
     stream.write_all(head.as_bytes())?;
     stream.write_all(b"\r\n")?;
+    if asked.method == "HEAD" {
+        return stream.flush();
+    }
     let end = page.cut_at.unwrap_or(page.body.len()).min(page.body.len());
-    stream.write_all(&page.body[..end])
+    stream.write_all(&page.body[..end])?;
+    stream.flush()
 }

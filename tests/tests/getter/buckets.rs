@@ -14,7 +14,11 @@ const BUCKET: &str = "pail";
 /// A bucket with two manifests below `shop/`, and one beside it.
 fn filled() -> anyhow::Result<Moto> {
     let mut moto = Moto::start(0)?;
-    for (key, name) in [("shop/a.yaml", "a"), ("shop/deep/b.yaml", "b"), ("shop-other/c.yaml", "c")] {
+    for (key, name) in [
+        ("shop/a.yaml", "a"),
+        ("shop/deep/b.yaml", "b"),
+        ("shop-other/c.yaml", "c"),
+    ] {
         moto.put(BUCKET, key, Some(&config_map(name, "1")))?;
     }
     Ok(moto)
@@ -56,9 +60,14 @@ fn an_unchanged_bucket_writes_nothing() -> anyhow::Result<()> {
     for (rest, count) in [("shop/", 2), ("shop//deep", 1), ("lone", 1)] {
         let stage = stage(&moto, rest)?;
         let first = stage.once(0)?;
-        ensure!(first.stdout.contains(&format!("{count} created")), "{rest}: {}", first.stdout);
+        ensure!(
+            first.stdout.contains(&format!("{count} created")),
+            "{rest}: {}",
+            first.stdout
+        );
         let again = stage.once(0)?;
-        let is_unchanged = again.stdout.contains(&format!("{count} unchanged")) && again.stdout.contains("nothing written");
+        let is_unchanged =
+            again.stdout.contains(&format!("{count} unchanged")) && again.stdout.contains("nothing written");
         ensure!(is_unchanged, "{rest}: {}", again.stdout);
     }
     Ok(())
@@ -84,7 +93,10 @@ fn what_a_key_may_not_read_takes_nothing_away_and_is_told() -> anyhow::Result<()
     fs::write(stage.scene.outside("secret"), "canary-secret")?;
     let refused = stage.once(1)?;
     ensure!(refused.stdout.contains("PERMISSION"), "{}", refused.stdout);
-    ensure!(!refused.stdout.contains("canary") && !refused.stderr.contains("canary"), "the secret is told");
+    ensure!(
+        !refused.stdout.contains("canary") && !refused.stderr.contains("canary"),
+        "the secret is told"
+    );
     assert_eq!(values(&stage.scene)?, ["a=1", "b=1"]);
 
     fs::write(stage.scene.outside("secret"), &moto.secret)?;

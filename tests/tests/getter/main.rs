@@ -1,6 +1,7 @@
 //! The getter source under the real host: what an origin does, and what becomes of the objects.
 #![forbid(unsafe_code)]
 
+mod artifacts;
 mod buckets;
 mod documented;
 mod local;

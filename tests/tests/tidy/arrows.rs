@@ -45,6 +45,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "k1s-getter-bucket",
             "k1s-getter-git",
             "k1s-getter-net",
+            "k1s-getter-oci",
             "k1s-manifests",
             "k1s-source",
         ],

@@ -32,6 +32,8 @@ mod kept;
 mod local;
 #[cfg(feature = "net")]
 mod network;
+#[cfg(feature = "oci")]
+mod oci;
 mod origin;
 mod origins;
 mod pace;

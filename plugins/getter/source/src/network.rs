@@ -125,6 +125,19 @@ impl Network {
         })
     }
 
+    /// Returns how a registry is asked.
+    ///
+    /// # Errors
+    /// As [`Network::client`].
+    #[cfg(feature = "oci")]
+    pub(crate) fn registry(&self) -> Result<k1s_getter_oci::Access, NetworkError> {
+        Ok(k1s_getter_oci::Access {
+            settings: self.settings(Vec::new())?,
+            credential: self.credentials.word.clone(),
+            token_origins: Vec::new(),
+        })
+    }
+
     fn key(&self, site: &Site) -> Result<Key, NetworkError> {
         let url = Url::of(site).map_err(NetworkError::Url)?;
         let own = site.login.as_ref().map(Credential::of);

@@ -17,6 +17,8 @@ use k1s_getter_address::{Mismatch, SumsError};
 use k1s_getter_archive::ArchiveError;
 #[cfg(feature = "net")]
 use k1s_getter_net::{Class, NetError};
+#[cfg(feature = "oci")]
+use k1s_getter_oci::OciError;
 use k1s_source::{Code, Problem, Retry};
 use tokio::task::JoinError;
 
@@ -136,6 +138,18 @@ pub(crate) enum OriginError {
     #[cfg(feature = "s3")]
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// It cannot be had from a registry.
+    #[cfg(feature = "oci")]
+    #[error(transparent)]
+    Oci(OciError),
+    /// The layers of an artifact are more than is downloaded.
+    #[cfg(feature = "oci")]
+    #[error("its layers have more than the limit downloadBytes, {0} bytes")]
+    Layers(u64),
+    /// A layer is a file whose name is no path.
+    #[cfg(feature = "oci")]
+    #[error("a layer is a file with the name {0:?}, which is no path below a folder")]
+    Title(String),
     /// It is a page for people.
     #[cfg(feature = "http")]
     #[error("it is a page for people (HTML) and no manifest; is the address right, and does it need credentials?")]
@@ -175,6 +189,10 @@ impl OriginError {
             Self::Git(fault) => fault.net().and_then(NetError::retry_after),
             #[cfg(feature = "s3")]
             Self::Store(error) => error.retry_after(),
+            #[cfg(feature = "oci")]
+            Self::Oci(OciError::Net(error)) => error.retry_after(),
+            #[cfg(feature = "oci")]
+            Self::Oci(_) | Self::Layers(_) | Self::Title(_) => None,
             #[cfg(feature = "http")]
             Self::Page => None,
             Self::Local(_)
@@ -212,6 +230,12 @@ impl OriginError {
             Self::Git(fault) => fault.code(),
             #[cfg(feature = "s3")]
             Self::Store(error) => code_of_net(error.class()),
+            #[cfg(feature = "oci")]
+            Self::Oci(error) => code_of_oci(error),
+            #[cfg(feature = "oci")]
+            Self::Layers(_) => Code::TooLarge,
+            #[cfg(feature = "oci")]
+            Self::Title(_) => Code::DataInvalid,
             #[cfg(feature = "http")]
             Self::Page => Code::DataInvalid,
             Self::Broken(_) => Code::Internal,
@@ -232,6 +256,18 @@ pub(crate) fn code_of_net(class: Class) -> Code {
         Class::TooLarge => Code::TooLarge,
         Class::Refused => Code::Unsupported,
         Class::Broken => Code::DataInvalid,
+    }
+}
+
+#[cfg(feature = "oci")]
+fn code_of_oci(error: &OciError) -> Code {
+    match error {
+        OciError::Net(error) => code_of_net(error.class()),
+        OciError::Settings(_) | OciError::Url(_) | OciError::Reference(_) => Code::ConfigInvalid,
+        OciError::Realm(_) | OciError::Challenge | OciError::NoToken(_) => Code::Auth,
+        OciError::Digest | OciError::Mismatch(_) | OciError::Size { .. } => Code::DataInvalid,
+        OciError::Manifest(_) => Code::Unsupported,
+        OciError::File(_) => Code::Unavailable,
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::sync::Arc;
 
+#[cfg(feature = "oci")]
+use k1s_getter_address::Oci;
 #[cfg(feature = "s3")]
 use k1s_getter_address::S3;
 #[cfg(feature = "http")]
@@ -15,6 +17,8 @@ use crate::git::{self, Git};
 #[cfg(feature = "http")]
 use crate::http::Http;
 use crate::local::Local;
+#[cfg(feature = "oci")]
+use crate::oci::Artifact;
 use crate::origin::{Meter, Origin};
 #[cfg(feature = "s3")]
 use crate::store::Store;
@@ -27,6 +31,8 @@ pub(crate) struct Unsupported(&'static str);
 /// What fetches an address.
 enum Way<'a> {
     Local(&'a str, &'a Download),
+    #[cfg(feature = "oci")]
+    Oci(&'a Oci),
     #[cfg(feature = "http")]
     Http(&'a Site, &'a Download),
     #[cfg(feature = "git")]
@@ -42,6 +48,9 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
         #[cfg(not(feature = "git"))]
         Source::Git(_) => Err(Unsupported("git")),
         Source::Mercurial(_) => Err(Unsupported("Mercurial")),
+        #[cfg(feature = "oci")]
+        Source::Oci(oci) => Ok(Way::Oci(oci)),
+        #[cfg(not(feature = "oci"))]
         Source::Oci(_) => Err(Unsupported("oci://")),
         Source::Download(download) => match &download.origin {
             Place::File(path) => Ok(Way::Local(path, download)),
@@ -86,6 +95,8 @@ pub(crate) fn open(
         Way::Http(site, download) => Box::new(Http::new(site, download, access, cache, Arc::clone(meter))),
         #[cfg(feature = "git")]
         Way::Git(named) => Box::new(Git::new(named, access, &cache, Arc::clone(meter))),
+        #[cfg(feature = "oci")]
+        Way::Oci(oci) => Box::new(Artifact::new(oci, access, cache, Arc::clone(meter))),
         Way::Local(path, download) => Box::new(Local::new(path, download, access, cache, Arc::clone(meter))),
     })
 }

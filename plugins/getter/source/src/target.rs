@@ -80,7 +80,12 @@ fn identity(address: &Address) -> String {
             mercurial.revision = None;
             strip_remote(&mut mercurial.remote);
         }
-        Source::Oci(_) => {}
+        // What it is called without its tag or digest has no form of its own as an address.
+        Source::Oci(oci) => {
+            let port = oci.port.map(|port| format!(":{port}")).unwrap_or_default();
+            let subdir = address.subdir.as_ref().map(|subdir| format!("//{subdir}"));
+            return format!("oci://{}{port}/{}{}", oci.host, oci.name, subdir.unwrap_or_default());
+        }
         Source::Download(download) => strip_download(download),
     }
     place.to_string()
@@ -145,6 +150,7 @@ mod tests {
                 "git::https://h.org/r.git//sub",
             ),
             ("git@h.org:r.git?ref=v1", "git::ssh://git@h.org/r.git"),
+            ("oci://h.org:5000/a/b:v1//sub", "oci://h.org:5000/a/b//sub"),
         ] {
             let target = target(address);
             assert_eq!((target.identity.as_str(), target.scope.id()), (identity, identity));

@@ -1,0 +1,274 @@
+//! The origin that is an artifact of a registry.
+//!
+//! A look asks what the tag stands for; only another digest is brought, layer by layer. A layer that is an archive is
+//! unpacked, one that is a file has the name that it was given, and others are passed over. What is in a later layer takes the
+//! place of what is in an earlier one.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io;
+use std::sync::Arc;
+
+use k1s_getter_address::{Archive, Oci};
+use k1s_getter_oci::{self as oci, Layer, Registry};
+use k1s_manifests::RelPath;
+use tokio::task::spawn_blocking;
+
+use crate::cache::{Cache, Put};
+use crate::config::{Access, Bounds};
+use crate::content::Content;
+use crate::network::Network;
+use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::unpack::{Parcel, unpack};
+use crate::wish::Wish;
+
+/// The longest title that is told in an error, in characters.
+const TITLE_CHARS: usize = 128;
+
+/// An artifact of a registry.
+pub(crate) struct Artifact {
+    oci: Oci,
+    bounds: Bounds,
+    network: Arc<Network>,
+    cache: Arc<Cache>,
+    meter: Arc<Meter>,
+    /// Set up with the first look.
+    registry: Option<Registry>,
+}
+
+/// How a layer is taken.
+#[derive(Debug, PartialEq, Eq)]
+enum Taken {
+    /// With the name that it was given.
+    Archive(Archive, String),
+    File(RelPath),
+}
+
+impl Artifact {
+    /// Begins with what an address names.
+    pub(crate) fn new(oci: &Oci, access: &Access, cache: Arc<Cache>, meter: Arc<Meter>) -> Self {
+        Self {
+            oci: oci.clone(),
+            bounds: access.bounds,
+            network: Arc::clone(&access.network),
+            cache,
+            meter,
+            registry: None,
+        }
+    }
+
+    /// Returns what asks, which is set up the first time.
+    async fn registry(&mut self) -> Result<Registry, OriginError> {
+        if let Some(registry) = self.registry.take() {
+            return Ok(registry);
+        }
+        let (network, oci) = (Arc::clone(&self.network), self.oci.clone());
+        let made = spawn_blocking(move || {
+            let access = network.registry().map_err(OriginError::Network)?;
+            Registry::new(&oci, access).map_err(OriginError::Oci)
+        });
+        made.await?
+    }
+
+    async fn changed(&self, registry: &mut Registry, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
+        let digest = registry.look().await.map_err(OriginError::Oci)?;
+        let mark = Mark(digest.to_string());
+        if last == Some(&mark) {
+            return Ok(Looked::Same);
+        }
+        let manifest = registry.manifest(&digest).await.map_err(OriginError::Oci)?;
+        let mut taken = Vec::new();
+        for layer in &manifest.layers {
+            taken.extend(taken_of(layer, wish)?.map(|taken| (layer, taken)));
+        }
+        let bytes = taken
+            .iter()
+            .fold(0_u64, |bytes, (layer, _)| bytes.saturating_add(layer.size));
+        if bytes > self.bounds.download_bytes {
+            return Err(OriginError::Layers(self.bounds.download_bytes));
+        }
+        let mut merged = Merged::default();
+        for (layer, taken) in taken {
+            merged.add(self.layer(registry, layer, taken, wish).await?);
+        }
+        Ok(Looked::Other(Tree {
+            revision: digest.to_string(),
+            mark,
+            shape: Shape::Many,
+            roots: merged.roots,
+            entries: merged.entry_by_path.into_values().collect(),
+        }))
+    }
+
+    /// Brings a layer, and returns what is in it.
+    async fn layer(
+        &self,
+        registry: &mut Registry,
+        layer: &Layer,
+        taken: Taken,
+        wish: &Wish,
+    ) -> Result<Tree, OriginError> {
+        let file = self.cache.unfinished()?;
+        let cache = Arc::clone(&self.cache);
+        let system = |source: io::Error| cache.system(source);
+        let mut writer = tokio::fs::File::from_std(file.reopen().map_err(system)?);
+        registry.layer(layer, &mut writer).await.map_err(OriginError::Oci)?;
+        self.meter.add(layer.size);
+        let (file, wish, bounds) = (file.reopen().map_err(system)?, wish.clone(), self.bounds);
+        spawn_blocking(move || match taken {
+            Taken::File(path) => one(file, path, &wish, &cache),
+            Taken::Archive(archive, name) => {
+                let parcel = Parcel {
+                    file,
+                    name,
+                    archive: Some(archive),
+                };
+                unpack(parcel, &wish, &bounds.archive, &cache)
+            }
+        })
+        .await?
+    }
+}
+
+impl Origin for Artifact {
+    fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked> {
+        Box::pin(async move {
+            let mut registry = self.registry().await?;
+            let looked = self.changed(&mut registry, last, wish).await;
+            self.registry = Some(registry);
+            looked
+        })
+    }
+
+    fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {
+        // A look puts all that may be wanted into the cache.
+        Box::pin(std::future::ready(Ok(())))
+    }
+
+    fn contents(&self) -> Arc<dyn Contents> {
+        Arc::<Cache>::clone(&self.cache)
+    }
+}
+
+/// What layers hold together.
+#[derive(Default)]
+struct Merged {
+    roots: BTreeSet<RelPath>,
+    entry_by_path: BTreeMap<RelPath, Entry>,
+}
+
+impl Merged {
+    fn add(&mut self, tree: Tree) {
+        self.roots.extend(tree.roots);
+        let entries = tree.entries.into_iter().map(|entry| (entry.path.clone(), entry));
+        self.entry_by_path.extend(entries);
+    }
+}
+
+/// Tells how a layer is taken; `None` if it is not.
+fn taken_of(layer: &Layer, wish: &Wish) -> Result<Option<Taken>, OriginError> {
+    match layer.content() {
+        oci::Content::Archive(archive) => {
+            let name = layer.title.as_deref().and_then(|title| title.rsplit('/').next());
+            Ok(Some(Taken::Archive(archive, name.unwrap_or_default().to_owned())))
+        }
+        oci::Content::Other => Ok(None),
+        oci::Content::File(title) => {
+            let is_plain = !title.contains(|char: char| char == '\\' || char.is_control());
+            let path = RelPath::new(title).filter(|path| is_plain && !path.is_root());
+            let path = path.ok_or_else(|| OriginError::Title(title.chars().take(TITLE_CHARS).collect()))?;
+            Ok(wish.takes(&path).then_some(Taken::File(path)))
+        }
+    }
+}
+
+/// Takes a layer that is one file.
+fn one(mut file: File, path: RelPath, wish: &Wish, cache: &Cache) -> Result<Tree, OriginError> {
+    let most = wish.file_bytes;
+    let kind = match cache.put(&mut file, most)? {
+        Put::Whole { content, bytes } => Kind::File(Blob {
+            content,
+            bytes: Some(bytes),
+            mode: Mode::Plain,
+        }),
+        Put::TooLarge => {
+            let said = format!("larger than maxFileBytes, {most} bytes");
+            Kind::Refused(Refusal::new(Class::TooLarge, said))
+        }
+    };
+    let roots = std::iter::successors(path.parent(), RelPath::parent);
+    Ok(Tree {
+        roots: roots.filter(|directory| wish.is_root(directory)).collect(),
+        entries: vec![Entry { path, kind }],
+        ..Tree::default()
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use k1s_getter_address::{Algorithm, Digest};
+
+    use super::*;
+    use crate::wish::Files;
+
+    fn wish() -> Wish {
+        Wish {
+            subdir: None,
+            files: Files::All,
+            file_bytes: 4,
+        }
+    }
+
+    fn layer(media_type: &str, title: Option<&str>) -> Layer {
+        Layer {
+            media_type: media_type.to_owned(),
+            digest: Digest::of(Algorithm::Sha256, &"00".repeat(32)).unwrap(),
+            size: 1,
+            title: title.map(str::to_owned),
+            is_packed: false,
+        }
+    }
+
+    #[test]
+    fn p07_a_title_never_leads_out() {
+        for title in ["../a.yaml", "/abs", "a/../../b", "a\\b", "", "a//b", "a\nb"] {
+            let taken = taken_of(&layer("text/yaml", Some(title)), &wish());
+            assert!(matches!(taken, Err(OriginError::Title(_))), "{title:?}: {taken:?}");
+        }
+        let taken = taken_of(&layer("text/yaml", Some("deep/a.yaml")), &wish()).unwrap();
+        assert_eq!(taken, Some(Taken::File(RelPath::new("deep/a.yaml").unwrap())));
+        let taken = taken_of(&layer("application/vnd.oci.image.layer.v1.tar+gzip", None), &wish()).unwrap();
+        assert_eq!(taken, Some(Taken::Archive(Archive::TarGz, String::new())));
+        assert_eq!(
+            taken_of(&layer("application/octet-stream", None), &wish()).unwrap(),
+            None
+        );
+    }
+
+    #[test]
+    fn a_later_layer_takes_the_place_of_an_earlier_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = Cache::open(&folder.path().join("cache")).unwrap();
+        let tree = |path: &str, text: &str| {
+            let file = folder.path().join("layer");
+            std::fs::write(&file, text).unwrap();
+            one(File::open(file).unwrap(), RelPath::new(path).unwrap(), &wish(), &cache).unwrap()
+        };
+        let mut merged = Merged::default();
+        for (path, text) in [("a", "1"), ("b", "1"), ("a", "2"), ("c", "large")] {
+            merged.add(tree(path, text));
+        }
+        let kinds: Vec<(String, Option<Content>)> = merged
+            .entry_by_path
+            .into_values()
+            .map(|entry| match entry.kind {
+                Kind::File(blob) => (entry.path.to_string(), Some(blob.content)),
+                Kind::Link | Kind::Submodule | Kind::Refused(_) => (entry.path.to_string(), None),
+            })
+            .collect();
+        let content = |text: &str| Some(Content::of(text.as_bytes()));
+        let expected = [("a", content("2")), ("b", content("1")), ("c", None)];
+        assert_eq!(kinds, expected.map(|(path, content)| (path.to_owned(), content)));
+    }
+}
