@@ -58,8 +58,10 @@ fn an_origin_that_is_down_or_half_broken_takes_nothing_away() -> anyhow::Result<
     let mut daemon = stage.live()?;
     web.go_down();
     daemon.until_printed("UNAVAILABLE")?;
-    let status = daemon.scene.host(&["status"])?.stdout;
-    ensure!(status.contains("False") && status.contains("Stale"), "{status}");
+    eventually(DEADLINE, "the source is stale", || {
+        let status = daemon.scene.host(&["status"])?.stdout;
+        Ok((status.contains("False") && status.contains("Stale")).then_some(()))
+    })?;
     let whole = archive(&daemon.scene, &[("a", "2"), ("b", "1")])?;
     web.put("/b.tar.gz", Page::of(whole.clone()).cut_at(whole.len() / 2));
     web.come_back();
