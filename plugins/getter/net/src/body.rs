@@ -140,6 +140,10 @@ fn check(head: &http::response::Parts, request: &Request) -> Result<u64, Fault> 
     if head.headers.contains_key(TERRAFORM_GET) {
         return Err(Fault::TerraformGet);
     }
+    if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+        // It stands for something else, or for nothing: it is not what is there.
+        return Err(Fault::Unasked(head.status));
+    }
     if request.coding == Coding::Refused
         && let Some(coding) = coding(&head.headers)
     {

@@ -142,3 +142,17 @@ async fn a_place_without_anyone_is_unavailable() -> anyhow::Result<()> {
     }
     Ok(())
 }
+
+#[tokio::test]
+async fn an_answer_that_stands_for_something_else_is_not_what_is_there() -> anyhow::Result<()> {
+    for status in [201, 202, 203, 204, 205, 206, 226, 299] {
+        let server = Server::http(move |_| answer(status, &[], "")).await?;
+        let refused = client(trusting())
+            .send(Request::get(server.url("origin.test", "/")))
+            .await;
+        let error = refused.err().ok_or_else(|| anyhow::anyhow!("{status} was taken"))?;
+        assert!(matches!(error.fault, Fault::Unasked(_)), "{status}: {error}");
+        assert_eq!(error.class(), Class::Broken, "{status}");
+    }
+    Ok(())
+}
