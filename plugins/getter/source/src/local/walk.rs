@@ -11,6 +11,7 @@ use std::time::SystemTime;
 use k1s_getter_archive::Limits;
 use k1s_manifests::{OpenError, RelPath, Special, Stamp};
 use rustix::fs::{AtFlags, Dir, FileType, Stat, fstat, statat};
+use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
 
 use super::LocalError;
@@ -86,7 +87,7 @@ impl Walk<'_> {
             }
         };
         let mut below = Vec::new();
-        let system = |errno: rustix::io::Errno| LocalError::Io(errno.into());
+        let system = |errno: Errno| LocalError::Io(errno.into());
         for entry in Dir::read_from(&fd).map_err(system)? {
             let entry = entry.map_err(system)?;
             let raw = entry.file_name();
@@ -94,10 +95,18 @@ impl Walk<'_> {
                 continue;
             }
             self.count()?;
-            let Ok(stat) = statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) else {
-                continue;
-            };
             let path = directory.join(&raw.to_string_lossy());
+            let stat = match statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) {
+                Ok(stat) => stat,
+                Err(Errno::NOENT) => continue,
+                // It is there, whatever it is: what was declared of it stays.
+                Err(errno) => {
+                    if self.wish.takes(&path) || self.wish.enters(&path) {
+                        self.refuse(path, refusal(&unseen(errno)));
+                    }
+                    continue;
+                }
+            };
             if raw.to_str().is_err() {
                 if self.wish.takes(&path) {
                     self.refuse(path, Refusal::new(Class::Invalid, "its name is not UTF-8"));
@@ -217,6 +226,14 @@ impl Walk<'_> {
 
     fn refuse(&mut self, path: RelPath, refusal: Refusal) {
         self.add(path, Kind::Refused(refusal));
+    }
+}
+
+/// Why an entry cannot be looked at.
+fn unseen(errno: Errno) -> OpenError {
+    match errno {
+        Errno::ACCESS | Errno::PERM => OpenError::Denied,
+        errno => OpenError::Io(errno.into()),
     }
 }
 
