@@ -68,23 +68,10 @@ impl BucketError {
 
     /// Says of an error what it means of a store.
     pub(crate) fn of(error: NetError) -> Self {
-        match error.fault {
-            Fault::Redirect(RedirectFault::Missing) => Self::Region(error),
-            Fault::Redirect(_)
-            | Fault::Dial(_)
-            | Fault::Tls(_)
-            | Fault::Limit(_)
-            | Fault::Url(_)
-            | Fault::Key(_)
-            | Fault::Status { .. }
-            | Fault::Unasked(_)
-            | Fault::Coding(_)
-            | Fault::TerraformGet
-            | Fault::Unframed
-            | Fault::Truncated
-            | Fault::Part
-            | Fault::Connection(_)
-            | Fault::File(_) => Self::Net(error),
+        if matches!(error.fault, Fault::Redirect(RedirectFault::Missing)) {
+            Self::Region(error)
+        } else {
+            Self::Net(error)
         }
     }
 }

@@ -183,44 +183,20 @@ impl NetError {
 
     /// Returns the values of `WWW-Authenticate`, if it was answered with a failure that has some.
     pub fn challenges(&self) -> impl Iterator<Item = &str> {
-        let values = match &self.fault {
-            Fault::Status { challenges, .. } => challenges.0.as_slice(),
-            Fault::Dial(_)
-            | Fault::Tls(_)
-            | Fault::Limit(_)
-            | Fault::Redirect(_)
-            | Fault::Url(_)
-            | Fault::Key(_)
-            | Fault::Unasked(_)
-            | Fault::Coding(_)
-            | Fault::TerraformGet
-            | Fault::Unframed
-            | Fault::Truncated
-            | Fault::Part
-            | Fault::Connection(_)
-            | Fault::File(_) => &[],
+        let values = if let Fault::Status { challenges, .. } = &self.fault {
+            challenges.0.as_slice()
+        } else {
+            &[]
         };
         values.iter().filter_map(|value| value.to_str().ok())
     }
 
     /// Returns how long to wait before it is asked again, if the server says so.
     pub fn retry_after(&self) -> Option<Duration> {
-        match self.fault {
-            Fault::Status { after, .. } => after,
-            Fault::Dial(_)
-            | Fault::Tls(_)
-            | Fault::Limit(_)
-            | Fault::Redirect(_)
-            | Fault::Url(_)
-            | Fault::Key(_)
-            | Fault::Unasked(_)
-            | Fault::Coding(_)
-            | Fault::TerraformGet
-            | Fault::Unframed
-            | Fault::Truncated
-            | Fault::Part
-            | Fault::Connection(_)
-            | Fault::File(_) => None,
+        if let Fault::Status { after, .. } = self.fault {
+            after
+        } else {
+            None
         }
     }
 }
