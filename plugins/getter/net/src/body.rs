@@ -56,7 +56,7 @@ impl Answer {
         tasks: Tasks,
     ) -> Result<Self, NetError> {
         let (head, incoming) = response.into_parts();
-        let offset = match check(&head, request) {
+        let offset = match check(&head, request, &url) {
             Ok(offset) => offset,
             Err(fault) => return Err(NetError { at, fault }),
         };
@@ -124,13 +124,13 @@ impl Answer {
         self.body.at.clone()
     }
 
-    pub(crate) fn into_parts(self) -> (HeaderMap, Body) {
-        (self.headers, self.body)
+    pub(crate) fn into_parts(self) -> (Url, HeaderMap, Body) {
+        (self.url, self.headers, self.body)
     }
 }
 
 /// Checks the head of an answer; returns at which byte of what was asked for its body begins.
-fn check(head: &http::response::Parts, request: &Request) -> Result<u64, Fault> {
+fn check(head: &http::response::Parts, request: &Request, url: &Url) -> Result<u64, Fault> {
     match head.status {
         StatusCode::NOT_MODIFIED if request.validators.is_none() => return Err(Fault::Unasked(head.status)),
         StatusCode::NOT_MODIFIED => return Ok(0),
@@ -153,14 +153,12 @@ fn check(head: &http::response::Parts, request: &Request) -> Result<u64, Fault> 
         return Ok(0);
     }
     let part = head.headers.get(http::header::CONTENT_RANGE).and_then(Part::parse);
-    let (offset, unchanged) = request.rest.as_ref().ok_or(Fault::Part)?;
-    let is_other = Validators::of(&head.headers)
-        .etag
-        .is_some_and(|etag| etag != *unchanged);
-    if is_other || !part.is_some_and(|part| part.completes(*offset)) {
+    let rest = request.rest.as_ref().ok_or(Fault::Part)?;
+    let is_same = *url == rest.url && Validators::of(&head.headers).etag.as_ref() == Some(&rest.unchanged);
+    if !is_same || !part.is_some_and(|part| part.completes(rest.offset)) {
         return Err(Fault::Part);
     }
-    Ok(*offset)
+    Ok(rest.offset)
 }
 
 /// Returns the coding of an answer that has one.

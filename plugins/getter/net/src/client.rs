@@ -19,7 +19,7 @@ use crate::fault::{At, Challenges, Fault, NetError};
 use crate::key::Keys;
 use crate::limits::{HEADERS, Limit, Limits};
 use crate::origin::Peer;
-use crate::redirect::{self, Crossing, Hop, Walk};
+use crate::redirect::{self, Crossing, Hop, Standing, Walk};
 use crate::request::Request;
 use crate::retry::retry_after;
 use crate::settings::{Settings, SettingsError};
@@ -39,7 +39,7 @@ const PING_TIMEOUT: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub struct Client {
     dialer: Arc<Dialer>,
-    pool: Pool<Connector, Full<Bytes>>,
+    pools: Pools,
     keys: Arc<Keys>,
     crossing: Crossing,
     tasks: Tasks,
@@ -59,11 +59,43 @@ struct Refused {
     challenges: Challenges,
 }
 
-/// Whether a visit is still where the request was meant to go.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Standing {
-    Home,
-    Away,
+/// The connections that are kept. One on which a certificate of ours was shown is never used for what others chose to ask.
+#[derive(Clone, Debug)]
+struct Pools {
+    home: Pool<Connector, Full<Bytes>>,
+    away: Pool<Connector, Full<Bytes>>,
+}
+
+impl Pools {
+    fn new(dialer: &Arc<Dialer>, tasks: &Tasks) -> Self {
+        let pool = |standing| {
+            let limits = &dialer.limits;
+            Pool::builder(tasks.clone())
+                .pool_max_idle_per_host(IDLE_CONNECTIONS)
+                .pool_timer(TokioTimer::new())
+                .timer(TokioTimer::new())
+                .http1_max_buf_size(usize::try_from(limits.header_bytes).unwrap_or(usize::MAX))
+                .http1_max_headers(HEADERS)
+                .http2_max_header_list_size(limits.header_bytes)
+                .http2_keep_alive_interval(PING_INTERVAL)
+                .http2_keep_alive_timeout(PING_TIMEOUT)
+                .build(Connector {
+                    dialer: Arc::clone(dialer),
+                    standing,
+                })
+        };
+        Self {
+            home: pool(Standing::Home),
+            away: pool(Standing::Away),
+        }
+    }
+
+    fn of(&self, standing: Standing) -> &Pool<Connector, Full<Bytes>> {
+        match standing {
+            Standing::Home => &self.home,
+            Standing::Away => &self.away,
+        }
+    }
 }
 
 impl Visit {
@@ -88,7 +120,6 @@ impl Client {
     pub fn new(settings: Settings) -> Result<Self, SettingsError> {
         let tls = settings.tls()?;
         let tasks = Tasks::default();
-        let header_bytes = usize::try_from(settings.limits.header_bytes).unwrap_or(usize::MAX);
         let dialer = Arc::new(Dialer {
             reach: settings.reach,
             proxies: settings.proxies,
@@ -96,19 +127,9 @@ impl Client {
             limits: settings.limits,
             names: settings.names,
         });
-        let pool = Pool::builder(tasks.clone())
-            .pool_max_idle_per_host(IDLE_CONNECTIONS)
-            .pool_timer(TokioTimer::new())
-            .timer(TokioTimer::new())
-            .http1_max_buf_size(header_bytes)
-            .http1_max_headers(HEADERS)
-            .http2_max_header_list_size(settings.limits.header_bytes)
-            .http2_keep_alive_interval(PING_INTERVAL)
-            .http2_keep_alive_timeout(PING_TIMEOUT)
-            .build(Connector(Arc::clone(&dialer)));
         Ok(Self {
+            pools: Pools::new(&dialer, &tasks),
             dialer,
-            pool,
             keys: Arc::new(Keys(settings.keys)),
             crossing: settings.crossing,
             tasks,
@@ -193,7 +214,13 @@ impl Client {
             Standing::Away => Company::Bare,
         };
         let authorization = self.dialer.forwarder_authorization(visit.url.origin());
-        let sent = exchange(&self.pool, request, &visit.url, company, (self.limits(), authorization));
+        let sent = exchange(
+            self.pools.of(visit.standing),
+            request,
+            &visit.url,
+            company,
+            (self.limits(), authorization),
+        );
         let response = sent.await?;
         let answer = response.status();
         if redirect::is_redirect(answer) {

@@ -20,6 +20,7 @@ use crate::limits::{Limit, Limits};
 use crate::origin::{Name, Origin, Peer, Scheme};
 use crate::proxy::{Kind, Proxies, Proxy};
 use crate::reach::{Denial, Names, Reach};
+use crate::redirect::Standing;
 use crate::socks::{self, Target};
 use crate::tls::{HTTP_2, Tls, TlsFault};
 use crate::tunnel;
@@ -64,7 +65,7 @@ impl Dialer {
     }
 
     /// Connects to an origin, ready for HTTP.
-    pub(crate) async fn origin(&self, origin: &Origin) -> Result<Stream, DialError> {
+    async fn origin(&self, origin: &Origin, standing: Standing) -> Result<Stream, DialError> {
         if let Some(proxy) = self.forwarder(origin) {
             self.judge_literal(&origin.peer.name)?;
             let io = self.proxy(proxy).await.map_err(|fault| behind(proxy, fault))?;
@@ -77,7 +78,7 @@ impl Dialer {
         match origin.scheme {
             Scheme::Http => Ok(io),
             Scheme::Https => {
-                let greeted = self.within_handshake(self.tls.greet(origin, io)).await?;
+                let greeted = self.within_handshake(self.tls.greet(origin, standing, io)).await?;
                 let io = greeted.map_err(DialError::Tls)?;
                 let is_http2 = io.get_ref().1.alpn_protocol() == Some(HTTP_2);
                 let speech = if is_http2 { Speech::Http2 } else { Speech::Plain };
@@ -244,7 +245,11 @@ fn behind(proxy: &Proxy, fault: ProxyFault) -> DialError {
 
 /// Connects for the library that keeps connections.
 #[derive(Clone, Debug)]
-pub(crate) struct Connector(pub(crate) Arc<Dialer>);
+pub(crate) struct Connector {
+    pub(crate) dialer: Arc<Dialer>,
+    /// Of those who ask by it.
+    pub(crate) standing: Standing,
+}
 
 /// Why no connection came about, in a form that the library hands through.
 #[derive(Clone, Debug, thiserror::Error)]
@@ -261,10 +266,10 @@ impl tower::Service<Uri> for Connector {
     }
 
     fn call(&mut self, uri: Uri) -> Self::Future {
-        let dialer = Arc::clone(&self.0);
+        let Self { dialer, standing } = self.clone();
         Box::pin(async move {
             let dialled = match origin_of(&uri) {
-                Some(origin) => dialer.origin(&origin).await,
+                Some(origin) => dialer.origin(&origin, standing).await,
                 None => Err(DialError::NoPeer),
             };
             dialled.map(TokioIo::new).map_err(|error| Undialled(Arc::new(error)))

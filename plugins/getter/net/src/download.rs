@@ -10,7 +10,8 @@ use crate::body::Body;
 use crate::client::Client;
 use crate::fault::{Fault, NetError};
 use crate::limits::Limit;
-use crate::request::Request;
+use crate::request::{Request, Rest};
+use crate::url::Url;
 use crate::validators::Validators;
 
 /// What became of a download.
@@ -34,13 +35,15 @@ struct Progress<'a> {
     file: &'a mut File,
     held: u64,
     headers: HeaderMap,
+    /// Who sent it; nobody yet at first.
+    url: Option<Url>,
     resumes: u32,
 }
 
 impl Client {
     /// Downloads into a file, which is emptied first and is written from its start.
     ///
-    /// What is cut goes on where it was cut if the server says with a strong entity tag that it is the same still; at most
+    /// What is cut goes on where it was cut if the same URL says with the same strong entity tag that it is the same still; at most
     /// [`Limits::resumes`](crate::Limits::resumes) times, without a pause.
     ///
     /// # Errors
@@ -52,6 +55,7 @@ impl Client {
             file,
             held: 0,
             headers: HeaderMap::new(),
+            url: None,
             resumes: 0,
         };
         let mut asked = request.clone();
@@ -65,11 +69,12 @@ impl Client {
                 }
                 Ok(answer) => {
                     let is_rest = answer.status() == StatusCode::PARTIAL_CONTENT;
-                    let (at, (headers, body)) = (answer.at(), answer.into_parts());
+                    let (at, (url, headers, body)) = (answer.at(), answer.into_parts());
                     if !is_rest {
                         let restarted = progress.restart().await;
                         restarted.map_err(|fault| NetError { at, fault })?;
                         progress.headers = headers;
+                        progress.url = Some(url);
                     }
                     match progress.take(body).await {
                         Ok(()) => return Ok(progress.whole()),
@@ -110,12 +115,16 @@ impl Progress<'_> {
             failed.fault,
             Fault::Truncated | Fault::Connection(_) | Fault::Limit(Limit::Idle(_))
         );
-        match validators.strong() {
-            Some(etag) if is_cut && self.held > 0 && self.resumes < most => {
+        match (validators.strong(), &self.url) {
+            (Some(etag), Some(url)) if is_cut && self.held > 0 && self.resumes < most => {
                 self.resumes += 1;
-                Ok(request.clone().from(self.held, etag))
+                Ok(request.clone().missing(Rest {
+                    offset: self.held,
+                    unchanged: etag.clone(),
+                    url: url.clone(),
+                }))
             }
-            Some(_) | None => Err(failed),
+            (Some(_) | None, _) => Err(failed),
         }
     }
 

@@ -15,6 +15,15 @@ pub enum Crossing {
     Bare,
 }
 
+/// Whether a walk is still where the request was meant to go.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Standing {
+    /// It never left the origin.
+    Home,
+    /// It left it, and whoever it was led by chose all that is asked since.
+    Away,
+}
+
 /// Why a redirect is not followed.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum RedirectFault {

@@ -31,8 +31,19 @@ pub struct Request {
     pub(crate) validators: Option<Validators>,
     pub(crate) coding: Coding,
     pub(crate) most: Option<u64>,
-    /// Where a download goes on, and what must not have changed.
-    pub(crate) rest: Option<(u64, ETag)>,
+    /// Where a download goes on.
+    pub(crate) rest: Option<Rest>,
+}
+
+/// What is missing of a download that was cut.
+#[derive(Clone, Debug)]
+pub(crate) struct Rest {
+    /// From which byte on.
+    pub(crate) offset: u64,
+    /// What must not have changed; it is a strong tag.
+    pub(crate) unchanged: ETag,
+    /// Who sent what there is: a tag says that bytes are the same to whoever gave it, and to nobody else.
+    pub(crate) url: Url,
 }
 
 impl Request {
@@ -99,9 +110,9 @@ impl Request {
     }
 
     /// Asks for the rest of a download.
-    pub(crate) fn from(mut self, offset: u64, unchanged: &ETag) -> Self {
+    pub(crate) fn missing(mut self, rest: Rest) -> Self {
         self.validators = None;
-        self.rest = Some((offset, unchanged.clone()));
+        self.rest = Some(rest);
         self
     }
 
@@ -124,9 +135,9 @@ impl Request {
                 put(IF_MODIFIED_SINCE, date.as_str());
             }
         }
-        if let Some((offset, unchanged)) = &self.rest {
-            put(RANGE, &format!("bytes={offset}-"));
-            put(IF_RANGE, unchanged.as_str());
+        if let Some(rest) = &self.rest {
+            put(RANGE, &format!("bytes={}-", rest.offset));
+            put(IF_RANGE, rest.unchanged.as_str());
         }
         headers
     }

@@ -14,6 +14,7 @@ use tokio_rustls::rustls::{AlertDescription, CertificateError, ClientConfig, Err
 
 use crate::fault::Class;
 use crate::origin::{Name, Origin};
+use crate::redirect::Standing;
 
 /// The names of HTTP/2 and HTTP/1.1 in TLS (RFC 7301).
 pub(crate) const HTTP_2: &[u8] = b"h2";
@@ -162,12 +163,16 @@ impl Tls {
         }
     }
 
-    /// Agrees on TLS with an origin.
-    pub(crate) async fn greet<S>(&self, origin: &Origin, io: S) -> Result<TlsStream<S>, TlsFault>
+    /// Agrees on TLS with an origin; only whoever never left it shows it a certificate.
+    pub(crate) async fn greet<S>(&self, origin: &Origin, standing: Standing, io: S) -> Result<TlsStream<S>, TlsFault>
     where
         S: AsyncRead + AsyncWrite + Unpin,
     {
-        let connector = self.identified.get(origin).unwrap_or(&self.plain);
+        let known = match standing {
+            Standing::Home => self.identified.get(origin),
+            Standing::Away => None,
+        };
+        let connector = known.unwrap_or(&self.plain);
         greet(connector, &origin.peer.name, io).await
     }
 

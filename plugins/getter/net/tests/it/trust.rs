@@ -200,6 +200,44 @@ async fn h12_a_client_certificate_is_shown_to_its_origin_only() -> anyhow::Resul
 }
 
 #[tokio::test]
+async fn h01_a_client_certificate_is_not_shown_by_whoever_was_led_back() -> anyhow::Result<()> {
+    let (ours, clients) = (Authority::shared(), Authority::new("clients"));
+    let leaf = ours.leaf("origin.test", Good::Now);
+    for version in [HTTP_1, &[b"h2" as &[u8]]] {
+        let back = Server::https(Authority::acceptor(&leaf, version, None), |seen| {
+            redirect(302, seen.target.split_once("/?").map_or("/none", |(_, to)| to))
+        });
+        let back = back.await?;
+        let there = back.url("origin.test", "/").to_string();
+        let guarded = Authority::acceptor(&leaf, version, Some(&clients));
+        let home = Server::https(guarded, move |seen| match seen.target.split_once("/away?") {
+            Some((_, to)) => redirect(302, &format!("{there}?{to}")),
+            None => answer(200, &[], "home"),
+        });
+        let home = home.await?;
+        let known = client(Settings {
+            keys: vec![Key {
+                origin: home.origin("origin.test"),
+                credential: None,
+                headers: Vec::new(),
+                identity: Some(clients.leaf("kim", Good::Now).identity()),
+            }],
+            crossing: Crossing::Bare,
+            ..trusting()
+        });
+        // From here on there is a connection on which the certificate was shown.
+        get(&known, &home).await?;
+        let chosen = home.url("origin.test", "/chosen-by-others");
+        let request = Request::get(home.url("origin.test", &format!("/away?{chosen}")));
+        let error = known.send(request).await.expect_err("home wants to know who asks");
+        assert!(matches!(tls_fault(&error), Some(TlsFault::IdentityWanted)), "{error:?}");
+        assert_eq!((error.at.hop, back.seen().len()), (2, 1), "{error}");
+        assert_eq!(home.seen().len(), 2, "what others chose was never asked");
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_client_certificate_that_cannot_be_shown_is_refused() -> anyhow::Result<()> {
     let server = serving(Authority::shared(), "origin.test", Good::Now).await?;
     let identity = Authority::new("others").leaf("kim", Good::Now).identity();
