@@ -11,7 +11,7 @@ use k1s_getter_net::{Class, Client, Reference, Request};
 
 use crate::encode;
 use crate::fault::BucketError;
-use crate::listing::{self, Entry, ListingError, PAGE_KEYS};
+use crate::listing::{self, Entry, ListingError, PAGE_KEYS, Page};
 use crate::path::{KeyFault, KeyPath};
 use crate::place::Place;
 use crate::sign::{Signable, sign};
@@ -73,7 +73,7 @@ pub struct Folder {
 pub enum Found {
     /// An object.
     Object(Entry),
-    /// What is below a prefix; at least one key.
+    /// What is below a prefix; at least one object.
     Folder(Folder),
 }
 
@@ -116,7 +116,7 @@ impl Bucket {
     /// See [`BucketError`]; [`BucketError::Missing`] where there is neither.
     pub async fn find(&self) -> Result<Found, BucketError> {
         let is_folder = self.key.is_empty() || self.key.ends_with('/');
-        if !is_folder && let Some(entry) = self.head().await? {
+        if !is_folder && let Some(entry) = self.head_or_listed().await? {
             return Ok(Found::Object(entry));
         }
         if self.version.is_some() {
@@ -129,8 +129,12 @@ impl Bucket {
             format!("{}/", self.key)
         };
         let folder = self.list(&prefix).await?;
-        if folder.entries.is_empty() && folder.refused_count == 0 {
-            return Err(BucketError::Missing);
+        if folder.entries.is_empty() {
+            // A store that lists what was not asked for is not one whose folder is empty.
+            return Err(match folder.refused_count {
+                0 => BucketError::Missing,
+                count => BucketError::NoPath(count),
+            });
         }
         Ok(Found::Folder(folder))
     }
@@ -172,15 +176,35 @@ impl Bucket {
             .collect()
     }
 
-    /// Asks for an object's head; none where there is none, or nobody may know.
+    /// Asks for an object's head; none where there is none. What is there and may not be seen is an error, and not a folder.
+    async fn head_or_listed(&self) -> Result<Option<Entry>, BucketError> {
+        match self.head().await {
+            // Without the right to list, what is missing is forbidden, too; the listing then says which it is.
+            Err(error) if error.class() == Class::Permission && self.version.is_none() => {
+                if self.is_listed().await? {
+                    return Err(error);
+                }
+                Ok(None)
+            }
+            answered => answered,
+        }
+    }
+
+    /// Returns whether the object is listed: of all keys that begin with its own, that is the first.
+    async fn is_listed(&self) -> Result<bool, BucketError> {
+        let parameters = BTreeMap::from([("max-keys", "1".to_owned())]);
+        let page = self.page(&self.key, parameters).await?;
+        Ok(page.listed.first().is_some_and(|first| first.key == self.key))
+    }
+
+    /// Asks for an object's head; none where there is none.
     async fn head(&self) -> Result<Option<Entry>, BucketError> {
         let request = self
             .request(Method::HEAD, &self.path(&self.key), &self.of_version())
             .await?;
         let answer = match self.client.send(request).await {
             Ok(answer) => answer,
-            // Without the right to list, what is missing is forbidden; the listing then says which it is.
-            Err(error) if matches!(error.class(), Class::Missing | Class::Permission) => return Ok(None),
+            Err(error) if error.class() == Class::Missing => return Ok(None),
             Err(error) => return Err(BucketError::of(error)),
         };
         let text = |name| {
@@ -204,18 +228,10 @@ impl Bucket {
     /// Lists what is below a prefix.
     async fn list(&self, prefix: &str) -> Result<Folder, BucketError> {
         let mut folder = Folder::default();
-        let mut parameters = BTreeMap::from([
-            ("list-type", "2".to_owned()),
-            ("encoding-type", "url".to_owned()),
-            ("max-keys", PAGE_KEYS.to_string()),
-            ("prefix", prefix.to_owned()),
-        ]);
+        let mut parameters = BTreeMap::from([("max-keys", PAGE_KEYS.to_string())]);
         let (mut tokens, mut keys) = (BTreeSet::new(), 0);
         loop {
-            let request = self.request(Method::GET, self.place.bucket(), &parameters).await?;
-            let answer = self.client.send(request).await.map_err(BucketError::of)?;
-            let page = answer.into_body().collect(PAGE_BYTES).await.map_err(BucketError::of)?;
-            let page = listing::parse(&page)?;
+            let page = self.page(prefix, parameters.clone()).await?;
             keys += page.listed.len();
             if keys > KEYS {
                 return Err(BucketError::Keys(KEYS));
@@ -232,6 +248,19 @@ impl Bucket {
             }
             parameters.insert("continuation-token", token);
         }
+    }
+
+    /// Asks for a page of what begins with a prefix.
+    async fn page(&self, prefix: &str, mut parameters: BTreeMap<&str, String>) -> Result<Page, BucketError> {
+        parameters.extend([
+            ("list-type", "2".to_owned()),
+            ("encoding-type", "url".to_owned()),
+            ("prefix", prefix.to_owned()),
+        ]);
+        let request = self.request(Method::GET, self.place.bucket(), &parameters).await?;
+        let answer = self.client.send(request).await.map_err(BucketError::of)?;
+        let page = answer.into_body().collect(PAGE_BYTES).await.map_err(BucketError::of)?;
+        Ok(listing::parse(&page, prefix)?)
     }
 
     async fn request(

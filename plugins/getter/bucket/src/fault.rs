@@ -30,6 +30,9 @@ pub enum BucketError {
     /// There are more keys than are read.
     #[error("there are more keys below the prefix than the limit keys, {0}")]
     Keys(usize),
+    /// There are keys, and none of them can be a path.
+    #[error("none of the {0} keys below the prefix can be a path")]
+    NoPath(usize),
     /// There is nothing.
     #[error("there is no object of this name, and none below it")]
     Missing,
@@ -45,7 +48,7 @@ impl BucketError {
             Self::Net(error) => error.class(),
             Self::Region(_) | Self::Url(_) | Self::Clock => Class::Refused,
             Self::Access(_) | Self::Characters => Class::Auth,
-            Self::Listing(_) => Class::Broken,
+            Self::Listing(_) | Self::NoPath(_) => Class::Broken,
             Self::Keys(_) => Class::TooLarge,
             Self::Missing => Class::Missing,
         }
@@ -62,6 +65,7 @@ impl BucketError {
             | Self::Characters
             | Self::Listing(_)
             | Self::Keys(_)
+            | Self::NoPath(_)
             | Self::Missing => None,
         }
     }

@@ -32,6 +32,12 @@ pub enum ListingError {
     /// A key lacks what belongs to it, or it is malformed.
     #[error("the listing lacks a key, an entity tag or a size, or has one that is none")]
     Entry,
+    /// It is of other keys than those that were asked for, or does not say of which.
+    #[error("the listing is not said to be of the prefix that was asked for")]
+    Prefix,
+    /// It does not say whether it is all.
+    #[error("the listing does not say, once and as `true` or `false`, whether it goes on")]
+    End,
     /// It says that it goes on, and not where, or the same as before.
     #[error("the listing does not say where it goes on")]
     Lost,
@@ -67,12 +73,13 @@ struct Sheet {
     size: Option<String>,
     listed: Vec<[Option<String>; 3]>,
     is_encoded: bool,
-    is_truncated: bool,
-    token: Option<String>,
+    prefixes: Vec<String>,
+    truncated: Vec<String>,
+    tokens: Vec<String>,
 }
 
-/// Reads a page.
-pub(crate) fn parse(page: &[u8]) -> Result<Page, ListingError> {
+/// Reads a page of what begins with a prefix.
+pub(crate) fn parse(page: &[u8], prefix: &str) -> Result<Page, ListingError> {
     let mut reader = Reader::from_reader(page);
     let mut sheet = Sheet::default();
     loop {
@@ -93,7 +100,7 @@ pub(crate) fn parse(page: &[u8]) -> Result<Page, ListingError> {
             Event::GeneralRef(reference) => sheet.text.push_str(&resolve(&reference).ok_or(strange)?),
             Event::Decl(_) | Event::Comment(_) => {}
             Event::PI(_) | Event::DocType(_) => return Err(strange),
-            Event::Eof if sheet.path.is_empty() => return sheet.page(),
+            Event::Eof if sheet.path.is_empty() => return sheet.page(prefix),
             Event::Eof => return Err(xml),
         }
     }
@@ -138,23 +145,23 @@ impl Sheet {
                 self.listed.push([self.key.take(), self.etag.take(), self.size.take()]);
             }
             [b"EncodingType"] => self.is_encoded = text == "url",
-            [b"IsTruncated"] => self.is_truncated = text == "true",
-            [b"NextContinuationToken"] => self.token = Some(text),
+            [b"Prefix"] => self.prefixes.push(text),
+            [b"IsTruncated"] => self.truncated.push(text),
+            [b"NextContinuationToken"] => self.tokens.push(text),
             _ => {}
         }
         self.path.pop();
         Ok(())
     }
 
-    fn page(self) -> Result<Page, ListingError> {
+    fn page(self, prefix: &str) -> Result<Page, ListingError> {
         if !self.is_listing {
             return Err(ListingError::Other);
         }
-        let next = match (self.is_truncated, self.token) {
-            (false, _) => None,
-            (true, Some(token)) if !token.is_empty() && token.len() <= TOKEN_BYTES => Some(token),
-            (true, _) => return Err(ListingError::Lost),
-        };
+        if !self.is_of(prefix) {
+            return Err(ListingError::Prefix);
+        }
+        let next = self.next()?;
         let is_encoded = self.is_encoded;
         let listed = self
             .listed
@@ -164,6 +171,30 @@ impl Sheet {
             listed: listed.collect::<Result<_, _>>()?,
             next,
         })
+    }
+}
+
+impl Sheet {
+    /// Returns whether it says to be of a prefix. Not every store encodes the prefix as it does the keys.
+    fn is_of(&self, prefix: &str) -> bool {
+        match self.prefixes.as_slice() {
+            [] => prefix.is_empty(),
+            [said] => said == prefix || (self.is_encoded && encode::decode(said).as_deref() == Some(prefix)),
+            [_, _, ..] => false,
+        }
+    }
+
+    /// Returns where it goes on. A listing that does not say whether it does might be cut, and the rest not there.
+    fn next(&self) -> Result<Option<String>, ListingError> {
+        let [truncated] = self.truncated.as_slice() else {
+            return Err(ListingError::End);
+        };
+        match (truncated.trim(), self.tokens.as_slice()) {
+            ("false", _) => Ok(None),
+            ("true", [token]) if !token.is_empty() && token.len() <= TOKEN_BYTES => Ok(Some(token.clone())),
+            ("true", _) => Err(ListingError::Lost),
+            (_, _) => Err(ListingError::End),
+        }
     }
 }
 
@@ -193,6 +224,8 @@ mod tests {
     const HEAD: &str = r#"<?xml version="1.0" encoding="UTF-8"?>
         <ListBucketResult xmlns="http://s3.amazonaws.com/doc/2006-03-01/"><Name>b</Name>"#;
 
+    const END: &str = "<IsTruncated>false</IsTruncated></ListBucketResult>";
+
     fn contents(key: &str) -> String {
         format!(
             "<Contents><Key>{key}</Key><ETag>&quot;e1&quot;</ETag><Size>7</Size><Owner><ID>Key</ID></Owner></Contents>"
@@ -200,7 +233,7 @@ mod tests {
     }
 
     fn keys(body: &str) -> Result<Vec<String>, ListingError> {
-        let page = parse(format!("{HEAD}{body}</ListBucketResult>").as_bytes())?;
+        let page = parse(format!("{HEAD}{body}{END}").as_bytes(), "")?;
         Ok(page.listed.into_iter().map(|listed| listed.key).collect())
     }
 
@@ -212,7 +245,7 @@ mod tests {
             contents("a%2Fb+c%2B.yaml"),
             contents("%C3%BC"),
         );
-        let page = parse(body.as_bytes())?;
+        let page = parse(body.as_bytes(), "")?;
         assert_eq!(page.next.as_deref(), Some("1/a+b=="), "a token is not encoded");
         let expected = Entry {
             key: "a/b c+.yaml".to_owned(),
@@ -229,10 +262,10 @@ mod tests {
 
     #[test]
     fn what_is_no_listing_is_refused() {
-        let entry = |inner: &str| format!("{HEAD}<Contents>{inner}</Contents></ListBucketResult>");
+        let entry = |inner: &str| format!("{HEAD}<Contents>{inner}</Contents>{END}");
         let bomb = r#"<!DOCTYPE x [<!ENTITY a "aaaaaaaa"><!ENTITY b "&a;&a;&a;&a;">]><ListBucketResult>&b;</ListBucketResult>"#;
         let deep = format!("{HEAD}{}", "<a>".repeat(20));
-        let many = format!("{HEAD}{}</ListBucketResult>", contents("k").repeat(1001));
+        let many = format!("{HEAD}{}{END}", contents("k").repeat(1001));
         for (page, expected) in [
             (String::new(), ListingError::Other),
             ("<html></html>".to_owned(), ListingError::Other),
@@ -260,16 +293,76 @@ mod tests {
             ),
         ] {
             // Where it is does not matter here.
-            let read = parse(page.as_bytes()).map_err(|error| match error {
+            let read = parse(page.as_bytes(), "").map_err(|error| match error {
                 ListingError::Xml(_) => ListingError::Xml(0),
                 ListingError::Strange(_) => ListingError::Strange(0),
-                other @ (ListingError::Other | ListingError::TooMany | ListingError::Entry | ListingError::Lost) => {
-                    other
-                }
+                other @ (ListingError::Other
+                | ListingError::TooMany
+                | ListingError::Entry
+                | ListingError::Prefix
+                | ListingError::End
+                | ListingError::Lost) => other,
             });
             assert_eq!(read, Err(expected), "{page}");
         }
-        assert!(parse(b"<ListBucketResult>\xff</ListBucketResult>").is_err());
+        assert!(parse(b"<ListBucketResult>\xff</ListBucketResult>", "").is_err());
+    }
+
+    #[test]
+    fn a_listing_that_does_not_say_that_it_is_whole_is_none() {
+        let listed = |said: &str| {
+            parse(
+                format!("{HEAD}{}{said}</ListBucketResult>", contents("k")).as_bytes(),
+                "",
+            )
+        };
+        for (said, expected) in [
+            ("<IsTruncated>false</IsTruncated>", Ok(None)),
+            ("<IsTruncated>\n false </IsTruncated>", Ok(None)),
+            (
+                "<IsTruncated> true\n</IsTruncated><NextContinuationToken>t</NextContinuationToken>",
+                Ok(Some("t")),
+            ),
+            ("", Err(ListingError::End)),
+            ("<IsTruncated/>", Err(ListingError::End)),
+            ("<IsTruncated>True</IsTruncated>", Err(ListingError::End)),
+            ("<IsTruncated>0</IsTruncated>", Err(ListingError::End)),
+            (
+                "<IsTruncated>true</IsTruncated><IsTruncated>false</IsTruncated>",
+                Err(ListingError::End),
+            ),
+            (
+                "<IsTruncated>true</IsTruncated><NextContinuationToken>t</NextContinuationToken>\
+                 <NextContinuationToken>u</NextContinuationToken>",
+                Err(ListingError::Lost),
+            ),
+        ] {
+            let next = listed(said).map(|page| page.next);
+            assert_eq!(
+                next.as_ref().map(Option::as_deref).map_err(|error| *error),
+                expected,
+                "{said}"
+            );
+        }
+    }
+
+    #[test]
+    fn a_listing_of_another_prefix_is_none() {
+        for (said, asked, is_of) in [
+            ("<Prefix>a b/</Prefix>", "a b/", true),
+            ("<EncodingType>url</EncodingType><Prefix>a+b%2F</Prefix>", "a b/", true),
+            ("<EncodingType>url</EncodingType><Prefix>a b/</Prefix>", "a b/", true),
+            ("<Prefix/>", "", true),
+            ("", "", true),
+            ("", "a/", false),
+            ("<Prefix/>", "a/", false),
+            ("<Prefix>a+b%2F</Prefix>", "a b/", false),
+            ("<Prefix>b/</Prefix>", "a/", false),
+            ("<Prefix>a/</Prefix><Prefix>a/</Prefix>", "a/", false),
+        ] {
+            let read = parse(format!("{HEAD}{said}{END}").as_bytes(), asked);
+            assert_eq!(read.err(), (!is_of).then_some(ListingError::Prefix), "{said} {asked}");
+        }
     }
 
     proptest! {

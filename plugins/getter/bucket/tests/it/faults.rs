@@ -19,14 +19,20 @@ use tokio::task::JoinSet;
 
 use crate::moto::{address, client};
 
-/// A store that answers a listing in this way, and has no object.
+/// A store that answers a listing in this way.
 struct Store {
     port: u16,
     _tasks: JoinSet<()>,
 }
 
 impl Store {
+    /// Starts one that has no object.
     async fn new(answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> io::Result<Self> {
+        Self::with_head(404, answer).await
+    }
+
+    /// Starts one that answers so when it is asked for an object's head.
+    async fn with_head(head: u16, answer: impl Fn(&str) -> (u16, String) + Send + Sync + 'static) -> io::Result<Self> {
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
         let port = listener.local_addr()?.port();
         let answer = Arc::new(answer);
@@ -38,7 +44,7 @@ impl Store {
                 open.spawn(async move {
                     let service = service_fn(move |request: Request<Incoming>| {
                         let answer = Arc::clone(&answer);
-                        async move { Ok::<_, Infallible>(respond(&request, &*answer)) }
+                        async move { Ok::<_, Infallible>(respond(&request, head, &*answer)) }
                     });
                     // Clients leave when they have seen enough.
                     drop(
@@ -58,9 +64,9 @@ impl Store {
     }
 }
 
-fn respond(request: &Request<Incoming>, answer: &dyn Fn(&str) -> (u16, String)) -> Response<Full<Bytes>> {
+fn respond(request: &Request<Incoming>, head: u16, answer: &dyn Fn(&str) -> (u16, String)) -> Response<Full<Bytes>> {
     let (status, body) = match request.method().as_str() {
-        "HEAD" => (404, String::new()),
+        "HEAD" => (head, String::new()),
         _ => answer(request.uri().query().unwrap_or_default()),
     };
     let mut response = Response::new(Full::new(Bytes::from(body)));
@@ -68,11 +74,13 @@ fn respond(request: &Request<Incoming>, answer: &dyn Fn(&str) -> (u16, String)) 
     response
 }
 
-fn page(keys: &[String], more: &str) -> String {
+fn page_of(prefix: &str, keys: &[String], more: &str) -> String {
     let entry = |key: &String| format!("<Contents><Key>{key}</Key><ETag>e</ETag><Size>1</Size></Contents>");
     let entries: String = keys.iter().map(entry).collect();
-    format!("<ListBucketResult>{entries}{more}</ListBucketResult>")
+    format!("<ListBucketResult><Prefix>{prefix}</Prefix>{entries}{more}</ListBucketResult>")
 }
+
+const END: &str = "<IsTruncated>false</IsTruncated>";
 
 fn again(token: &str) -> String {
     format!("<IsTruncated>true</IsTruncated><NextContinuationToken>{token}</NextContinuationToken>")
@@ -80,7 +88,7 @@ fn again(token: &str) -> String {
 
 #[tokio::test]
 async fn a_listing_that_goes_on_for_ever_ends() -> anyhow::Result<()> {
-    let same = Store::new(|_| (200, page(&[], &again("t")))).await?;
+    let same = Store::new(|_| (200, page_of("a/", &[], &again("t")))).await?;
     let found = same.find("pail/a").await?;
     assert!(
         matches!(found, Err(BucketError::Listing(ListingError::Lost))),
@@ -96,7 +104,7 @@ async fn a_listing_that_goes_on_for_ever_ends() -> anyhow::Result<()> {
             .and_then(|rest| rest.split('&').next()?.parse().ok());
         let next = seen.unwrap_or(number) + 1;
         let keys: Vec<String> = (0..1000).map(|key| format!("a/{next}-{key}")).collect();
-        (200, page(&keys, &again(&next.to_string())))
+        (200, page_of("a/", &keys, &again(&next.to_string())))
     });
     let found = on.await?.find("pail/a").await?;
     assert!(matches!(found, Err(BucketError::Keys(_))), "{:?}", found.map(drop));
@@ -114,7 +122,7 @@ async fn p07_a_store_that_lists_what_was_not_asked_for_is_not_believed() -> anyh
             "team/\u{1}",
             "team/ok.yaml",
         ];
-        (200, page(&keys.map(str::to_owned), ""))
+        (200, page_of("team/", &keys.map(str::to_owned), END))
     });
     let Found::Folder(folder) = store.await?.find("pail/team").await?? else {
         anyhow::bail!("not a folder");
@@ -125,14 +133,56 @@ async fn p07_a_store_that_lists_what_was_not_asked_for_is_not_believed() -> anyh
     );
     assert_eq!((folder.refused_count, folder.refused.len()), (5, 5));
 
-    let many = Store::new(|_| {
-        let keys: Vec<String> = (0..1000).map(|number| format!("elsewhere/{number}")).collect();
-        (200, page(&keys, ""))
+    let mixed = Store::new(|_| {
+        let keys = (0..1000).map(|number| format!("elsewhere/{number}"));
+        let keys: Vec<String> = keys.chain(["team/ok.yaml".to_owned()]).collect();
+        (200, page_of("team/", &keys[1..], END))
     });
-    let Found::Folder(folder) = many.await?.find("pail/team").await?? else {
+    let Found::Folder(folder) = mixed.await?.find("pail/team").await?? else {
         anyhow::bail!("not a folder");
     };
-    assert_eq!((folder.refused_count, folder.refused.len()), (1000, REFUSED));
+    assert_eq!((folder.refused_count, folder.refused.len()), (999, REFUSED));
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_folder_is_of_what_was_asked_for_and_whole_or_an_error() -> anyhow::Result<()> {
+    let key = |key: &str| [key.to_owned()];
+    for (body, words) in [
+        // It might be cut, and whatever is missing of it would be deleted.
+        (page_of("team/", &key("team/a"), ""), "whether it goes on"),
+        // It does not know `prefix`, and answers with whatever there is.
+        (page_of("", &key("team/a"), END), "the prefix that was asked for"),
+        (page_of("team/", &key("other/a"), END), "none of the 1 keys"),
+    ] {
+        let store = Store::new(move |_| (200, body.clone())).await?;
+        let error = store.find("pail/team").await?.expect_err(words);
+        assert_eq!(error.class(), Class::Broken, "{error}");
+        assert!(error.to_string().contains(words), "{error}");
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn what_may_not_be_seen_is_no_folder_unless_the_listing_says_that_it_is_not_there() -> anyhow::Result<()> {
+    for (object, expected) in [(Some("app"), Err(Class::Permission)), (None, Ok(1))] {
+        let store = Store::with_head(403, move |query| {
+            let prefix = if query.ends_with("prefix=app%2F") {
+                "app/"
+            } else {
+                "app"
+            };
+            let all = object.into_iter().chain(["app-b", "app/a"]).map(str::to_owned);
+            let keys: Vec<String> = all.filter(|key| key.starts_with(prefix)).collect();
+            (200, page_of(prefix, &keys, END))
+        });
+        let found = store.await?.find("pail/app").await?;
+        let found = found.map_err(|error| error.class()).map(|found| match found {
+            Found::Folder(folder) => folder.entries.len(),
+            Found::Object(_) => 0,
+        });
+        assert_eq!(found, expected);
+    }
     Ok(())
 }
 
@@ -147,7 +197,7 @@ async fn an_answer_that_is_no_listing_is_an_error() -> anyhow::Result<()> {
             Class::Broken,
             "not a listing",
         ),
-        (200, page(&[], ""), Class::Missing, "none below it"),
+        (200, page_of("a/", &[], END), Class::Missing, "none below it"),
         (
             301,
             "<Error><Code>PermanentRedirect</Code></Error>".to_owned(),

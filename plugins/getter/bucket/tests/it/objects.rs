@@ -109,6 +109,7 @@ async fn what_is_not_there_and_who_may_not_are_told_apart() -> anyhow::Result<()
         ("pail/tea", access(), Class::Missing),
         ("shut/a.yaml", access(), Class::Permission),
         ("shut", access(), Class::Permission),
+        ("half/app", access(), Class::Permission),
         ("pail/team", Some(moto.access_with("CANARY")), Class::Permission),
     ] {
         let error = moto.bucket(rest, access)?.find().await.expect_err(rest);

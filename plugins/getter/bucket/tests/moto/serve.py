@@ -29,7 +29,7 @@ def client(service, endpoint, key="anyone", secret="anything"):
 
 def fill(s3):
     place = {"LocationConstraint": "eu-west-1"}
-    for bucket in ("pail", "my.pail", "shut"):
+    for bucket in ("pail", "my.pail", "shut", "half"):
         s3.create_bucket(Bucket=bucket, CreateBucketConfiguration=place)
     for key in (
         "team/",
@@ -51,6 +51,8 @@ def fill(s3):
     s3.put_object(Bucket="pail", Key="packs/app.tar.gz", Body=packed.getvalue())
     s3.put_object(Bucket="my.pail", Key="a.yaml", Body=b"dotted")
     s3.put_object(Bucket="shut", Key="a.yaml", Body=b"shut")
+    for key in ("app", "app/a.yaml", "app-b"):
+        s3.put_object(Bucket="half", Key=key, Body=b"seen by its name only")
     s3.put_bucket_versioning(Bucket="my.pail", VersioningConfiguration={"Status": "Enabled"})
     first = s3.put_object(Bucket="my.pail", Key="v.yaml", Body=b"first")
     s3.put_object(Bucket="my.pail", Key="v.yaml", Body=b"second")
@@ -73,7 +75,7 @@ host, port = server.get_host_and_port()
 endpoint = f"http://{host}:{port}"
 version = fill(client("s3", endpoint))
 iam = client("iam", endpoint)
-own = ["arn:aws:s3:::pail", "arn:aws:s3:::pail/*", "arn:aws:s3:::my.pail", "arn:aws:s3:::my.pail/*"]
+own = ["arn:aws:s3:::half", "arn:aws:s3:::pail", "arn:aws:s3:::pail/*", "arn:aws:s3:::my.pail", "arn:aws:s3:::my.pail/*"]
 reader = admit(iam, "kim", ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"], own)
 writer = admit(iam, "writer", ["s3:*"], ["*"])
 # From here on, everyone has to sign.

@@ -12,7 +12,7 @@ const OVERRIDE: &str = "K1S_MOTO";
 const BUILD: &str = include_str!("build");
 const SERVE: &str = include_str!("serve.py");
 
-/// The server, with `pail`, `my.pail` and `shut`, and the key of one who may read the first two.
+/// The server, with `pail`, `my.pail`, `half` and `shut`, and the key of one who may read the first two and list the third.
 #[derive(serde::Deserialize)]
 pub(crate) struct Moto {
     pub(crate) port: u16,
