@@ -1,5 +1,6 @@
 //! The objects of one repository on disk.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File};
 use std::io::{self, Seek as _, SeekFrom};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _, PermissionsExt as _};
@@ -16,6 +17,8 @@ const DIRECTORY_MODE: u32 = 0o700;
 const FILE_MODE: u32 = 0o400;
 /// What names of packs begin with.
 const PACK_PREFIX: &str = "pack-";
+/// The files of a pack, in the order in which they go.
+const EXTENSIONS: [&str; 2] = ["idx", "pack"];
 
 /// The objects of one repository on disk, in a directory that is ours alone and has nothing else: no configuration, no
 /// reference, no place where something is checked out.
@@ -79,7 +82,7 @@ impl Cache {
     /// # Errors
     /// Fails if the directory cannot be read.
     pub fn objects(&self, limits: &Limits) -> Result<Objects, CacheError> {
-        Objects::new(self.odb()?, limits).map_err(CacheError::Open)
+        Objects::new(self.odb()?, self.objects.clone(), limits).map_err(CacheError::Open)
     }
 
     /// Throws away everything, as when something of it is damaged.
@@ -87,8 +90,8 @@ impl Cache {
     /// # Errors
     /// Fails if the system refuses.
     pub fn clear(&self) -> Result<(), CacheError> {
-        for name in self.pack_names().map_err(CacheError::Copy)? {
-            self.remove(&name).map_err(CacheError::Copy)?;
+        for name in self.packs().map_err(CacheError::Copy)?.keys() {
+            self.remove(name).map_err(CacheError::Copy)?;
         }
         Ok(())
     }
@@ -98,35 +101,51 @@ impl Cache {
         tempfile::tempfile_in(&self.objects)
     }
 
-    /// Takes in a pack that was measured, and returns its name. Bases that it leans on become part of it.
+    /// Takes in a pack without deltas, and returns its name. It is on the disk when this returns.
     pub(crate) fn take_in(&self, mut pack: File) -> Result<String, CacheError> {
         pack.seek(SeekFrom::Start(0)).map_err(CacheError::Copy)?;
-        let odb = self.odb()?;
         // libgit2 could make sure that nothing is missing behind an object; but files are, on purpose.
-        let mut indexer = Indexer::new(Some(&odb), &self.packs, FILE_MODE, false).map_err(CacheError::Index)?;
+        let mut indexer = Indexer::new(None, &self.packs, FILE_MODE, false).map_err(CacheError::Index)?;
         io::copy(&mut pack, &mut indexer).map_err(CacheError::Copy)?;
-        indexer.commit().map_err(CacheError::Index)
+        let name = indexer.commit().map_err(CacheError::Index)?;
+        self.sync(&name).map_err(CacheError::Copy)?;
+        Ok(name)
     }
 
-    /// Returns the names of the packs.
-    pub(crate) fn pack_names(&self) -> io::Result<Vec<String>> {
-        let mut names = Vec::new();
+    /// Waits until a pack is on the disk, before anybody relies on it or removes what it replaces.
+    fn sync(&self, name: &str) -> io::Result<()> {
+        for extension in EXTENSIONS {
+            File::open(self.path(name, extension))?.sync_all()?;
+        }
+        File::open(&self.packs)?.sync_all()
+    }
+
+    /// Returns the packs, by name, and how large they are.
+    pub(crate) fn packs(&self) -> io::Result<BTreeMap<String, u64>> {
+        let mut packs = BTreeMap::new();
         for entry in fs::read_dir(&self.packs)? {
-            let file = entry?.file_name();
+            let entry = entry?;
+            let file = entry.file_name();
             let name = file
                 .to_str()
                 .and_then(|name| name.strip_prefix(PACK_PREFIX)?.strip_suffix(".pack"));
-            names.extend(name.map(str::to_owned));
+            if let Some(name) = name {
+                packs.insert(name.to_owned(), entry.metadata()?.len());
+            }
         }
-        Ok(names)
+        Ok(packs)
     }
 
     /// Removes a pack. Its index goes first: what is then half there is removed with the next opening.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
-        for extension in ["idx", "pack"] {
-            fs::remove_file(self.packs.join(format!("{PACK_PREFIX}{name}.{extension}")))?;
+        for extension in EXTENSIONS {
+            fs::remove_file(self.path(name, extension))?;
         }
         Ok(())
+    }
+
+    fn path(&self, name: &str, extension: &str) -> PathBuf {
+        self.packs.join(format!("{PACK_PREFIX}{name}.{extension}"))
     }
 
     fn odb(&self) -> Result<Odb<'static>, CacheError> {

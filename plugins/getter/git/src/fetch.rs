@@ -7,7 +7,7 @@ use crate::capabilities::Capabilities;
 use crate::fault::GitError;
 use crate::id::ObjectId;
 use crate::limits::Limits;
-use crate::meter::{Bases, Meter};
+use crate::meter::{Bases, Measured, Meter};
 use crate::packet::{Packet, Request, trimmed};
 use crate::wire::{Packets, WireError, shown};
 
@@ -59,14 +59,14 @@ pub(crate) fn request(capabilities: &Capabilities, demand: Demand<'_>) -> Vec<u8
     request.flush()
 }
 
-/// Takes the answer: whatever stands before the pack is passed over, the pack is measured and written to `spool`. It may lean on
+/// Takes the answer: whatever stands before the pack is passed over, the pack is written to `spool` and measured. It may lean on
 /// `bases`.
 pub(crate) async fn receive(
     packets: &mut Packets<'_>,
     limits: &Limits,
     bases: Bases,
     spool: &mut (impl Write + Send),
-) -> Result<(), GitError> {
+) -> Result<Measured, GitError> {
     loop {
         match packets.next().await? {
             Packet::Line(line) if trimmed(line) == b"packfile" => break,
@@ -83,7 +83,7 @@ pub(crate) async fn pack(
     limits: &Limits,
     bases: Bases,
     spool: &mut (impl Write + Send),
-) -> Result<(), GitError> {
+) -> Result<Measured, GitError> {
     let mut meter = Meter::new(*limits, bases);
     loop {
         let beside = match packets.next_of_pack().await? {
@@ -104,8 +104,7 @@ pub(crate) async fn pack(
         };
         packets.count(beside)?;
     }
-    meter.finish()?;
-    Ok(())
+    Ok(meter.finish()?)
 }
 
 #[cfg(test)]

@@ -1,7 +1,7 @@
 //! Bytes of servers with changes anywhere: they are read within the limits or refused, and what is read is what libgit2 reads.
 
 use std::fs;
-use std::io::{Seek as _, SeekFrom, Write as _};
+use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -14,9 +14,10 @@ use crate::advertised;
 use crate::cache::Cache;
 use crate::capabilities::Capabilities;
 use crate::limits::Limits;
-use crate::meter::Meter;
+use crate::meter::{Measured, Meter};
 use crate::older::Older;
 use crate::packet::{self, Packet};
+use crate::whole;
 
 /// How many changed packs are tried; some seconds' worth.
 const PACKS: u32 = 6_000;
@@ -30,8 +31,11 @@ const LIMITS: Limits = Limits {
     object_bytes: 64 << 10,
     total_bytes: 256 << 10,
     delta_depth: 10,
+    held_bytes: 128 << 10,
     entries: 1_000,
     path_depth: 16,
+    path_bytes: 1_000,
+    list_bytes: 10_000,
     idle: Duration::from_secs(1),
     total: Duration::from_secs(1),
 };
@@ -51,9 +55,17 @@ static PACKED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| corpus("pack"));
 static SAID: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| corpus("message"));
 
 /// Measures a pack in pieces of some size.
-fn measure(pack: &[u8], piece: usize) -> bool {
+fn measure(pack: &[u8], piece: usize) -> Option<Measured> {
     let mut meter = Meter::new(LIMITS, Box::new(|id| id.as_bytes()[0] < 0x80));
-    pack.chunks(piece).all(|piece| meter.feed(piece).is_ok()) && meter.finish().is_ok()
+    pack.chunks(piece).try_for_each(|piece| meter.feed(piece)).ok()?;
+    meter.finish().ok()
+}
+
+/// Gives a pack the sum that it has.
+fn sum(pack: &mut [u8]) {
+    if let Some((bytes, sum)) = pack.split_last_chunk_mut::<20>() {
+        sum.copy_from_slice(&Sha1::digest(bytes));
+    }
 }
 
 /// Reads packets to the end, and each line as whatever it could be; returns how many references there are.
@@ -116,7 +128,8 @@ fn change(bytes: &mut Vec<u8>, changes: &[Change]) {
 #[test]
 fn the_corpus_is_what_it_was() {
     assert!(PACKED.len() >= 4 && SAID.len() >= 3);
-    assert!(PACKED.iter().all(|pack| measure(pack, 1) && measure(pack, 64 << 10)));
+    let is_taken = |pack: &[u8], piece| measure(pack, piece).is_some();
+    assert!(PACKED.iter().all(|pack| is_taken(pack, 1) && is_taken(pack, 64 << 10)));
     assert!(SAID.iter().map(|message| read(message)).sum::<usize>() == 4);
 }
 
@@ -130,19 +143,20 @@ proptest! {
         piece in 1_usize..100,
     ) {
         change(&mut pack, &changes);
-        let is_taken = measure(&pack, 64 << 10);
-        prop_assert_eq!(measure(&pack, piece), is_taken);
-        // What passes reaches libgit2, with a sum that is right, so that its reading is tried and not only its sum.
-        if is_taken && !changes.is_empty() {
-            let end = pack.len() - 20;
-            let sum = Sha1::digest(&pack[..end]);
-            pack[end..].copy_from_slice(&sum);
+        // With a sum that is right, so that its reading is tried and not only its sum.
+        sum(&mut pack);
+        let measured = measure(&pack, 64 << 10);
+        prop_assert_eq!(measure(&pack, piece).is_some(), measured.is_some());
+        if let Some(measured) = measured {
             let directory = tempfile::tempdir().unwrap();
             let cache = Cache::open(&directory.path().join("cache")).unwrap();
-            let mut spool = cache.spool().unwrap();
+            let (mut spool, mut made) = (cache.spool().unwrap(), cache.spool().unwrap());
             spool.write_all(&pack).unwrap();
-            spool.seek(SeekFrom::Start(0)).unwrap();
-            drop(cache.take_in(spool));
+            let objects = cache.objects(&LIMITS).unwrap();
+            // What has deltas that can be applied is a pack of whole objects, which libgit2 takes.
+            if whole::write(&spool, &measured, &objects, &LIMITS, &mut made).is_ok() && !measured.entries.is_empty() {
+                cache.take_in(made).unwrap();
+            }
         }
     }
 }

@@ -28,6 +28,11 @@ impl ObjectId {
         bytes.try_into().ok().map(Self)
     }
 
+    /// Takes a sum that was made here.
+    pub(crate) fn of_sum(sum: [u8; Self::BYTES]) -> Self {
+        Self(sum)
+    }
+
     /// Returns the bytes.
     pub fn as_bytes(&self) -> &[u8; Self::BYTES] {
         &self.0

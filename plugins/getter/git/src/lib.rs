@@ -10,8 +10,8 @@
 //! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
 //! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
 //! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], and [`Daemon`] over a [`Dialled`] peer.
-//! Objects, packs and their indexes are libgit2's, which gets no byte of a pack before `meter` has passed it. So SHA-1 is computed
-//! with detection of collisions, of every object, when it comes and when it is read. Of servers that know no version 2, all
+//! Objects, packs and their indexes are libgit2's, which gets no byte of a pack before `meter` has passed it, and no delta: `whole`
+//! has applied them. So SHA-1 is computed with detection of collisions, of every object, when it comes and when it is read. Of servers that know no version 2, all
 //! references are read at each poll, and whole commits that they name; repositories of SHA-256 are refused by name.
 //!
 //! What this does not do: it decides neither which addresses are asked nor with which credentials, keeps no time of polls, follows
@@ -33,6 +33,8 @@ mod capabilities;
 mod commit;
 mod compact;
 mod daemon;
+mod delta;
+mod enclosed;
 mod fault;
 mod fetch;
 mod http;
@@ -43,13 +45,16 @@ mod meter;
 mod name;
 mod objects;
 mod older;
+mod pack;
 mod packet;
 mod range;
 mod remote;
 mod revision;
+mod size;
 mod transport;
 mod tree;
 mod varint;
+mod whole;
 mod wire;
 
 #[cfg(test)]

@@ -19,10 +19,16 @@ pub struct Limits {
     pub total_bytes: u64,
     /// The most deltas between an object and one that stands by itself.
     pub delta_depth: u32,
+    /// The most bytes of objects that wait for the deltas upon them, while a pack is taken.
+    pub held_bytes: u64,
     /// The most entries of a tree with all that is below it, directories included.
     pub entries: usize,
     /// The most parts of a path.
     pub path_depth: usize,
+    /// The most bytes of a path.
+    pub path_bytes: usize,
+    /// The most bytes of all paths of a tree.
+    pub list_bytes: usize,
     /// The longest wait for the next byte of a server.
     pub idle: Duration,
     /// The longest time for one request with its answer.
@@ -40,8 +46,11 @@ impl Default for Limits {
             total_bytes: 4 << 30,
             // git makes 50 by itself, and made 250 when told to pack aggressively.
             delta_depth: 250,
+            held_bytes: 512 << 20,
             entries: 500_000,
             path_depth: 64,
+            path_bytes: 4096,
+            list_bytes: 64 << 20,
             idle: Duration::from_secs(30),
             total: Duration::from_secs(600),
         }
@@ -72,12 +81,21 @@ pub enum Limit {
     /// [`Limits::delta_depth`]
     #[error("delta_depth, {0} deltas one upon another")]
     DeltaDepth(u32),
+    /// [`Limits::held_bytes`]
+    #[error("held_bytes, {0} bytes of objects that wait for the deltas upon them")]
+    HeldBytes(u64),
     /// [`Limits::entries`]
     #[error("entries, {0} in a tree")]
     Entries(usize),
     /// [`Limits::path_depth`]
     #[error("path_depth, {0} parts of a path")]
     PathDepth(usize),
+    /// [`Limits::path_bytes`]
+    #[error("path_bytes, {0} bytes of a path")]
+    PathBytes(usize),
+    /// [`Limits::list_bytes`]
+    #[error("list_bytes, {0} bytes of all paths of a tree")]
+    ListBytes(usize),
     /// [`Limits::idle`]
     #[error("idle, {0:?} without a byte")]
     Idle(Duration),

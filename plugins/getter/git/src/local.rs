@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use git2::{ErrorCode, Reference, Repository, RepositoryOpenFlags};
 
 use crate::advertised::Advertised;
+use crate::enclosed;
 use crate::id::ObjectId;
 use crate::limits::{Limit, Limits};
 use crate::name::RefName;
@@ -15,8 +16,6 @@ use crate::revision::{Revision, RevisionError, Target};
 
 /// What a work tree has its repository in.
 const DOT_GIT: &str = ".git";
-/// Where a repository names others whose objects it uses.
-const ALTERNATES: &str = "objects/info/alternates";
 const TAGS: &str = "refs/tags/*";
 
 /// A repository on this machine, bare or in a work tree. Reading blocks; nothing is written, and no program is run.
@@ -41,9 +40,22 @@ pub enum LocalError {
         #[source]
         source: io::Error,
     },
-    /// It is elsewhere: `.git` is a file that names another place, or a link.
+    /// It is elsewhere, or part of it is: `.git` is a file that names another place, there is a link, or something that is neither a
+    /// file nor a directory.
     #[error("{} says that the repository is elsewhere, which is not followed; name that place", .0.display())]
     Elsewhere(PathBuf),
+    /// Its configuration names another file.
+    #[error("{} includes other files, which are not read; write what they say into it", .0.display())]
+    Included(PathBuf),
+    /// Part of it cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Unreadable {
+        /// Which.
+        path: PathBuf,
+        /// Why.
+        #[source]
+        source: io::Error,
+    },
     /// Its objects are partly in another repository.
     #[error("{} takes objects from other repositories, which is not followed; `git repack -a -d` and removing it ends that", .0.display())]
     Alternates(PathBuf),
@@ -75,12 +87,8 @@ impl Local {
             Err(error) if error.kind() == io::ErrorKind::NotFound => path.to_owned(),
             Err(error) => return Err(absent(error)),
         };
-        fs::symlink_metadata(directory.join("HEAD")).map_err(absent)?;
-        for name in ["objects", "refs"] {
-            let part = directory.join(name);
-            if !fs::symlink_metadata(&part).map_err(absent)?.is_dir() {
-                return Err(LocalError::Elsewhere(part));
-            }
+        for name in ["HEAD", "objects", "refs"] {
+            fs::symlink_metadata(directory.join(name)).map_err(absent)?;
         }
         let local = Self { directory, limits };
         local.open().map(|_| local)
@@ -118,15 +126,12 @@ impl Local {
     /// # Errors
     /// Fails if the repository cannot be opened any more.
     pub fn objects(&self) -> Result<Objects, LocalError> {
-        Ok(Objects::of(self.open()?, &self.limits))
+        Ok(Objects::of(self.open()?, self.directory.join("objects"), &self.limits))
     }
 
     /// Opens the repository, which may have changed since the last time.
     fn open(&self) -> Result<Repository, LocalError> {
-        let alternates = self.directory.join(ALTERNATES);
-        if fs::symlink_metadata(&alternates).is_ok() {
-            return Err(LocalError::Alternates(alternates));
-        }
+        enclosed::check(&self.directory)?;
         let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_DOTGIT;
         let nowhere: [&Path; 0] = [];
         Repository::open_ext(&self.directory, flags, nowhere).map_err(LocalError::Open)

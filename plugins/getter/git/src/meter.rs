@@ -1,8 +1,8 @@
 //! Measures a pack while it comes, before anything else reads it.
 //!
 //! Every object is inflated once, into nothing, so that what is counted is what is there. Of a delta the two sizes at its
-//! beginning are read: they say how large the object is that it makes. What a delta makes, and what the names of objects are,
-//! is left to whoever indexes the pack; that it gets no more than this allows is what this is for.
+//! beginning are read: they say how large the object is that it makes. What it makes, and what the names of objects are, is left
+//! to `whole`, which gets with the pack where everything is; that there is no more of it than this allows is what this is for.
 //!
 //! A base is an object that was measured before, at a distance, or one that the cache has, by name: that is what we ask for.
 
@@ -10,13 +10,16 @@ mod fault;
 mod object;
 
 use flate2::{Decompress, FlushDecompress, Status};
+use sha1::{Digest as _, Sha1};
 
 use crate::id::ObjectId;
 use crate::limits::{Limit, Limits};
+use crate::pack::Packed;
 use crate::varint::{Distance, LittleEndian};
 
 pub use fault::PackFault;
-use object::{Content, Delta, Entry};
+pub(crate) use object::Stands;
+use object::{Content, Entry, Opening};
 
 /// The bytes before the first object.
 const HEAD: usize = 12;
@@ -25,6 +28,15 @@ const SCRATCH: usize = 16 << 10;
 
 /// Tells which objects were there before.
 pub(crate) type Bases = Box<dyn Fn(&ObjectId) -> bool + Send>;
+
+/// What a pack has.
+#[derive(Debug)]
+pub(crate) struct Measured {
+    /// Its objects, by where they begin.
+    pub(crate) entries: Vec<Entry>,
+    /// The objects that it leans on, once for each that does.
+    pub(crate) names: Vec<ObjectId>,
+}
 
 /// Measures a pack while it comes.
 pub(crate) struct Meter {
@@ -37,8 +49,10 @@ pub(crate) struct Meter {
     start: u64,
     /// Objects read, by where they begin.
     entries: Vec<Entry>,
+    names: Vec<ObjectId>,
     objects: u32,
     total: u64,
+    hasher: Sha1,
     inflate: Decompress,
     scratch: Box<[u8]>,
 }
@@ -65,15 +79,16 @@ enum State {
     },
     Content(Content),
     Trailer {
-        left: usize,
+        bytes: [u8; ObjectId::BYTES],
+        filled: usize,
     },
     End,
 }
 
-/// How an object stands in a pack.
+/// The form of an object in a pack.
 #[derive(Clone, Copy, Debug)]
 enum Form {
-    Whole,
+    Whole(Packed),
     /// A delta against an object at a distance.
     Distant,
     /// A delta against an object by its name.
@@ -100,8 +115,10 @@ impl Meter {
             offset: 0,
             start: 0,
             entries: Vec::new(),
+            names: Vec::new(),
             objects: 0,
             total: 0,
+            hasher: Sha1::new(),
             inflate: Decompress::new(true),
             scratch: vec![0; SCRATCH].into_boxed_slice(),
         }
@@ -113,17 +130,24 @@ impl Meter {
             return Err(PackFault::Limit(Limit::PackBytes(self.limits.pack_bytes)));
         }
         while let Some(first) = bytes.first() {
+            let is_summed = !matches!(self.state, State::Trailer { .. });
             let used = self.step(*first, bytes)?;
+            if is_summed {
+                self.hasher.update(bytes.get(..used).unwrap_or_default());
+            }
             self.offset += used as u64;
             bytes = bytes.get(used..).unwrap_or_default();
         }
         Ok(())
     }
 
-    /// Ends the pack and returns how many objects it has.
-    pub(crate) fn finish(self) -> Result<u32, PackFault> {
+    /// Ends the pack and returns what it has.
+    pub(crate) fn finish(self) -> Result<Measured, PackFault> {
         match self.state {
-            State::End => Ok(self.objects),
+            State::End => Ok(Measured {
+                entries: self.entries,
+                names: self.names,
+            }),
             State::Head { .. }
             | State::Kind
             | State::Size { .. }
@@ -159,8 +183,8 @@ impl Meter {
             State::Distant { size, distance } => {
                 let size = *size;
                 if let Some(distance) = distance.take(first)? {
-                    let base = self.base(distance)?;
-                    self.content(size, Some(Delta::new(Some(base.size), base.depth + 1)));
+                    let (at, base) = self.base(distance)?;
+                    self.content(size, Stands::Upon(at), Some(base));
                 }
                 Ok(1)
             }
@@ -176,13 +200,18 @@ impl Meter {
                 Ok(1)
             }
             State::Content(_) => self.inflate(bytes),
-            State::Trailer { left } => {
-                let used = bytes.len().min(*left);
-                *left -= used;
-                if *left == 0 {
+            State::Trailer { bytes: sum, filled } => {
+                if let Some(byte) = sum.get_mut(*filled) {
+                    *byte = first;
+                }
+                *filled += 1;
+                if *filled == sum.len() {
+                    if self.hasher.finalize_reset().as_slice() != sum.as_slice() {
+                        return Err(PackFault::Sum);
+                    }
                     self.state = State::End;
                 }
-                Ok(used)
+                Ok(1)
             }
             State::End => Err(PackFault::Behind),
         }
@@ -205,17 +234,19 @@ impl Meter {
         self.state = if self.entries.len() < self.objects as usize {
             State::Kind
         } else {
-            State::Trailer { left: ObjectId::BYTES }
+            State::Trailer {
+                bytes: [0; ObjectId::BYTES],
+                filled: 0,
+            }
         };
     }
 
     fn kind(&mut self, byte: u8) -> Result<(), PackFault> {
         self.start = self.offset;
         let form = match byte >> 4 & 7 {
-            1..=4 => Form::Whole,
             6 => Form::Distant,
             7 => Form::Named,
-            kind => return Err(PackFault::Kind(kind)),
+            kind => Form::Whole(Packed::numbered(kind).ok_or(PackFault::Kind(kind))?),
         };
         let low = u64::from(byte & 0x0f);
         if byte & 0x80 == 0 {
@@ -232,7 +263,7 @@ impl Meter {
     fn sized(&mut self, form: Form, size: u64) -> Result<(), PackFault> {
         self.count(size)?;
         match form {
-            Form::Whole => self.content(size, None),
+            Form::Whole(kind) => self.content(size, Stands::Whole(kind), None),
             Form::Distant => {
                 self.state = State::Distant {
                     size,
@@ -262,32 +293,47 @@ impl Meter {
     }
 
     /// Finds what a delta is made against.
-    fn base(&self, distance: u64) -> Result<Entry, PackFault> {
+    fn base(&self, distance: u64) -> Result<(usize, Entry), PackFault> {
         let missing = PackFault::Base("is not there");
         let Some(offset) = self.start.checked_sub(distance).filter(|_| distance > 0) else {
             return Err(missing);
         };
         let found = self.entries.binary_search_by_key(&offset, |entry| entry.offset);
-        let base = found.ok().and_then(|at| self.entries.get(at)).ok_or(missing)?;
+        let found = found.ok().and_then(|at| Some((at, self.entries.get(at)?)));
+        let (at, base) = found.ok_or(missing)?;
         if base.depth >= self.limits.delta_depth {
             return Err(PackFault::Limit(Limit::DeltaDepth(self.limits.delta_depth)));
         }
-        Ok(*base)
+        Ok((at, *base))
     }
 
     /// Begins a delta against an object that was there before, and which stands by itself when the pack is taken in.
     fn named(&mut self, size: u64, name: &[u8]) -> Result<(), PackFault> {
         match ObjectId::from_bytes(name) {
-            Some(id) if (self.bases)(&id) => self.content(size, Some(Delta::new(None, 1))),
+            Some(id) if (self.bases)(&id) => {
+                self.names.push(id);
+                self.content(size, Stands::UponNamed(self.names.len() - 1), None);
+            }
             Some(id) => return Err(PackFault::Named(id)),
             None => return Err(PackFault::Cut),
         }
         Ok(())
     }
 
-    fn content(&mut self, said: u64, delta: Option<Delta>) {
+    /// Goes on to the bytes of an object, which begin behind the one that is looked at.
+    fn content(&mut self, said: u64, stands: Stands, base: Option<Entry>) {
         self.inflate.reset(true);
-        self.state = State::Content(Content::new(said, delta));
+        self.state = State::Content(Content::new(Opening {
+            offset: self.start,
+            content: self.offset + 1,
+            said,
+            depth: match stands {
+                Stands::Whole(_) => 0,
+                Stands::Upon(_) | Stands::UponNamed(_) => base.map_or(1, |base| base.depth + 1),
+            },
+            stands,
+            base: base.map(|base| base.size),
+        }));
     }
 
     /// Inflates some bytes of an object and returns how many of them were used.
@@ -317,7 +363,7 @@ impl Meter {
         let made = moved(self.inflate.total_out(), before.1);
         let announced = content.take(self.scratch.get(..made).unwrap_or_default())?;
         let is_end = status == Status::StreamEnd;
-        let done = if is_end { Some(content.entry(self.start)?) } else { None };
+        let done = if is_end { Some(content.entry()?) } else { None };
         for size in announced.into_iter().flatten() {
             self.count(size)?;
         }

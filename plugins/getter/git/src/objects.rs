@@ -1,10 +1,14 @@
 //! Reading objects.
 
-use git2::{ErrorCode, ObjectType, Odb, OdbObject, Repository};
+use std::path::PathBuf;
+
+use git2::{ErrorCode, ObjectType, Odb, Repository};
 
 use crate::commit::{Commit, Tag};
 use crate::id::ObjectId;
 use crate::limits::Limits;
+use crate::pack::Packed;
+use crate::size::Sizes;
 
 /// The most tags that lead one to another.
 const TAG_CHAIN: usize = 8;
@@ -12,6 +16,7 @@ const TAG_CHAIN: usize = 8;
 /// Objects of a [`Cache`](crate::Cache), as it was when they were opened, or of a [`Local`](crate::Local) repository. Reading blocks.
 pub struct Objects {
     repository: Repository,
+    sizes: Sizes,
     pub(crate) limits: Limits,
 }
 
@@ -28,6 +33,14 @@ pub enum ObjectError {
         id: ObjectId,
         /// What it should be.
         wanted: &'static str,
+    },
+    /// It is larger than was wanted.
+    #[error("the object {id} has more than {most} bytes")]
+    TooLarge {
+        /// Its name.
+        id: ObjectId,
+        /// How many bytes were wanted.
+        most: u64,
     },
     /// It is not what its name says, or cannot be read.
     #[error("the object {id} is damaged: {source}")]
@@ -53,15 +66,17 @@ pub enum ObjectError {
 }
 
 impl Objects {
-    pub(crate) fn new(odb: Odb<'_>, limits: &Limits) -> Result<Self, git2::Error> {
-        Ok(Self::of(Repository::from_odb(odb)?, limits))
+    pub(crate) fn new(odb: Odb<'_>, directory: PathBuf, limits: &Limits) -> Result<Self, git2::Error> {
+        Ok(Self::of(Repository::from_odb(odb)?, directory, limits))
     }
 
-    pub(crate) fn of(repository: Repository, limits: &Limits) -> Self {
+    /// Reads the objects of a repository, which are in `directory`.
+    pub(crate) fn of(repository: Repository, directory: PathBuf, limits: &Limits) -> Self {
         // What was checked when it came is checked again when it is read: disks forget.
         git2::opts::strict_hash_verification(true);
         Self {
             repository,
+            sizes: Sizes::new(directory),
             limits: *limits,
         }
     }
@@ -79,19 +94,43 @@ impl Objects {
         Ok(odb.exists(named(id)?))
     }
 
-    /// Returns the bytes of a file.
+    /// Returns the bytes of a file of at most so many, which is found out before it is read.
     ///
     /// # Errors
-    /// Fails if it is not there, is none, or is not what its name says.
-    pub fn blob(&self, id: &ObjectId) -> Result<Vec<u8>, ObjectError> {
-        self.bytes(id, ObjectType::Blob)
+    /// Fails if it is not there, is none, is larger, or is not what its name says.
+    pub fn blob(&self, id: &ObjectId, most: u64) -> Result<Vec<u8>, ObjectError> {
+        let fits = |size: u64| {
+            if size > most {
+                Err(ObjectError::TooLarge { id: *id, most })
+            } else {
+                Ok(())
+            }
+        };
+        self.sizes.of(id).map_or(Ok(()), fits)?;
+        let bytes = self.bytes(id, ObjectType::Blob)?;
+        fits(bytes.len() as u64)?;
+        Ok(bytes)
     }
 
     /// Returns the bytes of an object of some kind.
-    pub(crate) fn bytes(&self, id: &ObjectId, kind: ObjectType) -> Result<Vec<u8>, ObjectError> {
+    pub(crate) fn bytes(&self, id: &ObjectId, wanted: ObjectType) -> Result<Vec<u8>, ObjectError> {
+        let (kind, bytes) = self.any(id)?;
+        if Packed::of(wanted) != Some(kind) {
+            return Err(ObjectError::Kind {
+                id: *id,
+                wanted: wanted.str(),
+            });
+        }
+        Ok(bytes)
+    }
+
+    /// Returns an object, whatever it is.
+    pub(crate) fn any(&self, id: &ObjectId) -> Result<(Packed, Vec<u8>), ObjectError> {
         let odb = self.repository.odb().map_err(|source| damaged(id, source))?;
-        let object = self.read(&odb, id, kind)?;
-        Ok(object.data().to_vec())
+        // Without a look at its head by libgit2: of a pack that is damaged, git2 cannot tell the kind, and ends the program.
+        let object = odb.read(named(id)?).map_err(|error| failed(id, error))?;
+        let kind = Packed::of(object.kind()).ok_or(ObjectError::Missing(*id))?;
+        Ok((kind, object.data().to_vec()))
     }
 
     /// Returns a commit.
@@ -139,18 +178,6 @@ impl Objects {
             }
         }
         Err(ObjectError::Chain(*id))
-    }
-
-    fn read<'o>(&self, odb: &'o Odb<'_>, id: &ObjectId, wanted: ObjectType) -> Result<OdbObject<'o>, ObjectError> {
-        // Without a look at the head before: of a pack that is damaged, git2 cannot tell the kind, and ends the program.
-        let object = odb.read(named(id)?).map_err(|error| failed(id, error))?;
-        if object.kind() != wanted {
-            return Err(ObjectError::Kind {
-                id: *id,
-                wanted: wanted.str(),
-            });
-        }
-        Ok(object)
     }
 }
 

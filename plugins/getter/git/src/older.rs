@@ -9,6 +9,7 @@ use crate::fault::{GitError, Unsupported};
 use crate::fetch::pack;
 use crate::id::ObjectId;
 use crate::limits::{Limit, Limits};
+use crate::meter::Measured;
 use crate::packet::{Packet, Request, trimmed};
 use crate::wire::{Packets, WireError};
 
@@ -122,7 +123,7 @@ impl Older {
         packets: &mut Packets<'_>,
         limits: &Limits,
         spool: &mut (impl Write + Send),
-    ) -> Result<(), GitError> {
+    ) -> Result<Measured, GitError> {
         let mut is_shallow_told = !self.can_stop;
         loop {
             match packets.next().await? {

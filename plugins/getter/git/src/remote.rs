@@ -14,11 +14,12 @@ use crate::fault::GitError;
 use crate::fetch::{self, Demand};
 use crate::id::ObjectId;
 use crate::limits::Limits;
-use crate::meter::Bases;
-use crate::objects::ObjectError;
+use crate::meter::{Bases, Measured};
+use crate::objects::{ObjectError, Objects};
 use crate::revision::{Revision, RevisionError, Target};
 use crate::transport::{Session, Transport};
 use crate::tree::TreeError;
+use crate::whole;
 use crate::wire::{Clock, Packets, WireError};
 
 /// The most objects that are asked for at once: 1 MiB of a request.
@@ -75,8 +76,9 @@ impl Remote {
     /// Brings a commit with all its trees into the cache, and its files if the server cannot leave them out; asks for nothing if
     /// it is there. Of `known`, a commit that was fetched before, nothing comes again.
     ///
-    /// A cache that turns out to be damaged is thrown away, and what neither the commit nor `known` has may be: objects that
-    /// were opened before are to be dropped before, for libgit2 shares packs of one name.
+    /// A cache that turns out to be damaged is thrown away, and what neither the commit nor `known` has may be, whenever that has
+    /// become many packs or large ones: objects that were opened before are to be dropped before, for libgit2 shares packs of one
+    /// name.
     ///
     /// # Errors
     /// Fails if the server does not hand it out, or sends what is too much, damaged, or something else.
@@ -86,6 +88,7 @@ impl Remote {
         target: &Target,
         known: Option<&ObjectId>,
     ) -> Result<Commit, GitError> {
+        self.compact(cache, target, known).await?;
         match self.fetched(cache, target, known).await {
             Err(error) if is_damage(&error) => {
                 let cleared = cache.clone();
@@ -112,7 +115,6 @@ impl Remote {
             let demand = Demand::Commits { wants: &wants, have };
             self.bring(cache, demand, target.id).await?;
             if let Some(commit) = self.whole(cache, target).await? {
-                self.compact(cache, target, have).await?;
                 return Ok(commit);
             }
         }
@@ -140,8 +142,7 @@ impl Remote {
         let limits = self.limits;
         let bases: Bases = match demand {
             Demand::Commits { have: Some(_), .. } => {
-                let cache = cache.clone();
-                let objects = blocking(move || Ok(cache.objects(&limits)?)).await?;
+                let objects = opened(cache, &limits).await?;
                 Box::new(move |id| objects.has(id).unwrap_or(false))
             }
             Demand::Commits { have: None, .. } | Demand::Objects(_) => Box::new(|_| false),
@@ -164,10 +165,11 @@ impl Remote {
                 (packets, received)
             }
         };
-        received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
+        let measured = received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
         self.finish(packets).await?;
         self.taken += spool.metadata().map_err(GitError::Spool)?.len();
-        take_in(cache.clone(), spool).await
+        let cache = cache.clone();
+        blocking(move || take_in(&cache, &spool, &measured, &limits)).await
     }
 
     /// Asks for references.
@@ -237,7 +239,7 @@ impl Remote {
                 return Err(GitError::Misled(target.id));
             }
             let commit = objects.commit(&target.commit)?;
-            match objects.list(&commit.tree) {
+            match objects.trees(&commit.tree, &mut BTreeSet::new()) {
                 Ok(_) => Ok(Some(commit)),
                 Err(TreeError::Object(ObjectError::Missing(_))) => Ok(None),
                 Err(error) => Err(error.into()),
@@ -246,10 +248,10 @@ impl Remote {
         .await
     }
 
-    /// Makes one pack of many: of what was fetched now and before.
-    async fn compact(&self, cache: &Cache, target: &Target, have: Option<ObjectId>) -> Result<(), GitError> {
+    /// Makes one pack of many: of what was fetched before and, if it is there, of what is to be fetched now.
+    async fn compact(&self, cache: &Cache, target: &Target, known: Option<&ObjectId>) -> Result<(), GitError> {
         let (cache, limits) = (cache.clone(), self.limits);
-        let targets: Vec<ObjectId> = [target.id].into_iter().chain(have).collect();
+        let targets: Vec<ObjectId> = [target.id].into_iter().chain(known.copied()).collect();
         blocking(move || compact(&cache, &targets, &limits)).await
     }
 
@@ -316,8 +318,16 @@ fn is_damage(error: &GitError) -> bool {
     )
 }
 
-async fn take_in(cache: Cache, spool: File) -> Result<(), GitError> {
-    blocking(move || Ok(cache.take_in(spool).map(drop)?)).await
+/// Takes a pack that was measured into a cache.
+fn take_in(cache: &Cache, pack: &File, measured: &Measured, limits: &Limits) -> Result<(), GitError> {
+    let mut made = cache.spool().map_err(GitError::Spool)?;
+    whole::write(pack, measured, &cache.objects(limits)?, limits, &mut made)?;
+    Ok(cache.take_in(made).map(drop)?)
+}
+
+async fn opened(cache: &Cache, limits: &Limits) -> Result<Objects, GitError> {
+    let (cache, limits) = (cache.clone(), *limits);
+    blocking(move || Ok(cache.objects(&limits)?)).await
 }
 
 /// Does work that waits for the disk where that holds nobody up.

@@ -127,37 +127,46 @@ impl Objects {
     /// # Errors
     /// Fails if a tree below is not there or damaged, or there is more than the limits allow.
     pub fn list(&self, tree: &ObjectId) -> Result<Vec<Entry>, TreeError> {
-        let (mut entries, _) = self.walk(tree)?;
+        let mut entries = self.walk(tree)?;
         entries.sort();
         Ok(entries)
     }
 
-    /// Returns all trees below one, itself included, and adds what they have besides them to `files`.
+    /// Returns all trees below one, itself included, and adds what they have besides them to `files`. Each is read once, however
+    /// often it is named.
     pub(crate) fn trees(
         &self,
         tree: &ObjectId,
         files: &mut BTreeSet<ObjectId>,
     ) -> Result<BTreeSet<ObjectId>, TreeError> {
-        let (entries, trees) = self.walk(tree)?;
-        let is_blob = |entry: &Entry| matches!(entry.kind, Kind::File | Kind::Executable | Kind::Link);
-        files.extend(entries.into_iter().filter(is_blob).map(|entry| entry.id));
+        let mut trees = BTreeSet::from([*tree]);
+        let mut open = vec![*tree];
+        let mut counted = 0;
+        while let Some(tree) = open.pop() {
+            let members = self.members(&tree)?;
+            self.count(&mut counted, members.len())?;
+            for member in members {
+                match member.mode & KIND {
+                    DIRECTORY if name::entry(&member.name).is_err() => {}
+                    DIRECTORY => open.extend(trees.insert(member.id).then_some(member.id)),
+                    FILE | LINK => files.extend([member.id]),
+                    _ => {}
+                }
+            }
+        }
         Ok(trees)
     }
 
-    fn walk(&self, tree: &ObjectId) -> Result<(Vec<Entry>, BTreeSet<ObjectId>), TreeError> {
-        let (mut entries, mut trees) = (Vec::new(), BTreeSet::new());
-        let mut counted = 0;
+    fn walk(&self, tree: &ObjectId) -> Result<Vec<Entry>, TreeError> {
+        let mut entries = Vec::new();
+        let (mut counted, mut list_bytes) = (0, 0);
         let mut open = vec![(String::new(), *tree, 0)];
         while let Some((path, tree, depth)) = open.pop() {
             if depth >= self.limits.path_depth {
                 return Err(TreeError::Limit(Limit::PathDepth(self.limits.path_depth)));
             }
             let members = self.members(&tree)?;
-            trees.insert(tree);
-            counted += members.len();
-            if counted > self.limits.entries {
-                return Err(TreeError::Limit(Limit::Entries(self.limits.entries)));
-            }
+            self.count(&mut counted, members.len())?;
             let mut names = BTreeSet::new();
             for member in &members {
                 let checked = name::entry(&member.name).and_then(|name| {
@@ -167,20 +176,41 @@ impl Objects {
                         Err(NameFault::Twice)
                     }
                 });
-                match checked {
-                    Ok(name) => match member.found(below(&path, name)) {
-                        Found::Tree(id) => open.push((below(&path, name), id, depth + 1)),
-                        Found::Entry(entry) => entries.push(entry),
-                    },
+                let name = String::from_utf8_lossy(&member.name);
+                let path = self.measured(below(&path, &name), &mut list_bytes)?;
+                match checked.map(|_| member.mode & KIND) {
+                    Ok(DIRECTORY) => open.push((path, member.id, depth + 1)),
+                    Ok(_) => entries.push(member.entry(path)),
                     Err(fault) => entries.push(Entry {
-                        path: below(&path, &String::from_utf8_lossy(&member.name)),
+                        path,
                         id: member.id,
                         kind: Kind::Refused(PathFault::Name(fault)),
                     }),
                 }
             }
         }
-        Ok((entries, trees))
+        Ok(entries)
+    }
+
+    /// Counts entries.
+    fn count(&self, counted: &mut usize, more: usize) -> Result<(), TreeError> {
+        *counted += more;
+        if *counted > self.limits.entries {
+            return Err(TreeError::Limit(Limit::Entries(self.limits.entries)));
+        }
+        Ok(())
+    }
+
+    /// Counts the bytes of a path.
+    fn measured(&self, path: String, list_bytes: &mut usize) -> Result<String, TreeError> {
+        *list_bytes += path.len();
+        if path.len() > self.limits.path_bytes {
+            return Err(TreeError::Limit(Limit::PathBytes(self.limits.path_bytes)));
+        }
+        if *list_bytes > self.limits.list_bytes {
+            return Err(TreeError::Limit(Limit::ListBytes(self.limits.list_bytes)));
+        }
+        Ok(path)
     }
 
     fn members(&self, id: &ObjectId) -> Result<Vec<Member>, TreeError> {
@@ -204,19 +234,26 @@ impl Objects {
 
 impl Member {
     fn found(&self, path: String) -> Found {
+        match self.mode & KIND {
+            DIRECTORY => Found::Tree(self.id),
+            _ => Found::Entry(self.entry(path)),
+        }
+    }
+
+    /// Returns what it is, which is no directory.
+    fn entry(&self, path: String) -> Entry {
         let kind = match self.mode & KIND {
-            DIRECTORY => return Found::Tree(self.id),
             FILE if self.mode & 0o111 == 0 => Kind::File,
             FILE => Kind::Executable,
             LINK => Kind::Link,
             SUBMODULE => Kind::Submodule,
             _ => Kind::Refused(PathFault::Mode(self.mode)),
         };
-        Found::Entry(Entry {
+        Entry {
             path,
             id: self.id,
             kind,
-        })
+        }
     }
 }
 

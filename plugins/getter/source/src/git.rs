@@ -424,21 +424,17 @@ impl Contents for Blobs {
             Some(objects) => objects,
             none => none.insert(self.store.open()?),
         };
-        let bytes = match objects.blob(&id) {
-            Ok(bytes) => bytes,
-            Err(ObjectError::Missing(_)) => return Err(lost()),
-            Err(error @ ObjectError::Damaged { .. }) => {
-                return Err(match self.store.clear()? {
-                    Cleared::Yes => lost(),
-                    Cleared::No => GitError::Object(error).into(),
-                });
+        objects.blob(&id, most).or_else(|error| match error {
+            ObjectError::Missing(_) => Err(lost()),
+            ObjectError::TooLarge { .. } => Err(CacheError::TooLarge(most).into()),
+            error @ ObjectError::Damaged { .. } => Err(match self.store.clear()? {
+                Cleared::Yes => lost(),
+                Cleared::No => GitError::Object(error).into(),
+            }),
+            error @ (ObjectError::Kind { .. } | ObjectError::Malformed { .. } | ObjectError::Chain(_)) => {
+                Err(GitError::Object(error).into())
             }
-            Err(error) => return Err(GitError::Object(error).into()),
-        };
-        if u64::try_from(bytes.len()).unwrap_or(u64::MAX) > most {
-            return Err(CacheError::TooLarge(most).into());
-        }
-        Ok(bytes)
+        })
     }
 }
 

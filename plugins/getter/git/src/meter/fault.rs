@@ -24,6 +24,15 @@ pub enum PackFault {
     /// A delta has a base that is not there, or is not the one it was made for.
     #[error("the pack has a delta whose base {0}")]
     Base(&'static str),
+    /// A delta is none.
+    #[error("the pack has a delta that {0}")]
+    Delta(&'static str),
+    /// An object is there more than once.
+    #[error("the pack has the object {0} twice")]
+    Twice(ObjectId),
+    /// It is not what its sum says.
+    #[error("the pack is damaged: it has another sum than it says")]
+    Sum,
     /// A number is longer than any that means something.
     #[error("the pack has a number that is too long")]
     Number,

@@ -1,32 +1,55 @@
 //! One object of a pack while its bytes come.
 
 use super::PackFault;
+use crate::pack::Packed;
 use crate::varint::LittleEndian;
 
 /// An object that was read.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Entry {
+pub(crate) struct Entry {
+    /// Where it begins.
     pub(super) offset: u64,
+    /// Where its deflated bytes begin, or those of its delta.
+    pub(crate) content: u64,
+    /// How many they are once they are inflated.
+    pub(crate) said: u64,
+    /// How large the object is, with its delta applied.
     pub(super) size: u64,
     pub(super) depth: u32,
+    /// What it needs.
+    pub(crate) stands: Stands,
+}
+
+/// How an object stands in a pack.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Stands {
+    /// By itself.
+    Whole(Packed),
+    /// As a delta upon an earlier object, by its number.
+    Upon(usize),
+    /// As a delta upon an object that was there before, by the number of its name.
+    UponNamed(usize),
+}
+
+/// What is known of an object before its bytes come.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Opening {
+    pub(super) offset: u64,
+    pub(super) content: u64,
+    pub(super) said: u64,
+    pub(super) depth: u32,
+    pub(super) stands: Stands,
+    /// The size of its base, if that is in the pack.
+    pub(super) base: Option<u64>,
 }
 
 /// An object whose bytes come.
 #[derive(Debug)]
 pub(super) struct Content {
-    said: u64,
+    opening: Opening,
     inflated: u64,
-    delta: Option<Delta>,
-}
-
-/// A delta whose bytes come.
-#[derive(Debug)]
-pub(super) struct Delta {
-    /// The size of its base, if that is in the pack.
-    base: Option<u64>,
-    /// Of the object that it makes.
-    depth: u32,
-    sizes: Sizes,
+    /// Of a delta.
+    sizes: Option<Sizes>,
 }
 
 /// What has been read of a delta's beginning.
@@ -38,12 +61,14 @@ enum Sizes {
 }
 
 impl Content {
-    /// Begins an object that says how long it is.
-    pub(super) fn new(said: u64, delta: Option<Delta>) -> Self {
+    pub(super) fn new(opening: Opening) -> Self {
         Self {
-            said,
+            opening,
             inflated: 0,
-            delta,
+            sizes: match opening.stands {
+                Stands::Whole(_) => None,
+                Stands::Upon(_) | Stands::UponNamed(_) => Some(Sizes::Base(LittleEndian::default())),
+            },
         }
     }
 
@@ -51,54 +76,54 @@ impl Content {
     /// that has not been counted.
     pub(super) fn take(&mut self, bytes: &[u8]) -> Result<[Option<u64>; 2], PackFault> {
         self.inflated += bytes.len() as u64;
-        if self.inflated > self.said {
+        if self.inflated > self.opening.said {
             return Err(PackFault::Length {
-                said: self.said,
+                said: self.opening.said,
                 is_longer: true,
             });
         }
-        let Some(delta) = &mut self.delta else {
-            return Ok([None; 2]);
+        let mut known = [None; 2];
+        let Some(sizes) = &mut self.sizes else {
+            return Ok(known);
         };
-        let mut sizes = [None; 2];
         for byte in bytes {
-            match delta.take(*byte)? {
-                Some(Part::Base(size)) => sizes[0] = Some(size),
-                Some(Part::Result(size)) => sizes[1] = Some(size),
+            match sizes.take(*byte, self.opening.base)? {
+                Some(Part::Base(size)) => known[0] = Some(size),
+                Some(Part::Result(size)) => known[1] = Some(size),
                 None => {}
             }
-            if matches!(delta.sizes, Sizes::Read(_)) {
+            if matches!(sizes, Sizes::Read(_)) {
                 break;
             }
         }
-        Ok(sizes)
+        Ok(known)
     }
 
-    /// Ends the object, which begins at `offset`.
-    pub(super) fn entry(&self, offset: u64) -> Result<Entry, PackFault> {
-        let shorter = PackFault::Length {
-            said: self.said,
-            is_longer: false,
+    /// Ends the object.
+    pub(super) fn entry(&self) -> Result<Entry, PackFault> {
+        let Opening {
+            offset,
+            content,
+            said,
+            depth,
+            stands,
+            base: _,
+        } = self.opening;
+        let size = match self.sizes {
+            None => Some(said),
+            Some(Sizes::Read(size)) => Some(size),
+            Some(Sizes::Base(_) | Sizes::Result(_)) => None,
         };
-        if self.inflated != self.said {
-            return Err(shorter);
-        }
-        match &self.delta {
-            None => Ok(Entry {
+        match size.filter(|_| self.inflated == said) {
+            Some(size) => Ok(Entry {
                 offset,
-                size: self.said,
-                depth: 0,
-            }),
-            Some(Delta {
+                content,
+                said,
+                size,
                 depth,
-                sizes: Sizes::Read(size),
-                ..
-            }) => Ok(Entry {
-                offset,
-                size: *size,
-                depth: *depth,
+                stands,
             }),
-            Some(_) => Err(shorter),
+            None => Err(PackFault::Length { said, is_longer: false }),
         }
     }
 }
@@ -109,38 +134,30 @@ enum Part {
     Result(u64),
 }
 
-impl Delta {
-    /// Begins a delta against a base of this size, or of one that only the delta tells.
-    pub(super) fn new(base: Option<u64>, depth: u32) -> Self {
-        Self {
-            base,
-            depth,
-            sizes: Sizes::Base(LittleEndian::default()),
-        }
-    }
-
-    /// Takes a byte of the sizes at the beginning, and returns one that counts once it is known.
-    fn take(&mut self, byte: u8) -> Result<Option<Part>, PackFault> {
-        match &mut self.sizes {
-            Sizes::Base(size) => {
+impl Sizes {
+    /// Takes a byte of the sizes at the beginning of a delta, whose base has a size or only the delta tells it, and returns one
+    /// that counts once it is known.
+    fn take(&mut self, byte: u8, base: Option<u64>) -> Result<Option<Part>, PackFault> {
+        match self {
+            Self::Base(size) => {
                 let Some(size) = size.take(byte)? else {
                     return Ok(None);
                 };
-                self.sizes = Sizes::Result(LittleEndian::default());
-                match self.base {
+                *self = Self::Result(LittleEndian::default());
+                match base {
                     None => Ok(Some(Part::Base(size))),
                     Some(base) if base == size => Ok(None),
                     Some(_) => Err(PackFault::Base("is of another size than it was made for")),
                 }
             }
-            Sizes::Result(size) => {
+            Self::Result(size) => {
                 let Some(size) = size.take(byte)? else {
                     return Ok(None);
                 };
-                self.sizes = Sizes::Read(size);
+                *self = Self::Read(size);
                 Ok(Some(Part::Result(size)))
             }
-            Sizes::Read(_) => Ok(None),
+            Self::Read(_) => Ok(None),
         }
     }
 }

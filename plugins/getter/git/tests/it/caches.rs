@@ -3,9 +3,11 @@
 use std::fs;
 use std::os::unix::fs::{PermissionsExt as _, symlink};
 
-use k1s_getter_git::{Cache, CacheError, GitError, Limits, ObjectError, TreeError};
+use k1s_getter_git::{Cache, CacheError, GitError, Limits, ObjectError, Target, TreeError};
 
 use crate::making::{Made, Served, target};
+use crate::packs::{id, repository, tree};
+use crate::script::{Script, packed};
 
 #[test]
 fn it_is_ours_alone() {
@@ -134,6 +136,50 @@ async fn many_packs_become_one_with_what_is_now_and_was_last() {
     assert!(is_made && most <= 67, "{most} packs");
 }
 
+/// What an entry of a file names may be a tree: that is no reason to keep everything for ever.
+#[tokio::test]
+async fn packs_become_one_whatever_their_trees_name() {
+    let directory = tempfile::tempdir().unwrap();
+    let path = directory.path().join("cache");
+    let cache = Cache::open(&path).unwrap();
+    let packs = || fs::read_dir(path.join("objects/pack")).unwrap().count() / 2;
+    let mut known = None;
+    let mut most = 0;
+    for at in 0..150 {
+        let text = format!("{at:03}");
+        let inner = tree(&[("100644", text.as_bytes(), id("blob", b"gone"))]);
+        let wrong = id("tree", &inner);
+        let root = tree(&[("40000", b"below", wrong), ("100644", b"wrong.yaml", wrong)]);
+        let (pack, next) = repository(&[root, inner]);
+        let mut remote = Script::answering(packed(&pack)).remote();
+        remote.fetch(&cache, &next, known.as_ref()).await.unwrap();
+        known = Some(next.commit);
+        most = most.max(packs());
+        assert!(cache.objects(&Limits::default()).unwrap().has(&wrong).unwrap());
+    }
+    assert!(most <= 66, "{most} packs");
+    // What is there whole is no reason to keep the rest, either; and what cannot become one is thrown away.
+    let few = Limits {
+        pack_bytes: 1_000,
+        total_bytes: 10,
+        ..Limits::default()
+    };
+    let known = known.unwrap();
+    let target = Target {
+        reference: None,
+        id: known,
+        commit: known,
+    };
+    let before = packs();
+    assert!(before > 10, "{before} packs");
+    let error = Script::answering(Vec::new())
+        .remote_within(few)
+        .fetch(&cache, &target, None)
+        .await;
+    assert!(matches!(error, Err(GitError::Wire(_))), "{error:?}");
+    assert_eq!(packs(), 0);
+}
+
 #[tokio::test]
 async fn a_cache_that_is_thrown_away_is_filled_again() {
     let made = Made::with_files();
@@ -148,7 +194,11 @@ async fn a_cache_that_is_thrown_away_is_filled_again() {
     let again = remote.fetch(&second, &target, Some(&commit.id)).await.unwrap();
     assert_eq!(again, commit);
     let blob = made.id("HEAD:readme.md");
-    let missing = second.objects(&Limits::default()).unwrap().blob(&blob).unwrap_err();
+    let missing = second
+        .objects(&Limits::default())
+        .unwrap()
+        .blob(&blob, u64::MAX)
+        .unwrap_err();
     assert!(matches!(missing, ObjectError::Missing(id) if id == blob), "{missing}");
     let nothing: Result<(), GitError> = remote.fetch_blobs(&second, &[]).await;
     nothing.unwrap();

@@ -34,8 +34,8 @@ async fn a_commit_comes_with_its_trees_and_then_the_files_that_are_wanted() {
 
     remote.fetch_blobs(&place.cache, &wanted).await.unwrap();
     let objects = place.cache.objects(&Limits::default()).unwrap();
-    assert_eq!(objects.blob(&wanted[0]).unwrap(), b"kind: Two\n");
-    assert_eq!(objects.blob(&wanted[1]).unwrap(), b"kind: One\n");
+    assert_eq!(objects.blob(&wanted[0], u64::MAX).unwrap(), b"kind: Two\n");
+    assert_eq!(objects.blob(&wanted[1], u64::MAX).unwrap(), b"kind: One\n");
     let other = made.id("HEAD:infra/three.yaml");
     assert!(!objects.has(&other).unwrap(), "other files do not come");
 
@@ -59,7 +59,7 @@ async fn without_a_filter_everything_of_one_commit_comes() {
     let commit = remote.fetch(&place.cache, &target, None).await.unwrap();
     let objects = place.cache.objects(&Limits::default()).unwrap();
     for entry in objects.list(&commit.tree).unwrap() {
-        assert!(objects.blob(&entry.id).is_ok(), "{}", entry.path);
+        assert!(objects.blob(&entry.id, u64::MAX).is_ok(), "{}", entry.path);
     }
     assert!(!objects.has(&first).unwrap(), "nothing of the past comes");
 }

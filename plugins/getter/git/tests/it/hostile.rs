@@ -20,8 +20,11 @@ const LIMITS: Limits = Limits {
     object_bytes: 1 << 20,
     total_bytes: 1 << 20,
     delta_depth: 50,
+    held_bytes: 1 << 20,
     entries: 1_000,
     path_depth: 64,
+    path_bytes: 4096,
+    list_bytes: 1 << 20,
     idle: Duration::from_secs(30),
     total: Duration::from_secs(600),
 };

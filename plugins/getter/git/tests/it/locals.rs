@@ -59,7 +59,7 @@ fn a_work_tree_and_a_bare_repository_are_read_where_they_are() {
         let entries = objects.list(&commit.tree).unwrap();
         assert_eq!(entries.len(), 4);
         assert!(entries.iter().all(|entry| entry.kind == Kind::File));
-        assert_eq!(objects.blob(&entries[0].id).unwrap(), b"kind: Two\n");
+        assert_eq!(objects.blob(&entries[0].id, u64::MAX).unwrap(), b"kind: Two\n");
     }
     let empty = Made::new();
     let local = local(&empty.path()).unwrap();
@@ -99,6 +99,118 @@ fn what_is_not_all_there_is_refused() {
         local(&made.base().join("shared")),
         Err(LocalError::Alternates(_))
     ));
+}
+
+/// What is done to a bare repository that was whole, in place of what is there.
+enum Change {
+    /// A file, or more of it.
+    Text(&'static str),
+    /// A link to a part of another repository.
+    Link(&'static str),
+    Pipe,
+}
+
+impl Change {
+    fn make(&self, at: &Path, other: &Path) {
+        let before = fs::read_to_string(at).unwrap_or_default();
+        if at.is_dir() {
+            fs::remove_dir_all(at).unwrap();
+        } else if at.exists() {
+            fs::remove_file(at).unwrap();
+        }
+        match self {
+            Self::Text(text) => fs::write(at, before + text).unwrap(),
+            Self::Link(part) => symlink(other.join(part), at).unwrap(),
+            Self::Pipe => {
+                let done = std::process::Command::new("mkfifo").arg(at).status().unwrap();
+                assert!(done.success());
+            }
+        }
+    }
+}
+
+/// What leads out of a repository, or waits for ever, also when it comes after the repository was opened.
+#[test]
+fn nothing_of_it_may_be_elsewhere() {
+    let made = Made::with_files();
+    let other = made.base().join("other");
+    made.git(&["clone", "--quiet", "--bare", "--no-local", ".", "../other"]);
+    for (name, change) in [
+        ("commondir", Change::Text("../other")),
+        ("gitdir", Change::Text("../other")),
+        ("objects/pack", Change::Link("objects/pack")),
+        ("objects/info", Change::Link("objects/info")),
+        ("objects/ab", Change::Link("objects")),
+        ("objects/pack/one.pack", Change::Link("HEAD")),
+        ("refs/heads", Change::Link("refs/heads")),
+        ("refs/heads/link", Change::Link("HEAD")),
+        ("refs/heads/pipe", Change::Pipe),
+        ("packed-refs", Change::Pipe),
+        ("config", Change::Text("\n[core] [InClude]\n path = ../other/config\n")),
+        ("config.worktree", Change::Text("[includeIf \"gitdir:/\"]\npath = x\n")),
+        ("HEAD", Change::Link("HEAD")),
+    ] {
+        let bare = made.base().join("bare");
+        made.git(&["clone", "--quiet", "--bare", "--no-local", ".", "../bare"]);
+        let opened = local(&bare).unwrap();
+        change.make(&bare.join(name), &other);
+        for done in [
+            local(&bare).map(drop),
+            opened.resolve(&[Revision::Default]).map(drop),
+            opened.objects().map(drop),
+        ] {
+            let at = match done {
+                Err(LocalError::Elsewhere(at) | LocalError::Included(at)) => at,
+                other => panic!("{name}: {other:?}"),
+            };
+            assert_eq!(at, bare.join(name));
+        }
+        fs::remove_dir_all(&bare).unwrap();
+    }
+}
+
+/// The size of a file is known before it is read, in whatever form it is there.
+#[test]
+fn a_file_that_is_larger_than_wanted_is_not_read() {
+    let made = Made::with_files();
+    let text: Vec<String> = (0..20_000).map(|at| format!("line {at}\n")).collect();
+    let texts = [text.concat(), [text.concat(), "and more\n".to_owned()].concat()];
+    for (at, text) in texts.iter().enumerate() {
+        made.write(&format!("large{at}.yaml"), text);
+    }
+    made.commit("Two that are alike");
+    let ids = ["HEAD:large0.yaml", "HEAD:large1.yaml"].map(|name| made.id(name));
+    let check = |is_delta: bool| {
+        let objects = local(&made.path()).unwrap().objects().unwrap();
+        for (id, text) in ids.iter().zip(&texts) {
+            let most = text.len() as u64;
+            assert_eq!(objects.blob(id, most).unwrap(), text.as_bytes());
+            let error = objects.blob(id, most - 1).unwrap_err();
+            assert!(matches!(error, ObjectError::TooLarge { .. }), "{error}");
+        }
+        let packs = made.git(&["count-objects", "-v"]);
+        assert_eq!(packs.contains("packs: 1"), is_delta, "{packs}");
+    };
+    check(false);
+    made.git(&["repack", "--quiet", "-a", "-d", "-f"]);
+    check(true);
+    // What cannot be read is not read, whatever its size is: only its beginning was looked at.
+    for path in fs::read_dir(made.path().join(".git/objects/pack")).unwrap() {
+        let path = path.unwrap().path();
+        if path.extension().is_some_and(|extension| extension == "pack") {
+            let mut bytes = fs::read(&path).unwrap();
+            let end = bytes.len() - 200;
+            bytes[end..].fill(0);
+            fs::remove_file(&path).unwrap();
+            fs::write(&path, bytes).unwrap();
+        }
+    }
+    let objects = local(&made.path()).unwrap().objects().unwrap();
+    let errors = ids.map(|id| objects.blob(&id, 1_000).unwrap_err());
+    assert!(
+        errors.iter().all(|error| matches!(error, ObjectError::TooLarge { .. })),
+        "{errors:?}"
+    );
 }
 
 #[test]

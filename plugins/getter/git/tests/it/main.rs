@@ -7,6 +7,8 @@ mod caches;
 #[cfg(test)]
 mod cuts;
 #[cfg(test)]
+mod deltas;
+#[cfg(test)]
 mod fetches;
 #[cfg(test)]
 mod hostile;

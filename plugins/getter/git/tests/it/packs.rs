@@ -49,9 +49,17 @@ impl Pack {
     }
 
     /// Adds a delta against an earlier object.
-    fn delta(&mut self, base: usize, delta: &[u8]) -> usize {
+    pub(crate) fn delta(&mut self, base: usize, delta: &[u8]) -> usize {
         let distance = self.bytes.len() - self.starts[base];
         self.distant(distance as u64, delta)
+    }
+
+    /// Adds a delta against an object by its name.
+    pub(crate) fn named(&mut self, base: &ObjectId, delta: &[u8]) -> usize {
+        self.head(NAMED_DELTA, delta.len() as u64);
+        self.bytes.extend(base.as_bytes());
+        self.bytes.extend(deflated(delta));
+        self.starts.len() - 1
     }
 
     fn distant(&mut self, distance: u64, delta: &[u8]) -> usize {
@@ -89,12 +97,12 @@ fn deflated(content: &[u8]) -> Vec<u8> {
 }
 
 /// A delta of 100 bytes at most on both sides that replaces all of its base.
-fn replacing(base: u8, result: &[u8]) -> Vec<u8> {
+pub(crate) fn replacing(base: u8, result: &[u8]) -> Vec<u8> {
     let size = result.len() as u8;
     [&[base, size, size], result].concat()
 }
 
-fn varint(mut number: u64) -> Vec<u8> {
+pub(crate) fn varint(mut number: u64) -> Vec<u8> {
     let mut bytes = Vec::new();
     while number > 0x7f {
         bytes.push(number as u8 | 0x80);
@@ -141,7 +149,7 @@ pub(crate) fn repository(trees: &[Vec<u8>]) -> (Vec<u8>, Target) {
 }
 
 /// What becomes of a pack that comes when one small file is asked for.
-async fn outcome(pack: &[u8], limits: Limits) -> Result<(), GitError> {
+pub(crate) async fn outcome(pack: &[u8], limits: Limits) -> Result<(), GitError> {
     let place = Place::new();
     let wanted = id("blob", b"wanted");
     let mut remote = Script::answering(packed(pack)).remote_within(limits);
@@ -151,13 +159,13 @@ async fn outcome(pack: &[u8], limits: Limits) -> Result<(), GitError> {
     done
 }
 
-fn wanted() -> Pack {
+pub(crate) fn wanted() -> Pack {
     let mut pack = Pack::default();
     pack.whole(BLOB, b"wanted");
     pack
 }
 
-const LIMITS: Limits = Limits {
+pub(crate) const LIMITS: Limits = Limits {
     reply_bytes: 1 << 20,
     references: 100,
     pack_bytes: 1 << 20,
@@ -165,8 +173,11 @@ const LIMITS: Limits = Limits {
     object_bytes: 64 << 10,
     total_bytes: 1 << 20,
     delta_depth: 250,
+    held_bytes: 1 << 20,
     entries: 1_000,
     path_depth: 64,
+    path_bytes: 4096,
+    list_bytes: 1 << 20,
     idle: std::time::Duration::from_secs(30),
     total: std::time::Duration::from_secs(600),
 };
@@ -256,9 +267,7 @@ async fn what_is_no_pack_is_refused() {
         pack.finish()
     };
     let mut named = wanted();
-    named.head(NAMED_DELTA, 3);
-    named.bytes.extend(id("blob", b"wanted").as_bytes());
-    named.bytes.extend(deflated(&replacing(6, b"x")));
+    named.named(&id("blob", b"wanted"), &replacing(6, b"x"));
     let mut behind = wanted().finish();
     behind.push(0);
     let mut cut = wanted().finish();
@@ -320,9 +329,13 @@ async fn what_was_measured_is_still_checked() {
     let mut outside = wanted();
     // Copies 100 bytes of a base that has six.
     outside.delta(0, &[6, 100, 0b1001_0000, 100]);
-    for pack in [wrong_sum, outside.finish()] {
+    for (pack, said) in [
+        (wrong_sum, "another sum than it says"),
+        (outside.finish(), "what its base does not have"),
+    ] {
         let error = outcome(&pack, LIMITS).await.unwrap_err();
-        assert!(matches!(error, GitError::Cache(_)), "{error:?}");
+        assert!(matches!(error, GitError::Pack(_)), "{error:?}");
+        assert!(error.to_string().contains(said), "{error}");
     }
     // A pack without what was asked for is one, and not enough.
     let mut other = Pack::default();

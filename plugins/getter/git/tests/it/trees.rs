@@ -139,11 +139,9 @@ async fn a_tree_without_end_ends_at_the_limit() {
         entries: 10_000,
         ..Limits::default()
     };
-    let error = fetched(&trees, limits).await.map(drop).unwrap_err();
-    assert!(
-        matches!(error, GitError::Tree(TreeError::Limit(Limit::Entries(10_000)))),
-        "{error}"
-    );
+    let (_place, objects, root) = fetched(&trees, limits).await.unwrap();
+    let error = objects.list(&root).unwrap_err();
+    assert!(matches!(error, TreeError::Limit(Limit::Entries(10_000))), "{error}");
 }
 
 #[tokio::test]
@@ -154,12 +152,69 @@ async fn a_tree_that_is_too_deep_ends_at_the_limit() {
         trees.push(tree(&[("40000", b"a", below)]));
     }
     trees.reverse();
-    let error = fetched(&trees, Limits::default()).await.map(drop).unwrap_err();
+    let (_place, objects, root) = fetched(&trees, Limits::default()).await.unwrap();
+    let error = objects.list(&root).unwrap_err();
+    assert!(matches!(error, TreeError::Limit(Limit::PathDepth(64))), "{error}");
+    let (_place, objects, root) = fetched(&trees[1..], Limits::default()).await.unwrap();
+    objects.list(&root).unwrap();
+}
+
+/// A few kilobytes of a pack say some gigabytes of paths.
+#[tokio::test]
+async fn paths_that_are_long_end_at_the_limits() {
+    let name = "n".repeat(250);
+    let mut trees = vec![tree(&[("100644", b"a", text("a"))])];
+    for _ in 0..17 {
+        let below = id("tree", trees.last().unwrap());
+        trees.push(tree(&[("40000", name.as_bytes(), below)]));
+    }
+    trees.reverse();
+    let (_place, objects, root) = fetched(&trees, Limits::default()).await.unwrap();
+    let error = objects.list(&root).unwrap_err();
+    assert!(matches!(error, TreeError::Limit(Limit::PathBytes(4096))), "{error}");
+    let (_place, objects, root) = fetched(&trees[1..], Limits::default()).await.unwrap();
+    assert_eq!(objects.list(&root).unwrap()[0].path.len(), 16 * 251 + 1);
+
+    let names: Vec<String> = (0..300).map(|at| format!("{at:0>250}")).collect();
+    let entry = |name, mode, below| (mode, str::as_bytes(name), below);
+    let leaves = tree(
+        &names
+            .iter()
+            .map(|name| entry(name, "100644", text("a")))
+            .collect::<Vec<_>>(),
+    );
+    let below = id("tree", &leaves);
+    let root = tree(&names.iter().map(|name| entry(name, "40000", below)).collect::<Vec<_>>());
+    let limits = Limits {
+        list_bytes: 40 << 20,
+        ..Limits::default()
+    };
+    let (_place, objects, root) = fetched(&[root, leaves], limits).await.unwrap();
+    let error = objects.list(&root).unwrap_err();
     assert!(
-        matches!(error, GitError::Tree(TreeError::Limit(Limit::PathDepth(64)))),
+        matches!(error, TreeError::Limit(Limit::ListBytes(bytes)) if bytes == 40 << 20),
         "{error}"
     );
-    fetched(&trees[1..], Limits::default()).await.map(drop).unwrap();
+}
+
+/// An entry of a file that names a tree, a commit, or what is larger than anybody wants: of those files alone something is wrong.
+#[tokio::test]
+async fn what_an_entry_names_is_told_of_that_entry_alone() {
+    let inner = tree(&[("100644", b"a", text("a"))]);
+    let root = tree(&[
+        ("40000", b"below", id("tree", &inner)),
+        ("100644", b"wrong.yaml", id("tree", &inner)),
+    ]);
+    let wrong = id("tree", &inner);
+    let (place, objects, root) = fetched(&[root, inner], Limits::default()).await.unwrap();
+    assert_eq!(objects.list(&root).unwrap().len(), 2);
+    let mut remote = Script::answering(Vec::new()).remote();
+    remote.fetch_blobs(&place.cache, &[wrong]).await.unwrap();
+    let error = objects.blob(&wrong, 1_000).unwrap_err();
+    assert!(
+        matches!(error, ObjectError::Kind { id, wanted: "blob" } if id == wrong),
+        "{error}"
+    );
 }
 
 #[tokio::test]

@@ -84,7 +84,7 @@ async fn commits_and_files_come_with_and_without_tls() {
         assert!(!objects.has(&files[0]).unwrap(), "files are left out");
         remote.fetch_blobs(&place.cache, &files).await.unwrap();
         let objects = place.cache.objects(&Limits::default()).unwrap();
-        assert_eq!(objects.blob(&files[0]).unwrap(), b"kind: Two\n");
+        assert_eq!(objects.blob(&files[0], u64::MAX).unwrap(), b"kind: Two\n");
     }
 }
 
@@ -198,7 +198,7 @@ async fn version_0_is_enough_for_what_references_name() {
                 .map(|entry| entry.id)
                 .collect();
             remote.fetch_blobs(&place.cache, &files).await.unwrap();
-            assert_eq!(objects.blob(&files[0]).unwrap(), b"kind: Two\n");
+            assert_eq!(objects.blob(&files[0], u64::MAX).unwrap(), b"kind: Two\n");
         }
         let gone = remote.resolve(&[revision("gone")]).await.unwrap().remove(0);
         assert!(gone.is_err());

@@ -35,8 +35,10 @@ impl GitFault {
         match self {
             Self::Git(error) => code_of_git(error),
             Self::Local(LocalError::Absent { .. }) => Code::RootNotFound,
-            Self::Local(LocalError::Elsewhere(_) | LocalError::Alternates(_)) => Code::Unsupported,
-            Self::Local(LocalError::Open(_)) => Code::Permission,
+            Self::Local(LocalError::Elsewhere(_) | LocalError::Alternates(_) | LocalError::Included(_)) => {
+                Code::Unsupported
+            }
+            Self::Local(LocalError::Open(_) | LocalError::Unreadable { .. }) => Code::Permission,
             Self::Local(LocalError::References(_)) => Code::Unavailable,
             Self::Local(LocalError::Limit(_)) => Code::TooLarge,
             Self::Revision(RevisionError::Syntax | RevisionError::Ambiguous(_) | RevisionError::Short(_)) => {
@@ -97,7 +99,10 @@ fn code_of_limit(limit: Limit) -> Code {
         | Limit::ObjectBytes(_)
         | Limit::TotalBytes(_)
         | Limit::DeltaDepth(_)
+        | Limit::HeldBytes(_)
         | Limit::Entries(_)
-        | Limit::PathDepth(_) => Code::TooLarge,
+        | Limit::PathDepth(_)
+        | Limit::PathBytes(_)
+        | Limit::ListBytes(_) => Code::TooLarge,
     }
 }

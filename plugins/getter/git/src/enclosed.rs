@@ -1,0 +1,105 @@
+//! Whether a repository on this machine is all at its place: libgit2 follows what names other places, and waits for pipes.
+
+use std::fs::{self, File, FileType, Metadata};
+use std::io::{self, Read as _};
+use std::path::Path;
+
+use crate::local::LocalError;
+
+/// Files by which a repository says that part of it is elsewhere.
+const POINTERS: [&str; 3] = ["commondir", "gitdir", "objects/info/alternates"];
+/// Its files that are read, which need not all be there.
+const FILES: [&str; 5] = ["HEAD", CONFIGURATIONS[0], CONFIGURATIONS[1], "packed-refs", "shallow"];
+const CONFIGURATIONS: [&str; 2] = ["config", "config.worktree"];
+/// Its directories, of which no part may be elsewhere.
+const DIRECTORIES: [&str; 2] = ["objects", "refs"];
+/// The longest configuration that is read, in bytes.
+const CONFIGURATION_BYTES: u64 = 1 << 20;
+/// How a configuration names another, without spaces and in small letters; `[includeIf` begins so, too.
+const INCLUDE: &str = "[include";
+/// How deep directories may lie in one another: names of references have no more parts.
+const DEPTH: usize = 64;
+
+/// Makes sure that a repository names no other place, by none of its files, directories and links.
+pub(crate) fn check(directory: &Path) -> Result<(), LocalError> {
+    let elsewhere = |name: &str| LocalError::Elsewhere(directory.join(name));
+    for name in POINTERS {
+        if look(&directory.join(name))?.is_some() {
+            return Err(match name {
+                "commondir" | "gitdir" => elsewhere(name),
+                _ => LocalError::Alternates(directory.join(name)),
+            });
+        }
+    }
+    for name in FILES {
+        if look(&directory.join(name))?.is_some_and(|found| !found.is_file()) {
+            return Err(elsewhere(name));
+        }
+    }
+    for name in CONFIGURATIONS {
+        if includes(&directory.join(name))? {
+            return Err(LocalError::Included(directory.join(name)));
+        }
+    }
+    for name in DIRECTORIES {
+        let path = directory.join(name);
+        match look(&path)? {
+            Some(found) if found.is_dir() => walk(&path, DEPTH)?,
+            Some(_) => return Err(LocalError::Elsewhere(path)),
+            None => {}
+        }
+    }
+    Ok(())
+}
+
+/// Makes sure that there are only directories and files below a directory.
+fn walk(directory: &Path, depth: usize) -> Result<(), LocalError> {
+    let unreadable = |source| LocalError::Unreadable {
+        path: directory.to_owned(),
+        source,
+    };
+    for entry in fs::read_dir(directory).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        let kind: FileType = entry.file_type().map_err(unreadable)?;
+        let Some(left) = depth.checked_sub(1).filter(|_| kind.is_dir() || kind.is_file()) else {
+            return Err(LocalError::Elsewhere(entry.path()));
+        };
+        if kind.is_dir() {
+            walk(&entry.path(), left)?;
+        }
+    }
+    Ok(())
+}
+
+/// Tells whether a configuration names another, or is too long to tell.
+fn includes(path: &Path) -> Result<bool, LocalError> {
+    let unreadable = |source| LocalError::Unreadable {
+        path: path.to_owned(),
+        source,
+    };
+    let file = match File::open(path) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
+        Err(error) => return Err(unreadable(error)),
+    };
+    let mut bytes = Vec::new();
+    file.take(CONFIGURATION_BYTES + 1)
+        .read_to_end(&mut bytes)
+        .map_err(unreadable)?;
+    let is_long = bytes.len() as u64 > CONFIGURATION_BYTES;
+    bytes.retain(|byte| !byte.is_ascii_whitespace());
+    bytes.make_ascii_lowercase();
+    let mut places = bytes.windows(INCLUDE.len());
+    Ok(is_long || places.any(|place| place == INCLUDE.as_bytes()))
+}
+
+fn look(path: &Path) -> Result<Option<Metadata>, LocalError> {
+    match fs::symlink_metadata(path) {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if matches!(error.kind(), io::ErrorKind::NotFound | io::ErrorKind::NotADirectory) => Ok(None),
+        Err(source) => Err(LocalError::Unreadable {
+            path: path.to_owned(),
+            source,
+        }),
+    }
+}
