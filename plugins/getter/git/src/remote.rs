@@ -68,7 +68,8 @@ impl Remote {
             self.references(&prefixes, &|name| {
                 revisions.iter().any(|revision| revision.concerns(name))
             })
-            .await?
+            .await
+            .map_err(|error| self.without_words(error))?
         };
         Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
     }
@@ -97,6 +98,7 @@ impl Remote {
             }
             fetched => fetched,
         }
+        .map_err(|error| self.without_words(error))
     }
 
     async fn fetched(&mut self, cache: &Cache, target: &Target, known: Option<&ObjectId>) -> Result<Commit, GitError> {
@@ -129,7 +131,8 @@ impl Remote {
         let missing = self.missing(cache, ids).await?;
         for wants in missing.chunks(WANTS) {
             let Some(first) = wants.first() else { continue };
-            self.bring(cache, Demand::Objects(wants), *first).await?;
+            let brought = self.bring(cache, Demand::Objects(wants), *first).await;
+            brought.map_err(|error| self.without_words(error))?;
         }
         match self.missing(cache, &missing).await?.first() {
             Some(id) => Err(GitError::Object(ObjectError::Missing(*id))),
@@ -170,6 +173,15 @@ impl Remote {
         self.taken += spool.metadata().map_err(GitError::Spool)?.len();
         let cache = cache.clone();
         blocking(move || take_in(&cache, &spool, &measured, &limits)).await
+    }
+
+    /// Leaves out the words of a server that is told secrets, which it may repeat.
+    fn without_words(&self, error: GitError) -> GitError {
+        let is_said = matches!(error, GitError::Wire(WireError::Refused(_)));
+        if is_said && self.transport.is_told_secrets() {
+            return GitError::Wire(WireError::RefusedUnheard);
+        }
+        error
     }
 
     /// Asks for references.

@@ -27,6 +27,12 @@ pub trait Transport: Send + Sync {
 
     /// Returns whether each question stands by itself, as over HTTP, so that what the server can is asked once only.
     fn is_stateless(&self) -> bool;
+
+    /// Returns whether the server may be told secrets, which its own words could repeat: over HTTP they go along with each
+    /// question.
+    fn is_told_secrets(&self) -> bool {
+        self.is_stateless()
+    }
 }
 
 /// A conversation: what the server can, perhaps, and one question.

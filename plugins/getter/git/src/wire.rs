@@ -33,6 +33,9 @@ pub enum WireError {
     /// The server refuses, in its own words.
     #[error("the server says: {0}")]
     Refused(String),
+    /// The server refuses, in words that may repeat what it was told in confidence.
+    #[error("the server refuses; what it says is not shown, because it may repeat secrets")]
+    RefusedUnheard,
     /// It is not what it should be at this place.
     #[error("the answer has {0}")]
     Unexpected(&'static str),

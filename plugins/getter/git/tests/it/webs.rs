@@ -7,7 +7,7 @@ use http::header::{AUTHORIZATION, CONTENT_TYPE, LOCATION};
 use http::{Response, StatusCode};
 use http_body_util::Full;
 use k1s_getter_address::Secret;
-use k1s_getter_git::{GitError, HttpError, Limits, ObjectId, Remote, SmartHttp};
+use k1s_getter_git::{GitError, HttpError, Limits, ObjectId, Remote, SmartHttp, WireError};
 use k1s_getter_net::{Class, Client, Credential, Crossing, Key, Reach, Reference, Url};
 
 use crate::making::{Counter, Made, Place, client, revision, settings, target};
@@ -85,6 +85,35 @@ async fn commits_and_files_come_with_and_without_tls() {
         remote.fetch_blobs(&place.cache, &files).await.unwrap();
         let objects = place.cache.objects(&Limits::default()).unwrap();
         assert_eq!(objects.blob(&files[0], u64::MAX).unwrap(), b"kind: Two\n");
+    }
+}
+
+/// S01: whoever is told a password can say it again, in whatever part of its answers.
+#[tokio::test]
+async fn s01_what_a_server_says_that_may_be_told_secrets_is_not_shown() {
+    let made = Made::with_files();
+    for place in ["info/refs", "git-upload-pack"] {
+        let rule: Rule = Box::new(move |asked| {
+            let words = b"0013ERR my-password".as_slice();
+            let answer = |kind: &str| {
+                let kind = format!("application/x-git-upload-pack-{kind}");
+                let answer = Response::builder().header(CONTENT_TYPE, kind);
+                answer.body(Full::new(Bytes::from_static(words))).unwrap()
+            };
+            let kind = if place == "info/refs" {
+                "advertisement"
+            } else {
+                "result"
+            };
+            asked.uri.path().ends_with(place).then(|| answer(kind))
+        });
+        let web = Web::http(&made, rule).await;
+        let mut remote = remote(&client(Reach::trusted()), url("http", web.address, "/repository"));
+        let error = fails(&mut remote).await;
+        assert!(
+            matches!(error, GitError::Wire(WireError::RefusedUnheard)),
+            "{place}: {error}"
+        );
     }
 }
 
