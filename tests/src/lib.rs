@@ -5,7 +5,8 @@
 //! finds what those started, [`room`] lets their disks run full, [`scene`] is a folder with a store that the host keeps for
 //! it, [`daemon`] is the host that stays over one, [`kubectl`] is Kubernetes' own client, [`diary`] is a source that
 //! remembers what it was told is durable, [`web`] is a server of HTTP that fails as it is told, [`registry`] one of
-//! artifacts, [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
+//! artifacts, [`repository`] makes repositories of git and serves them, [`canary`] looks for secrets where none may be,
+//! [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
 //! condition. The tests themselves are in `tests/`.
 //!
 //! # Invariants
@@ -13,6 +14,7 @@
 //! - Every wait has a deadline, and what runs out of time says what it was waiting for.
 #![forbid(unsafe_code)]
 
+pub mod canary;
 pub mod daemon;
 pub mod diary;
 pub mod hostile;
@@ -22,6 +24,7 @@ pub mod processes;
 pub mod program;
 pub mod random;
 pub mod registry;
+pub mod repository;
 pub mod room;
 pub mod scene;
 pub mod tree;

@@ -1,11 +1,14 @@
 //! A server of HTTP on loopback, with TLS or without, that answers, and fails, as it is told.
 //!
-//! Speaks as much of HTTP/1.1 as a client that asks one thing a connection needs: the head of a request is read, its body
-//! is not. It remembers what it was asked.
+//! Speaks as much of HTTP/1.1 as a client that asks one thing a connection needs, with a body whose length is said. It
+//! remembers what it was asked. Where no page is, it may have repositories of git.
+
+mod backend;
 
 use std::collections::BTreeMap;
 use std::io::{self, BufRead as _, BufReader, Read, Write};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::thread;
 use std::time::Duration;
@@ -57,6 +60,13 @@ impl Page {
         }
     }
 
+    /// Answers with another status.
+    #[must_use]
+    pub fn answering(mut self, status: u16) -> Self {
+        self.status = status;
+        self
+    }
+
     /// Adds a header.
     #[must_use]
     pub fn with(mut self, name: &str, value: &str) -> Self {
@@ -99,6 +109,8 @@ pub struct Asked {
     pub target: String,
     /// By their names in lower case.
     pub headers: BTreeMap<String, String>,
+    /// What came with it.
+    pub body: Vec<u8>,
 }
 
 /// A server. It ends with the process.
@@ -122,6 +134,7 @@ struct State {
     pages: BTreeMap<String, Page>,
     asked: Vec<Asked>,
     is_down: bool,
+    repositories: Option<PathBuf>,
 }
 
 impl Web {
@@ -201,6 +214,16 @@ impl Web {
         self.state().pages.insert(path.to_owned(), page);
     }
 
+    /// Takes away what is at a path.
+    pub fn take(&self, path: &str) {
+        self.state().pages.remove(path);
+    }
+
+    /// Serves the repositories below a directory where no page is.
+    pub fn serve_repositories(&self, base: &Path) {
+        self.state().repositories = Some(base.to_owned());
+    }
+
     /// Cuts every connection from now on, before it is answered.
     pub fn go_down(&self) {
         self.state().is_down = true;
@@ -238,17 +261,21 @@ impl Web {
     fn answer(&self, stream: impl Read + Write) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         let Some(asked) = read(&mut reader)? else { return Ok(()) };
-        let (page, is_down) = {
+        let (page, repositories, is_down) = {
             let mut state = self.state();
             let path = asked.target.split('?').next().unwrap_or_default().to_owned();
             let page = state.pages.get(&path).cloned();
             state.asked.push(asked.clone());
-            (page, state.is_down)
+            (page, state.repositories.clone(), state.is_down)
         };
         if is_down {
             return Ok(());
         }
-        let page = page.unwrap_or_else(|| Page::status(404));
+        let page = match (page, repositories) {
+            (Some(page), _) => page,
+            (None, Some(base)) => backend::answer(&base, &asked)?,
+            (None, None) => Page::status(404),
+        };
         let known = asked.headers.get("if-none-match").map(String::as_str);
         if known.is_some() && known == page.etag() {
             return send(
@@ -277,10 +304,14 @@ fn read(reader: &mut BufReader<impl Read>) -> io::Result<Option<Asked>> {
         };
         headers.insert(name.to_ascii_lowercase(), value.trim().to_owned());
     }
+    let length = headers.get("content-length").and_then(|length| length.parse().ok());
+    let mut body = vec![0; length.unwrap_or(0)];
+    reader.read_exact(&mut body)?;
     Ok(Some(Asked {
         method,
         target,
         headers,
+        body,
     }))
 }
 

@@ -1,100 +1,227 @@
-//! S01, S02: what is secret shows nowhere, whatever goes wrong.
+//! S01, S02: what is secret is told to the server it is for, and shows nowhere, whatever goes wrong.
+//!
+//! One host has a source for each way to give a secret. Their servers do well, then answer with failures that repeat every
+//! secret in bodies, headers and redirects. After each, what a person or another program can see is searched.
+
+mod stand;
 
 use std::fs;
-use std::path::Path;
+use std::process::Command;
 
 use anyhow::ensure;
+use k1s_tests::canary::{Canary, Search};
+use k1s_tests::program::{GETTER_SOURCE, built, host, run};
 use k1s_tests::scene::{DEADLINE, Scene, config_map};
 use k1s_tests::web::{Page, Web};
-use serde_json::json;
+use rustix::process::Signal;
+use serde_json::{Value, json};
 
-use crate::stage::Stage;
+use stand::{Running, Stand};
 
-/// Words that must be found nowhere but at the server.
-const CANARIES: [&str; 3] = ["canary-password", "canary-token", "canary-parameter"];
-
-fn clean(text: &[u8], place: &str) -> anyhow::Result<()> {
-    let text = String::from_utf8_lossy(text);
-    let found = CANARIES.iter().find(|canary| text.contains(**canary));
-    ensure!(found.is_none(), "{found:?} is in {place}: {text}");
-    Ok(())
+/// What servers answer that repeat what they were told, each with a part of what is then said of the source.
+fn failures(search: &Search, elsewhere: &Web) -> Vec<Page> {
+    let echo = search.echo();
+    let header = echo.replace('"', "");
+    let told = |status: u16| {
+        let mut page = Page::of(echo.clone().into_bytes()).answering(status);
+        for name in [
+            "Server",
+            "X-Request-Id",
+            "Content-Type",
+            "Retry-After",
+            "Content-Encoding",
+        ] {
+            page = page.with(name, &header);
+        }
+        page.with("WWW-Authenticate", &format!("Basic realm=\"{header}\""))
+    };
+    let encoded = |text: &str| text.replace(' ', "%20").replace("%=", "%25=");
+    let leading = |place: String| Page::status(302).with("Location", &place);
+    let xml = format!(
+        "<?xml version=\"1.0\"?><Error><Code>SignatureDoesNotMatch</Code><Message>{echo}</Message><StringToSign>{echo}</StringToSign></Error>"
+    );
+    elsewhere.put("/lost", told(500));
+    vec![
+        told(401),
+        told(403),
+        Page::of(xml.into_bytes())
+            .answering(403)
+            .with("Content-Type", "application/xml"),
+        told(404),
+        told(418),
+        told(500),
+        leading(format!("{}?seen={}", elsewhere.url("/lost"), encoded(&echo))),
+        leading(format!("ftp://x.invalid/{}", encoded(&echo))),
+        leading(format!("http://{}@x.invalid:99999/", encoded(&echo))),
+        leading(echo.clone()),
+        Page::status(200).with("X-Terraform-Get", &header),
+        Page::of(format!("<!DOCTYPE html>{echo}")).with("Content-Type", "text/html"),
+    ]
 }
 
-/// Looks into every file below a directory.
-fn clean_below(directory: &Path) -> anyhow::Result<()> {
-    for entry in fs::read_dir(directory)? {
-        let path = entry?.path();
-        if path.is_dir() {
-            clean_below(&path)?;
-        } else {
-            clean(&fs::read(&path)?, &path.display().to_string())?;
-        }
-    }
-    Ok(())
+/// The same of a server of git, which can fail in an answer that is none of HTTP's failures.
+fn failures_of_git(search: &Search) -> Vec<Page> {
+    let echo = search.echo();
+    let advertised = |lines: &[String]| {
+        let lines: Vec<u8> = lines.iter().flat_map(|line| pack_line(line)).collect();
+        Page::of(lines).with("Content-Type", "application/x-git-upload-pack-advertisement")
+    };
+    let greeting = "version 2\n".to_owned();
+    vec![
+        advertised(&[format!("ERR {echo}\n")]),
+        advertised(&[format!("# service={echo}\n")]),
+        advertised(&[greeting.clone(), format!("object-format={echo}\n")]),
+        advertised(&[greeting, format!("{echo}\n")]),
+        advertised(&[format!("{} refs/heads/{echo}\n", "a".repeat(40))]),
+        advertised(&[format!("{} refs/heads/main\0symref=HEAD:{echo}\n", "a".repeat(40))]),
+    ]
+}
+
+fn pack_line(text: &str) -> Vec<u8> {
+    format!("{:04x}{text}", text.len() + 4).into_bytes()
 }
 
 #[test]
-fn s01_s02_secrets_reach_the_server_and_nothing_else() -> anyhow::Result<()> {
-    let (web, scene) = (Web::start()?, Scene::new()?);
+fn s01_s02_secrets_reach_their_server_and_show_nowhere() -> anyhow::Result<()> {
+    let mut stand = Stand::new()?;
+    let running = stand.start()?;
+    for name in stand.names() {
+        running.sync(name, i32::from(["proxy", "registry"].contains(&name)))?;
+    }
+    running.search(&stand)?;
+    let search = stand.search();
+    for page in failures(&search, stand.elsewhere()) {
+        stand.put(&page);
+        for name in stand.names() {
+            running.sync(name, 1)?;
+        }
+        running.search(&stand)?;
+    }
+    for page in failures_of_git(&search) {
+        stand.put_at("git", &page);
+        running.sync("git", 1)?;
+        running.search(&stand)?;
+    }
+    running.finish(&stand)?;
+    stand.a_planted_one_is_found()?;
+    // Each was used, or nothing was tried.
+    stand.all_were_told()
+}
+
+/// What is refused before anybody is asked is not repeated either.
+#[test]
+fn s01_addresses_that_are_refused_are_not_repeated() -> anyhow::Result<()> {
+    let canary = Canary::new("Refused");
+    let (search, secret) = (Search::of(&[&canary]), canary.encoded());
+    let addresses = [
+        format!("git::ssh://git@h.invalid/r.git?sshkey={secret}&sshkey={secret}"),
+        format!("git@h.invalid:r.git?sshkey={secret}&depth=x"),
+        format!("git::https://u:{secret}@h.invalid/r.git?ref=--upload-pack&x={secret}"),
+        format!("https://u:{secret}@h.invalid:99999/a.yaml"),
+        format!("https://{secret}:{secret}@h.invalid/a.yaml?checksum=md5:{secret}"),
+        format!("https://u:{secret}@h.invalid/a.yaml?token={secret};sig={secret}"),
+        format!("https://u:{secret}@h.invalid/../../a.yaml//..?sig={secret}%zz"),
+        format!("http://u:{secret}@127.0.0.1/a.yaml?sig={secret}"),
+        format!("ext::sh -c {secret}"),
+        format!("foo::https://u:{secret}@h.invalid/"),
+        format!("s3::https://s3.amazonaws.com/b/k?aws_access_key_id={secret}"),
+        format!("s3::https://s3.amazonaws.com/b/k?aws_access_key_id={secret}&aws_access_key_secrt={secret}"),
+        format!("s3::https://s3.amazonaws.com/b/k?aws_profile=p&aws_access_token={secret}"),
+        format!("oci://u:{secret}@h.invalid/a:b"),
+        format!("https://a.blob.core.windows.net/c/b?sig={secret}&sv=%00"),
+        format!("hg::https://u:{secret}@h.invalid/r?rev=-x"),
+    ];
+    let (scene, getter) = (Scene::new()?, built(GETTER_SOURCE)?);
+    let secrets = [
+        json!({"source": "https://h.invalid/a", "proxy": format!("http://u:{secret}@h.invalid:1")}),
+        json!({"source": "https://h.invalid/a", "proxy": format!("ftp://{secret}")}),
+        json!({"source": "https://h.invalid/a", "credentials": {"token": canary.text()}}),
+        json!({"source": "https://h.invalid/a", "credentials": {"password": canary.text(), "username": "a:b"}}),
+        json!({"source": "https://h.invalid/a", "credentials": {"username": "a", "netrc": "n", "password": "@secret"}}),
+        json!({"source": "https://h.invalid/a", "credentials": {"clientKey": "@secret"}}),
+    ];
+    fs::write(scene.outside("secret"), canary.text())?;
+    let configs = addresses.iter().map(|address| json!({ "source": address }));
+    for (at, mut config) in configs.chain(secrets).enumerate() {
+        config["cacheDir"] = json!(scene.outside("cache"));
+        let file = scene.outside(&format!("{at}.json"));
+        fs::write(
+            &file,
+            configuration(&json!([{"name": "getter", "plugin": getter, "config": config}])),
+        )?;
+        for verb in [&["vet", "-f"][..], &["run", "--once", "--log-level", "trace", "-f"]] {
+            let mut command = host(verb)?;
+            command.arg(&file);
+            if verb[0] == "run" {
+                command.arg("--data-dir").arg(scene.data_dir());
+            }
+            let finished = run(&mut command, DEADLINE)?;
+            ensure!(
+                finished.status.code() != Some(0) || verb[0] == "vet",
+                "{config}: {}",
+                finished.stdout
+            );
+            search.look(&format!("{verb:?} of {config}"), finished.stdout.as_bytes())?;
+            search.look(&format!("{verb:?} of {config}"), finished.stderr.as_bytes())?;
+        }
+        search.look_below(&scene.data_dir(), &[])?;
+    }
+    for address in &addresses {
+        let mut command = Command::new(&getter);
+        command.args(["fetch", address]).arg(scene.outside("fetched"));
+        let finished = run(&mut command, DEADLINE)?;
+        ensure!(!finished.status.success(), "{address}");
+        search.look(address, (finished.stdout + &finished.stderr).as_bytes())?;
+    }
+    Ok(())
+}
+
+fn configuration(sources: &Value) -> String {
+    let file = json!({
+        "apiVersion": "sync.k1s.io/v1alpha1",
+        "kind": "SyncConfiguration",
+        "instanceId": "stage",
+        "sources": sources,
+    });
+    file.to_string()
+}
+
+/// A manifest that cannot be read is told by its place, without its words.
+#[test]
+fn s01_a_manifest_that_cannot_be_read_is_not_quoted() -> anyhow::Result<()> {
+    let (web, scene, canary) = (Web::start()?, Scene::new()?, Canary::new("Quoted"));
+    let search = Search::of(&[&canary]);
+    let config = json!({"source": web.url("/a.yaml"), "allow": ["http"], "interval": "1s"});
+    let stage = crate::stage::Stage::over(scene, config)?;
     web.put("/a.yaml", Page::of(config_map("a", "1")));
-    fs::write(scene.outside("token"), "canary-token\n")?;
-    for (source, credentials) in [
-        (
-            format!(
-                "http://user:canary-password@{}/a.yaml?sig=canary-parameter",
-                web.authority()
-            ),
-            json!({}),
-        ),
-        (
-            format!("{}?sig=canary-parameter", web.url("/a.yaml")),
-            json!({"token": "@token"}),
+    stage.once(0)?;
+    for text in [
+        format!("token: {}: [\n", canary.text()),
+        format!("{}\n\t- x", canary.text()),
+        format!("apiVersion: v1\nkind: ConfigMap\nmetadata: {}\n", canary.text()),
+        format!(
+            "apiVersion: v1\nkind: Secret\nmetadata: {{name: a}}\nstringData: {{a: {0}, a: {0}}}\n",
+            canary.text()
         ),
     ] {
-        let data = scene.outside(if credentials == json!({}) { "one" } else { "two" });
-        let config = json!({
-            "source": source, "allow": ["http"], "interval": "1s", "credentials": credentials,
-        });
-        let stage = Stage::over(Scene::new()?, config)?;
-        fs::copy(scene.outside("token"), stage.scene.outside("token"))?;
-        let mut command = stage.command(&data, &[])?;
-        let mut host = k1s_tests::program::start(&mut command)?;
-        host.until_printed("1 created", DEADLINE)?;
-        // Each failure has words of its own.
-        for (page, said) in [
-            (
-                Page::status(401).with("WWW-Authenticate", "Basic realm=canary-token"),
-                "AUTH",
-            ),
-            (Page::status(500), "it answers 500"),
-            (
-                Page::status(302).with("Location", "ftp://x.invalid/?t=canary-token"),
-                "redirect",
-            ),
-            (Page::of("canary-token: [\n"), "DATA_INVALID"),
-        ] {
-            web.put("/a.yaml", page);
-            host.until_printed(said, DEADLINE)?;
-        }
-        let processes = [vec![host.id()], k1s_tests::processes::children(host.id())].concat();
-        for process in processes {
-            for file in ["cmdline", "environ"] {
-                clean(&fs::read(format!("/proc/{process}/{file}"))?, file)?;
-            }
-        }
-        host.signal(rustix::process::Signal::INT)?;
-        let finished = host.wait(DEADLINE)?;
-        clean(finished.stdout.as_bytes(), "standard output")?;
-        clean(finished.stderr.as_bytes(), "standard error")?;
-        clean_below(&data)?;
-        web.put("/a.yaml", Page::of(config_map("a", "1")));
+        web.put("/a.yaml", Page::of(text));
+        let finished = stage.once(1)?;
+        search.look("what is printed", (finished.stdout + &finished.stderr).as_bytes())?;
+        let status = stage.scene.host(&["status", "-o", "yaml"])?;
+        search.look("the status", status.stdout.as_bytes())?;
+        search.look_below(&stage.scene.data_dir(), &[])?;
     }
-    let sent: Vec<_> = web
-        .asked()
-        .into_iter()
-        .filter_map(|asked| asked.headers.get("authorization").cloned())
-        .collect();
-    ensure!(sent.iter().any(|value| value == "Bearer canary-token"), "{sent:?}");
-    ensure!(sent.iter().any(|value| value.starts_with("Basic ")), "{sent:?}");
     Ok(())
+}
+
+impl Running {
+    /// Stops the host, and looks once more.
+    fn finish(mut self, stand: &Stand) -> anyhow::Result<()> {
+        self.host.signal(Signal::INT)?;
+        let finished = self.host.wait(DEADLINE)?;
+        let search = stand.search();
+        search.look("standard output", finished.stdout.as_bytes())?;
+        search.look("standard error", finished.stderr.as_bytes())?;
+        stand.search_files()
+    }
 }
