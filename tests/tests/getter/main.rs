@@ -11,4 +11,5 @@ mod secrets;
 #[path = "../../../plugins/getter/bucket/tests/moto/server.rs"]
 mod server;
 mod stage;
+mod states;
 mod web;
