@@ -3,7 +3,8 @@
 //! go-getter makes a link to what a path names; here it is read, and never through a link: not in a folder, and where a
 //! root is configured not on the way to it either. Only regular files are read, none of the kernel's own (`/proc`, `/sys`).
 //!
-//! Invariant: what a look returns was there at one time; a folder that is replaced while it is read is an error.
+//! Invariant: what a look returns was there at one time; a folder that is replaced while it is read, or in which names never
+//! hold still, is an error.
 
 mod place;
 mod walk;

@@ -2,6 +2,9 @@
 //!
 //! What is read is put into the cache; a file that has the stamp it had when it was read, and had settled then, is not
 //! read again. Depth is bounded by the longest path that the system takes, memory by the number of entries.
+//!
+//! Invariant: nothing is told of a folder in which names came, went or moved meanwhile: what was listed is there, and each
+//! directory has the times that it had before it was listed. Such a folder is walked again, and at last an error.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -22,7 +25,7 @@ use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Tree};
 use crate::unpack::revision;
 use crate::wish::Wish;
 
-/// How often a file is read that changes meanwhile.
+/// How often a file is read, and a folder walked, that changes meanwhile.
 const TRIES: usize = 3;
 
 /// What files had when they were read last.
@@ -37,28 +40,32 @@ pub(super) fn tree(
     cache: &Cache,
     memory: &mut Memory,
 ) -> Result<Tree, OriginError> {
-    let mut walk = Walk {
-        folder,
-        wish,
-        limits,
-        cache,
-        last: memory,
-        next: Memory::default(),
-        tree: Tree::default(),
-        entries: 0,
-        bytes: 0,
-    };
-    let mut directories = vec![RelPath::root()];
-    while let Some(directory) = directories.pop() {
-        directories.extend(walk.directory(&directory)?);
-    }
-    let Walk { next, mut tree, .. } = walk;
-    *memory = next;
+    let mut tree = steady(|| {
+        let mut walk = Walk::new(folder, wish, limits, cache, memory);
+        let mut directories = vec![RelPath::root()];
+        while let Some(directory) = directories.pop() {
+            directories.extend(walk.directory(&directory)?);
+        }
+        let has_held_still = walk.has_held_still();
+        let Walk { next, tree, .. } = walk;
+        *memory = next;
+        Ok(has_held_still.then_some(tree))
+    })?;
     tree.entries.sort_by(|one, other| one.path.cmp(&other.path));
     let digest = digest(&tree);
     tree.revision = revision(&digest);
     tree.mark = Mark(tree.revision.clone());
     Ok(tree)
+}
+
+/// Tries until something holds still.
+fn steady<T>(mut attempt: impl FnMut() -> Result<Option<T>, OriginError>) -> Result<T, OriginError> {
+    for _ in 0..TRIES {
+        if let Some(steady) = attempt()? {
+            return Ok(steady);
+        }
+    }
+    Err(LocalError::Changing.into())
 }
 
 struct Walk<'a> {
@@ -71,16 +78,48 @@ struct Walk<'a> {
     tree: Tree,
     entries: u64,
     bytes: u64,
+    /// What directories had before they were listed.
+    listed: Vec<(RelPath, Option<Stamp>)>,
+    /// Whether something that was listed was gone.
+    has_missed: bool,
 }
 
-impl Walk<'_> {
+impl<'a> Walk<'a> {
+    fn new(folder: &'a Folder, wish: &'a Wish, limits: &'a Limits, cache: &'a Cache, last: &'a Memory) -> Self {
+        Self {
+            folder,
+            wish,
+            limits,
+            cache,
+            last,
+            next: Memory::default(),
+            tree: Tree::default(),
+            entries: 0,
+            bytes: 0,
+            listed: Vec::new(),
+            has_missed: false,
+        }
+    }
+
+    /// Returns whether no name came, went or moved in any directory that was listed.
+    fn has_held_still(&self) -> bool {
+        let is_as_it_was = |(path, before): &(RelPath, Option<Stamp>)| {
+            let now = self.folder.open(path).ok().and_then(|fd| fstat(fd).ok());
+            now.is_some_and(|now| Stamp::of(&now) == *before)
+        };
+        !self.has_missed && self.listed.iter().all(is_as_it_was)
+    }
+
     /// Takes what lies in a directory, and returns the directories below it that are to be listed.
     fn directory(&mut self, directory: &RelPath) -> Result<Vec<RelPath>, OriginError> {
         let listed = self.folder.open(directory);
         let fd = match listed {
             Ok(fd) => fd,
             Err(error) if directory.is_root() => return Err(LocalError::Open(error).into()),
-            Err(OpenError::Missing) => return Ok(Vec::new()),
+            Err(OpenError::Missing) => {
+                self.has_missed = true;
+                return Ok(Vec::new());
+            }
             Err(error) => {
                 self.refuse(directory.clone(), refusal(&error));
                 return Ok(Vec::new());
@@ -88,6 +127,8 @@ impl Walk<'_> {
         };
         let mut below = Vec::new();
         let system = |errno: Errno| LocalError::Io(errno.into());
+        let before = fstat(&fd).map_err(system)?;
+        self.listed.push((directory.clone(), Stamp::of(&before)));
         for entry in Dir::read_from(&fd).map_err(system)? {
             let entry = entry.map_err(system)?;
             let raw = entry.file_name();
@@ -98,7 +139,10 @@ impl Walk<'_> {
             let path = directory.join(&raw.to_string_lossy());
             let stat = match statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
-                Err(Errno::NOENT) => continue,
+                Err(Errno::NOENT) => {
+                    self.has_missed = true;
+                    continue;
+                }
                 // It is there, whatever it is: what was declared of it stays.
                 Err(errno) => {
                     if self.wish.takes(&path) || self.wish.enters(&path) {
@@ -167,7 +211,10 @@ impl Walk<'_> {
                         return Ok(());
                     }
                 }
-                Err(OpenError::Missing) => return Ok(()),
+                Err(OpenError::Missing) => {
+                    self.has_missed = true;
+                    return Ok(());
+                }
                 Err(error) => {
                     self.refuse(path, refusal(&error));
                     return Ok(());
@@ -266,4 +313,89 @@ fn digest(tree: &Tree) -> [u8; 32] {
         }
     }
     hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::local::place::{Opened, Place};
+    use crate::wish::Files;
+
+    /// A folder with a file in each of two directories, and a cache beside it.
+    struct Room {
+        directory: tempfile::TempDir,
+        cache: Cache,
+        wish: Wish,
+    }
+
+    impl Room {
+        fn new() -> Self {
+            let directory = tempfile::tempdir().unwrap();
+            for name in ["a", "b"] {
+                fs::create_dir_all(directory.path().join("top").join(name)).unwrap();
+                fs::write(directory.path().join("top").join(name).join("x.yaml"), name).unwrap();
+            }
+            Self {
+                cache: Cache::open(&directory.path().join("cache")).unwrap(),
+                directory,
+                wish: Wish {
+                    subdir: None,
+                    files: Files::All,
+                    file_bytes: 100,
+                },
+            }
+        }
+
+        /// Walks, and does something once the root was listed and before the rest is.
+        fn walk(&self, meanwhile: impl FnOnce(&std::path::Path)) -> (bool, usize) {
+            let top = self.directory.path().join("top");
+            let Opened::Folder(folder) = Place::new(&top, None).open().unwrap() else {
+                panic!("it is a folder");
+            };
+            let (limits, memory) = (Limits::default(), Memory::default());
+            let mut walk = Walk::new(&folder, &self.wish, &limits, &self.cache, &memory);
+            let below = walk.directory(&RelPath::root()).unwrap();
+            meanwhile(&top);
+            for directory in below {
+                walk.directory(&directory).unwrap();
+            }
+            (walk.has_held_still(), walk.tree.entries.len())
+        }
+    }
+
+    #[test]
+    fn a_folder_that_holds_still_is_told() {
+        assert_eq!(Room::new().walk(|_| ()), (true, 2));
+    }
+
+    /// What was renamed is neither where it was nor where it is: such a tree never was.
+    #[test]
+    fn what_moves_while_it_is_walked_is_not_told_as_gone() {
+        let (has_held_still, entries) = Room::new().walk(|top| fs::rename(top.join("a"), top.join("c")).unwrap());
+        assert_eq!((has_held_still, entries), (false, 1));
+        let moved = Room::new().walk(|top| fs::rename(top.join("a/x.yaml"), top.join("y.yaml")).unwrap());
+        assert_eq!(moved, (false, 1));
+        // Nothing is missed here, and yet a file came that was not listed.
+        let came = Room::new().walk(|top| fs::write(top.join("new.yaml"), "new").unwrap());
+        assert_eq!(came, (false, 2));
+    }
+
+    #[test]
+    fn a_folder_that_never_holds_still_is_an_error_after_some_walks() {
+        let mut walks = 0;
+        let never = steady(|| {
+            walks += 1;
+            Ok(None::<()>)
+        });
+        assert!(matches!(never, Err(OriginError::Local(LocalError::Changing))));
+        assert_eq!(walks, TRIES);
+        let mut walks = 0;
+        let second = steady(|| {
+            walks += 1;
+            Ok((walks == 2).then_some(()))
+        });
+        assert!(second.is_ok() && walks == 2);
+    }
 }
