@@ -4,6 +4,10 @@
 //! whenever it is read, so what a crash or another program left there is found out. Nothing is kept for ever: what the last
 //! snapshot does not name goes when a new one is published.
 //!
+//! Invariant: a loss of power leaves the last snapshot or the new one, and the contents of that. What comes is in `incoming`;
+//! with the new snapshot its contents are synced, few by themselves and many at once, and only then moved to `blobs`; the
+//! snapshot is synced and then takes the place of the last; and what nobody names any more goes when that is on the disk.
+//!
 //! Contents of git are kept by git's own objects and not here.
 
 use std::collections::BTreeSet;
@@ -12,18 +16,26 @@ use std::io::{self, Read, Write};
 use std::os::unix::fs::{DirBuilderExt as _, MetadataExt as _};
 use std::path::{Path, PathBuf};
 
+use k1s_source::Code;
+use rustix::fs::syncfs;
 use sha2::{Digest as _, Sha256};
 use tempfile::{Builder, NamedTempFile};
 
 use crate::content::Content;
-use crate::kept::{Kept, KeptError, hexadecimal};
+use crate::kept::{KEPT_BYTES, Kept, KeptError, hexadecimal};
+use crate::tree::{Class, Refusal};
 
 /// Where contents are.
 const BLOBS: &str = "blobs";
+/// Where contents are that may not be on the disk yet.
+const INCOMING: &str = "incoming";
 /// The last snapshot.
 const SNAPSHOT: &str = "snapshot";
 /// The beginning of the names of files that are not finished.
 const UNFINISHED: &str = ".unfinished-";
+/// The most contents that are synced by themselves. Each costs a turn of the disk; with more of them everything that waits
+/// for this file system is written at once.
+const SYNCED_SINGLY: usize = 32;
 /// How much is copied at once, in bytes.
 const CHUNK: usize = 64 << 10;
 
@@ -51,9 +63,44 @@ pub(crate) enum CacheError {
     /// A content is larger than is read.
     #[error("larger than {0} bytes")]
     TooLarge(u64),
+    /// A content is none of a file.
+    #[error("the content {0} is no file, though the directory says that it is one")]
+    #[cfg_attr(
+        not(any(feature = "git", test)),
+        expect(dead_code, reason = "only what lists names of git can be wrong about them")
+    )]
+    NoFile(Content),
     /// The snapshot cannot be written.
     #[error("the snapshot cannot be written")]
     Snapshot(#[source] KeptError),
+}
+
+impl CacheError {
+    /// Returns the class.
+    #[must_use]
+    pub(crate) fn code(&self) -> Code {
+        match self {
+            Self::Io { .. } | Self::NotPrivate { .. } | Self::Lost(_) => Code::Unavailable,
+            Self::TooLarge(_) | Self::Snapshot(KeptError::TooLong { .. }) => Code::TooLarge,
+            Self::NoFile(_) => Code::DataInvalid,
+            Self::Snapshot(KeptError::Json(_)) => Code::Internal,
+        }
+    }
+
+    /// Returns what is said of the one file whose content is larger than `limit`, `most` bytes, or no file.
+    pub(crate) fn refusal(&self, limit: &str, most: u64) -> Option<Refusal> {
+        match self {
+            Self::TooLarge(_) => {
+                let said = format!("larger than {limit}, {most} bytes");
+                Some(Refusal::new(Class::TooLarge, said))
+            }
+            Self::NoFile(_) => {
+                let said = "no file, though the directory says that it is one";
+                Some(Refusal::new(Class::Invalid, said))
+            }
+            Self::Io { .. } | Self::NotPrivate { .. } | Self::Lost(_) | Self::Snapshot(_) => None,
+        }
+    }
 }
 
 /// What became of a content that was to be kept.
@@ -85,12 +132,17 @@ impl Cache {
         let cache = Self {
             folder: folder.to_owned(),
         };
-        let made = DirBuilder::new().recursive(true).mode(0o700).create(cache.blobs());
-        made.map_err(io_at(folder))?;
-        for directory in [folder, &cache.blobs()] {
+        let (blobs, incoming) = (folder.join(BLOBS), folder.join(INCOMING));
+        for directory in [&blobs, &incoming] {
+            let made = DirBuilder::new().recursive(true).mode(0o700).create(directory);
+            made.map_err(io_at(folder))?;
+        }
+        for directory in [folder, &blobs, &incoming] {
             check_private(directory)?;
         }
         cache.remove_unfinished()?;
+        // What had not come to the disk with a snapshot may be cut by now.
+        sweep(&incoming, &BTreeSet::new())?;
         Ok(cache)
     }
 
@@ -134,7 +186,7 @@ impl Cache {
     /// # Errors
     /// Fails if the system refuses.
     pub(crate) fn adopt(&self, file: NamedTempFile, content: &Content) -> Result<(), CacheError> {
-        let path = self.path(content);
+        let path = self.folder.join(INCOMING).join(name(content));
         file.persist(&path).map_err(|error| io_at(&path)(error.error))?;
         Ok(())
     }
@@ -142,16 +194,23 @@ impl Cache {
     /// Returns whether a content is there; whether it is as it was shows when it is read.
     #[must_use]
     pub(crate) fn has(&self, content: &Content) -> bool {
-        self.path(content).is_file()
+        self.paths(content).iter().any(|path| path.is_file())
     }
 
-    /// Reads a content of at most so many bytes.
+    /// Reads a content of at most so many bytes; what is damaged is removed, so that it is fetched again.
     ///
     /// # Errors
     /// Fails if it is not there as it was, or is larger.
     pub(crate) fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, CacheError> {
         let lost = |_: io::Error| CacheError::Lost(content.clone());
-        let file = File::open(self.path(content)).map_err(lost)?;
+        let [incoming, settled] = self.paths(content);
+        let (path, file) = match File::open(&incoming) {
+            Ok(file) => (incoming, file),
+            Err(_absent) => {
+                let file = File::open(&settled).map_err(lost)?;
+                (settled, file)
+            }
+        };
         let mut bytes = Vec::new();
         file.take(most.saturating_add(1))
             .read_to_end(&mut bytes)
@@ -160,10 +219,10 @@ impl Cache {
             return Err(CacheError::TooLarge(most));
         }
         if Content::of(&bytes) == *content {
-            Ok(bytes)
-        } else {
-            Err(CacheError::Lost(content.clone()))
+            return Ok(bytes);
         }
+        fs::remove_file(&path).map_err(io_at(&path))?;
+        Err(CacheError::Lost(content.clone()))
     }
 
     /// Returns the last snapshot that was whole, if there is one that this version reads.
@@ -175,15 +234,51 @@ impl Cache {
     /// Puts a snapshot in the place of the last, and lets go of contents that it does not name.
     ///
     /// # Errors
-    /// Fails if the system refuses; the last one is kept then.
+    /// Fails if the system refuses, or the snapshot is longer than is read; the last one is kept then.
     pub(crate) fn publish(&self, kept: &Kept) -> Result<(), CacheError> {
+        self.publish_within(kept, KEPT_BYTES)
+    }
+
+    fn publish_within(&self, kept: &Kept, most: usize) -> Result<(), CacheError> {
+        let text = kept.text(most).map_err(CacheError::Snapshot)?;
+        let names = kept.contents().map(name).collect();
+        self.settle(&names)?;
         let mut file = self.unfinished()?;
-        kept.write(&mut file).map_err(CacheError::Snapshot)?;
-        // A snapshot that a crash cut would be read as none, and everything fetched again.
-        file.as_file().sync_data().map_err(io_at(&self.folder))?;
+        file.write_all(&text).map_err(io_at(&self.folder))?;
+        file.as_file().sync_all().map_err(io_at(&self.folder))?;
         let path = self.folder.join(SNAPSHOT);
         file.persist(&path).map_err(|error| io_at(&path)(error.error))?;
-        self.sweep(&kept.contents().map(name).collect())
+        sync(&self.folder)?;
+        for directory in [INCOMING, BLOBS] {
+            sweep(&self.folder.join(directory), &names)?;
+        }
+        Ok(())
+    }
+
+    /// Brings contents that came to the disk, and then to where the others are.
+    fn settle(&self, names: &BTreeSet<String>) -> Result<(), CacheError> {
+        let (incoming, blobs) = (self.folder.join(INCOMING), self.folder.join(BLOBS));
+        let mut came = Vec::new();
+        for entry in fs::read_dir(&incoming).map_err(io_at(&incoming))? {
+            let name = entry.map_err(io_at(&incoming))?.file_name();
+            came.extend(name.into_string().ok().filter(|name| names.contains(name)));
+        }
+        if came.is_empty() {
+            return Ok(());
+        }
+        if came.len() > SYNCED_SINGLY {
+            let folder = File::open(&self.folder).map_err(io_at(&self.folder))?;
+            syncfs(folder).map_err(|errno| io_at(&self.folder)(errno.into()))?;
+        } else {
+            for name in &came {
+                sync(&incoming.join(name))?;
+            }
+        }
+        for name in &came {
+            let to = blobs.join(name);
+            fs::rename(incoming.join(name), &to).map_err(io_at(&to))?;
+        }
+        sync(&blobs)
     }
 
     /// Returns the directory, for an origin that keeps contents of its own in it.
@@ -196,18 +291,6 @@ impl Cache {
     #[cfg(feature = "http")]
     pub(crate) fn system(&self, source: io::Error) -> CacheError {
         io_at(&self.folder)(source)
-    }
-
-    fn sweep(&self, kept: &BTreeSet<String>) -> Result<(), CacheError> {
-        let blobs = self.blobs();
-        for entry in fs::read_dir(&blobs).map_err(io_at(&blobs))? {
-            let entry = entry.map_err(io_at(&blobs))?;
-            let is_kept = entry.file_name().to_str().is_some_and(|name| kept.contains(name));
-            if !is_kept {
-                fs::remove_file(entry.path()).map_err(io_at(&blobs))?;
-            }
-        }
-        Ok(())
     }
 
     fn remove_unfinished(&self) -> Result<(), CacheError> {
@@ -224,13 +307,29 @@ impl Cache {
         Ok(())
     }
 
-    fn blobs(&self) -> PathBuf {
-        self.folder.join(BLOBS)
+    /// Returns where a content may be, what came last first.
+    fn paths(&self, content: &Content) -> [PathBuf; 2] {
+        let name = name(content);
+        [INCOMING, BLOBS].map(|directory| self.folder.join(directory).join(&name))
     }
+}
 
-    fn path(&self, content: &Content) -> PathBuf {
-        self.blobs().join(name(content))
+/// Removes what is not named.
+fn sweep(directory: &Path, names: &BTreeSet<String>) -> Result<(), CacheError> {
+    for entry in fs::read_dir(directory).map_err(io_at(directory))? {
+        let entry = entry.map_err(io_at(directory))?;
+        let is_named = entry.file_name().to_str().is_some_and(|name| names.contains(name));
+        if !is_named {
+            fs::remove_file(entry.path()).map_err(io_at(directory))?;
+        }
     }
+    Ok(())
+}
+
+/// Waits until a file, or what a directory says, is on the disk.
+fn sync(path: &Path) -> Result<(), CacheError> {
+    let synced = File::open(path).and_then(|file| file.sync_all());
+    synced.map_err(io_at(path))
 }
 
 /// Returns the name of a content's file: no two differ by case alone.
@@ -262,74 +361,4 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> CacheError {
 }
 
 #[cfg(test)]
-mod tests {
-    use std::os::unix::fs::PermissionsExt as _;
-
-    use super::*;
-    use crate::kept::tests::kept;
-
-    fn cache() -> (tempfile::TempDir, Cache) {
-        let folder = tempfile::tempdir().unwrap();
-        let cache = Cache::open(&folder.path().join("a/b")).unwrap();
-        (folder, cache)
-    }
-
-    fn put(cache: &Cache, text: &str) -> Content {
-        match cache.put(&mut text.as_bytes(), 100).unwrap() {
-            Put::Whole { content, bytes } => {
-                assert_eq!(bytes, u64::try_from(text.len()).unwrap());
-                content
-            }
-            Put::TooLarge => panic!("{text} is small"),
-        }
-    }
-
-    #[test]
-    fn contents_are_kept_whole_or_not_at_all() {
-        let (_folder, cache) = cache();
-        let content = put(&cache, "text");
-        assert_eq!(content, Content::of(b"text"));
-        assert_eq!(cache.read(&content, 4).unwrap(), b"text");
-        assert!(matches!(cache.read(&content, 3), Err(CacheError::TooLarge(3))));
-        assert_eq!(cache.put(&mut io::repeat(1), 100).unwrap(), Put::TooLarge);
-        assert!(matches!(
-            cache.read(&Content::of(b"other"), 9),
-            Err(CacheError::Lost(_))
-        ));
-        fs::write(cache.path(&content), "tampered").unwrap();
-        assert!(matches!(cache.read(&content, 9), Err(CacheError::Lost(_))));
-    }
-
-    #[test]
-    fn what_the_last_snapshot_does_not_name_is_let_go() {
-        let (_folder, cache) = cache();
-        let (old, new) = (put(&cache, "old"), put(&cache, "new"));
-        cache.publish(&kept(&[("a.yaml", old.clone())])).unwrap();
-        assert!(cache.has(&old) && !cache.has(&new));
-        let new = put(&cache, "new");
-        let last = kept(&[("a.yaml", new.clone())]);
-        cache.publish(&last).unwrap();
-        assert!(!cache.has(&old) && cache.has(&new));
-        assert_eq!(cache.last(), Some(last));
-    }
-
-    #[test]
-    fn what_a_crash_left_is_removed_and_a_cut_snapshot_is_none() {
-        let (_folder, cache) = cache();
-        cache.publish(&kept(&[])).unwrap();
-        let unfinished = cache.unfinished().unwrap().keep().unwrap().1;
-        let text = fs::read(cache.folder.join(SNAPSHOT)).unwrap();
-        fs::write(cache.folder.join(SNAPSHOT), &text[..text.len() - 1]).unwrap();
-        let again = Cache::open(&cache.folder).unwrap();
-        assert!(!unfinished.exists());
-        assert_eq!(again.last(), None);
-    }
-
-    #[test]
-    fn a_directory_of_others_is_refused() {
-        let (_folder, cache) = cache();
-        assert_eq!(fs::metadata(&cache.folder).unwrap().permissions().mode() & 0o777, 0o700);
-        fs::set_permissions(&cache.folder, fs::Permissions::from_mode(0o770)).unwrap();
-        assert!(matches!(Cache::open(&cache.folder), Err(CacheError::NotPrivate { .. })));
-    }
-}
+mod tests;

@@ -23,6 +23,7 @@ use crate::kept::hexadecimal;
 use crate::network::{Author, Network};
 use crate::origins;
 use crate::target::Target;
+use crate::weigh::Scale;
 use crate::wish::{Files, Wish};
 
 /// The most addresses of one source.
@@ -225,12 +226,24 @@ impl Settings {
         }
     }
 
-    /// Returns by what a snapshot of a target is known to be of this configuration. An address may hold secrets that its
-    /// text leaves out; what it asks for is the same without them.
+    /// Returns how much is taken of files.
+    #[must_use]
+    pub(crate) fn scale(&self) -> Scale {
+        Scale {
+            file_bytes: self.file_bytes,
+            total_bytes: self.access.bounds.archive.total_bytes,
+        }
+    }
+
+    /// Returns by what a snapshot of a target is known to be of this configuration: what is asked for, and by which user.
+    /// A secret that only lets somebody in may change.
     #[must_use]
     pub(crate) fn wish_mark(&self, target: &Target) -> String {
         let bounds = self.access.bounds;
-        let text = format!("{}\n{}\n{}\n{bounds:?}", target.shown(), self.selected, self.file_bytes);
+        let mut text = format!("{}\n{}\n{}\n{bounds:?}", target.shown(), self.selected, self.file_bytes);
+        text.push_str(&target.query());
+        #[cfg(feature = "net")]
+        text.push_str(self.access.network.credentials.user().unwrap_or_default());
         hexadecimal(&Sha256::digest(text))
     }
 }

@@ -3,30 +3,34 @@
 //! The source version of a file is `1.` and the name of its content, so a file whose content the host holds is never read,
 //! however it got here.
 
-use std::sync::Arc;
+use std::collections::VecDeque;
 
-use k1s_source::{At, Code, Documents, Ignore, ObjectLimits, Problem, Progress, SnapshotWriter};
-use tokio::task::spawn_blocking;
+use k1s_source::{At, Documents, Ignore, ObjectLimits, Problem, Progress, SnapshotWriter};
 
+use crate::bench::Bench;
 use crate::content::Content;
-use crate::kept::Kept;
+use crate::custody::Custody;
 use crate::origin::{Contents, OriginError};
 use crate::pick::{Pick, What};
-use crate::tree::Blob;
+use crate::tree::{Blob, Refusal};
 
-/// How many files are read and parsed before they are declared.
+/// How many files are looked at before any of them is declared.
 const PAGE_FILES: usize = 64;
 /// How many bytes of files are read before they are declared; one file may have more.
-const PAGE_BYTES: u64 = 4 << 20;
+const BATCH_BYTES: usize = 4 << 20;
 
-/// Declares a snapshot. The inner error says that a content cannot be read; the outer one that the session is over.
+/// Declares what is known of an address. The inner error says that a content cannot be read; the outer one that the session
+/// is over.
 pub(crate) async fn declare(
-    kept: &Kept,
+    bench: &mut Custody<Bench>,
     address: &str,
-    most: u64,
-    contents: Arc<dyn Contents>,
     out: &mut SnapshotWriter<'_>,
 ) -> Result<Result<(), OriginError>, Problem> {
+    let kept = match bench.held().await {
+        Ok(bench) => bench.kept(),
+        Err(broken) => return Ok(Err(broken.into())),
+    };
+    let Some(kept) = kept else { return Ok(Ok(())) };
     let total = u64::try_from(kept.picks.len()).unwrap_or(u64::MAX);
     let mut progress = Progress {
         total: Some(total),
@@ -38,63 +42,80 @@ pub(crate) async fn declare(
         revision: &kept.revision,
         out,
     };
-    let mut rest = kept.picks.as_slice();
-    while !rest.is_empty() {
-        let (page, after) = rest.split_at(page_length(rest));
-        rest = after;
-        let unread = speaker.unread(page).await?;
-        let limits = speaker.out.limits();
-        let reader = Arc::clone(&contents);
-        let parsed = spawn_blocking(move || parse(unread, most, &limits, &*reader)).await?;
-        match parsed {
-            Ok(parsed) => speaker.declare(page, parsed).await?,
-            Err(error) => return Ok(Err(error)),
+    for page in kept.picks.chunks(PAGE_FILES) {
+        let mut unread = speaker.unread(page).await?;
+        while !unread.is_empty() {
+            let limits = speaker.out.limits();
+            let parsing = bench.lend(move |bench| Box::pin(bench.parse(unread, limits)));
+            let batch = match parsing.await.map_err(OriginError::from).flatten() {
+                Ok(batch) => batch,
+                Err(error) => return Ok(Err(error)),
+            };
+            unread = batch.unread;
+            for (index, parsed) in batch.parsed {
+                if let Some(pick) = page.get(index) {
+                    speaker.declare(pick, parsed).await?;
+                }
+            }
+            speaker.out.progress(progress.clone()).await?;
         }
+        speaker.tell(page).await?;
         progress.done += u64::try_from(page.len()).unwrap_or(u64::MAX);
         speaker.out.progress(progress.clone()).await?;
     }
     Ok(Ok(()))
 }
 
-/// Returns how many of the next picks are a page.
-fn page_length(picks: &[Pick]) -> usize {
-    let mut bytes = 0_u64;
-    let fits = picks.iter().take(PAGE_FILES).take_while(|pick| {
-        let has_room = bytes < PAGE_BYTES;
-        if let What::File(blob) = &pick.what {
-            bytes = bytes.saturating_add(blob.bytes.unwrap_or(0));
-        }
-        has_room
-    });
-    fits.count().max(1)
-}
-
 /// What came of a file.
-enum Parsed {
+pub(crate) enum Parsed {
     Documents(Documents),
-    /// It is larger than this many bytes.
-    TooLarge(u64),
+    Refused(Refusal),
 }
 
 /// A file of a page that has to be read.
-struct Unread {
+pub(crate) struct Unread {
     index: usize,
     content: Content,
 }
 
-fn parse(
-    unread: Vec<Unread>,
+#[cfg(test)]
+impl Unread {
+    pub(crate) fn new(index: usize, content: Content) -> Self {
+        Self { index, content }
+    }
+}
+
+/// What came of some files of a page, and those that are left.
+pub(crate) struct Batch {
+    /// By their places in the page.
+    parsed: Vec<(usize, Parsed)>,
+    unread: VecDeque<Unread>,
+}
+
+/// Reads files of at most `most` bytes and parses them, until what was read is enough to be declared.
+///
+/// # Errors
+/// Fails if a content was lost.
+pub(crate) fn parse(
+    mut unread: VecDeque<Unread>,
     most: u64,
     limits: &ObjectLimits,
-    contents: &dyn Contents,
-) -> Result<Vec<(usize, Parsed)>, OriginError> {
-    let parse = |Unread { index, content }: Unread| match contents.read(&content, most) {
-        Ok(bytes) => Ok((index, Parsed::Documents(Documents::parse(&bytes, limits)))),
-        // How long it is was not known before.
-        Err(error) if error.is_too_large() => Ok((index, Parsed::TooLarge(most))),
-        Err(error) => Err(error),
-    };
-    unread.into_iter().map(parse).collect()
+    contents: &mut dyn Contents,
+) -> Result<Batch, OriginError> {
+    let (mut parsed, mut bytes_read) = (Vec::new(), 0_usize);
+    while bytes_read < BATCH_BYTES
+        && let Some(Unread { index, content }) = unread.pop_front()
+    {
+        let came = match contents.read(&content, most) {
+            Ok(bytes) => {
+                bytes_read = bytes_read.saturating_add(bytes.len());
+                Parsed::Documents(Documents::parse(&bytes, limits))
+            }
+            Err(error) => Parsed::Refused(error.refusal("maxFileBytes", most).ok_or(error)?),
+        };
+        parsed.push((index, came));
+    }
+    Ok(Batch { parsed, unread })
 }
 
 /// Says to the host what there is.
@@ -106,13 +127,13 @@ struct Speaker<'a, 'c> {
 
 impl Speaker<'_, '_> {
     /// Says of each file of a page that it is unchanged, and returns those that are not.
-    async fn unread(&mut self, page: &[Pick]) -> Result<Vec<Unread>, Problem> {
-        let mut unread = Vec::new();
+    async fn unread(&mut self, page: &[Pick]) -> Result<VecDeque<Unread>, Problem> {
+        let mut unread = VecDeque::new();
         for (index, pick) in page.iter().enumerate() {
             if let What::File(blob) = &pick.what {
                 let at = At::path(&pick.path).version(version(blob));
                 if !self.out.unchanged(&at).await? {
-                    unread.push(Unread {
+                    unread.push_back(Unread {
                         index,
                         content: blob.content.clone(),
                     });
@@ -122,32 +143,36 @@ impl Speaker<'_, '_> {
         Ok(unread)
     }
 
-    /// Declares what was read of a page, and says what cannot be.
-    async fn declare(&mut self, page: &[Pick], parsed: Vec<(usize, Parsed)>) -> Result<(), Problem> {
-        let mut parsed = parsed.into_iter().peekable();
-        for (index, pick) in page.iter().enumerate() {
+    /// Declares what was read of a file.
+    async fn declare(&mut self, pick: &Pick, parsed: Parsed) -> Result<(), Problem> {
+        let at = At::path(&pick.path).uri(self.uri).revision(self.revision);
+        match (&pick.what, parsed) {
+            (What::File(blob), Parsed::Documents(documents)) => {
+                self.out.documents(documents, at.version(version(blob))).await
+            }
+            (_, Parsed::Refused(refusal)) => self.refuse(at, &refusal).await,
+            (What::ChartPart | What::Link | What::Submodule | What::Refused(_), Parsed::Documents(_)) => Ok(()),
+        }
+    }
+
+    /// Says of what is no file in a page why it is none.
+    async fn tell(&mut self, page: &[Pick]) -> Result<(), Problem> {
+        for pick in page {
             let at = At::path(&pick.path).uri(self.uri).revision(self.revision);
             match &pick.what {
-                What::File(blob) => match parsed.next_if(|(of, _)| *of == index) {
-                    Some((_, Parsed::Documents(documents))) => {
-                        self.out.documents(documents, at.version(version(blob))).await?;
-                    }
-                    Some((_, Parsed::TooLarge(most))) => {
-                        let said = format!("larger than maxFileBytes, {most} bytes");
-                        self.out.failed(at, Problem::new(Code::TooLarge, said)).await?;
-                    }
-                    None => {}
-                },
+                What::File(_) => {}
                 What::ChartPart => self.out.ignored(at, Ignore::NotAnObject).await?,
                 What::Link => self.out.ignored(at, Ignore::Link).await?,
                 What::Submodule => self.out.ignored(at, Ignore::Excluded).await?,
-                What::Refused(refusal) => {
-                    let problem = Problem::new(refusal.class.code(), refusal.said.as_str());
-                    self.out.failed(at, problem).await?;
-                }
+                What::Refused(refusal) => self.refuse(at, refusal).await?,
             }
         }
         Ok(())
+    }
+
+    async fn refuse(&mut self, at: At, refusal: &Refusal) -> Result<(), Problem> {
+        let problem = Problem::new(refusal.class.code(), refusal.said.as_str());
+        self.out.failed(at, problem).await
     }
 }
 
@@ -158,22 +183,44 @@ fn version(blob: &Blob) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::tree::Mode;
+    use crate::origin::tests::Shelf;
+    use crate::tree::Class;
+
+    /// What is read is counted, whether or not it was known how long it is: contents of git do not say.
+    #[test]
+    fn a_batch_ends_with_what_was_read() {
+        let mut shelf = Shelf::default();
+        let contents = [1, 2, 3, 4, 5].map(|byte| shelf.put(&vec![byte; 2 << 20]));
+        let mut unread: VecDeque<Unread> = contents
+            .into_iter()
+            .enumerate()
+            .map(|(index, content)| Unread { index, content })
+            .collect();
+        let mut lengths = Vec::new();
+        while !unread.is_empty() {
+            let batch = parse(unread, 8 << 20, &ObjectLimits::default(), &mut shelf).unwrap();
+            lengths.push(batch.parsed.len());
+            unread = batch.unread;
+        }
+        assert_eq!((lengths, shelf.reads), (vec![2, 2, 1], 5));
+    }
 
     #[test]
-    fn a_page_ends_at_its_files_or_its_bytes() {
-        let pick = |bytes: u64| Pick {
-            path: "a".to_owned(),
-            what: What::File(Blob {
-                content: Content::of(b""),
-                bytes: Some(bytes),
-                mode: Mode::Plain,
-            }),
-        };
-        let length = |sizes: &[u64]| page_length(&sizes.iter().map(|size| pick(*size)).collect::<Vec<_>>());
-        assert_eq!(length(&[1; 100]), PAGE_FILES);
-        assert_eq!(length(&[PAGE_BYTES - 1, 1, 1]), 2);
-        assert_eq!(length(&[PAGE_BYTES * 2, 1]), 1);
+    fn what_is_no_file_is_told_and_the_others_are_read() {
+        let mut shelf = Shelf::default();
+        let contents = [shelf.put_no_file(b"tree"), shelf.put(b"a: 1"), shelf.put(&[b'#'; 101])];
+        let unread = contents.into_iter().enumerate();
+        let unread = unread.map(|(index, content)| Unread { index, content }).collect();
+        let batch = parse(unread, 100, &ObjectLimits::default(), &mut shelf).unwrap();
+        let classes: Vec<Option<Class>> = batch
+            .parsed
+            .into_iter()
+            .map(|(_, parsed)| match parsed {
+                Parsed::Documents(_) => None,
+                Parsed::Refused(refusal) => Some(refusal.class),
+            })
+            .collect();
+        assert_eq!(classes, [Some(Class::Invalid), None, Some(Class::TooLarge)]);
     }
 
     #[test]

@@ -19,10 +19,12 @@ use tempfile::TempDir;
 
 use crate::cache::Cache;
 use crate::config::Access;
+use crate::content::Content;
 use crate::origin::{Contents, Looked, Meter, OriginError};
 use crate::origins::{self, Unsupported};
 use crate::pick::{Pick, Picked, What, pick};
 use crate::tree::{Mode, Tree};
+use crate::weigh::Scale;
 use crate::wish::{Files, Wish};
 
 /// The word that asks for it.
@@ -105,6 +107,8 @@ enum FetchError {
     },
     #[error("{path}: {said}")]
     Refused { path: String, said: String },
+    #[error("its files are more than {0} bytes together")]
+    TooMuch(u64),
     #[error("the runtime cannot start: {0}")]
     Runtime(#[source] io::Error),
 }
@@ -219,8 +223,17 @@ fn brought(address: &Address, staging: &Path) -> Result<Fetched, FetchError> {
         Ok((tree.revision, picked))
     };
     let (revision, picked) = runtime.block_on(shown(&bar, &meter, bringing)).map_err(fault)?;
-    let contents = origin.contents();
-    let fetched = written(&picked, revision, &*contents, &staging.join("tree"), &wish, &fault);
+    let scale = Scale {
+        file_bytes: wish.file_bytes,
+        total_bytes: access.bounds.archive.total_bytes,
+    };
+    let mut writing = Writing {
+        contents: origin.contents(),
+        scale,
+        written: 0,
+        fault: &fault,
+    };
+    let fetched = writing.tree(&picked, revision, &staging.join("tree"));
     bar.finish_and_clear();
     fetched
 }
@@ -252,45 +265,70 @@ async fn shown<T>(bar: &ProgressBar, meter: &Meter, work: impl Future<Output = T
     }
 }
 
-/// Writes what was picked below `top`, which is made.
-fn written(
-    picked: &Picked,
-    revision: String,
-    contents: &dyn Contents,
-    top: &Path,
-    wish: &Wish,
-    fault: &dyn Fn(OriginError) -> FetchError,
-) -> Result<Fetched, FetchError> {
-    let mut fetched = Fetched {
-        files: 0,
-        left: Vec::new(),
-        revision,
-    };
-    let mut directories = DirBuilder::new();
-    directories.recursive(true).mode(0o755);
-    directories.create(top).map_err(io_at(top))?;
-    for Pick { path, what } in &picked.picks {
-        match what {
-            What::File(blob) => {
-                let file = top.join(path);
-                let parent = file.parent().unwrap_or(top);
-                directories.create(parent).map_err(io_at(parent))?;
-                let bytes = contents.read(&blob.content, wish.file_bytes).map_err(fault)?;
-                write(&file, &bytes, blob.mode).map_err(io_at(&file))?;
-                fetched.files += 1;
-            }
-            What::Link => fetched.left.push(format!("{path}: a link, which is not made")),
-            What::Submodule => fetched.left.push(format!("{path}: a submodule, which is not fetched")),
-            What::ChartPart => {}
-            What::Refused(refusal) => {
-                return Err(FetchError::Refused {
-                    path: path.clone(),
-                    said: refusal.said.clone(),
-                });
+/// Files that are being written.
+struct Writing<'a> {
+    contents: Box<dyn Contents>,
+    scale: Scale,
+    /// How much was written, in bytes; a content counts wherever it goes.
+    written: u64,
+    fault: &'a dyn Fn(OriginError) -> FetchError,
+}
+
+impl Writing<'_> {
+    /// Writes what was picked below `top`, which is made.
+    fn tree(&mut self, picked: &Picked, revision: String, top: &Path) -> Result<Fetched, FetchError> {
+        let mut fetched = Fetched {
+            files: 0,
+            left: Vec::new(),
+            revision,
+        };
+        let mut directories = DirBuilder::new();
+        directories.recursive(true).mode(0o755);
+        directories.create(top).map_err(io_at(top))?;
+        for Pick { path, what } in &picked.picks {
+            match what {
+                What::File(blob) => {
+                    let file = top.join(path);
+                    let parent = file.parent().unwrap_or(top);
+                    directories.create(parent).map_err(io_at(parent))?;
+                    let bytes = self.content(path, &blob.content)?;
+                    write(&file, &bytes, blob.mode).map_err(io_at(&file))?;
+                    fetched.files += 1;
+                }
+                What::Link => fetched.left.push(format!("{path}: a link, which is not made")),
+                What::Submodule => fetched.left.push(format!("{path}: a submodule, which is not fetched")),
+                What::ChartPart => {}
+                What::Refused(refusal) => {
+                    return Err(FetchError::Refused {
+                        path: path.clone(),
+                        said: refusal.said.clone(),
+                    });
+                }
             }
         }
+        Ok(fetched)
     }
-    Ok(fetched)
+
+    fn content(&mut self, path: &str, content: &Content) -> Result<Vec<u8>, FetchError> {
+        let Scale {
+            file_bytes,
+            total_bytes,
+        } = self.scale;
+        let read = self.contents.read(content, file_bytes);
+        let bytes = read.map_err(|error| match error.refusal("the limit", file_bytes) {
+            Some(refusal) => FetchError::Refused {
+                path: path.to_owned(),
+                said: refusal.said,
+            },
+            None => (self.fault)(error),
+        })?;
+        let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
+        self.written = self.written.saturating_add(length);
+        if self.written > total_bytes {
+            return Err(FetchError::TooMuch(total_bytes));
+        }
+        Ok(bytes)
+    }
 }
 
 fn write(file: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
@@ -326,5 +364,44 @@ fn io_at(path: &Path) -> impl Fn(io::Error) -> FetchError {
     move |source| FetchError::Io {
         path: path.clone(),
         source,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::origin::tests::Shelf;
+    use crate::tree::Blob;
+
+    /// A tree that names one content many times is bounded by what is written, not by what came.
+    #[test]
+    fn a_content_counts_wherever_it_is_written() {
+        let mut shelf = Shelf::default();
+        let content = shelf.put(&[0; 1000]);
+        let pick = |at: usize| Pick {
+            path: format!("{at}"),
+            what: What::File(Blob {
+                content: content.clone(),
+                bytes: None,
+                mode: Mode::Plain,
+            }),
+        };
+        let picked = Picked {
+            root: k1s_manifests::RelPath::root(),
+            picks: (0..100).map(pick).collect(),
+        };
+        let room = tempfile::tempdir().unwrap();
+        let mut writing = Writing {
+            contents: Box::new(shelf),
+            scale: Scale {
+                file_bytes: 1000,
+                total_bytes: 5000,
+            },
+            written: 0,
+            fault: &|error| panic!("{error}"),
+        };
+        let written = writing.tree(&picked, String::new(), &room.path().join("tree"));
+        assert!(matches!(written, Err(FetchError::TooMuch(5000))));
+        assert_eq!(fs::read_dir(room.path().join("tree")).unwrap().count(), 5);
     }
 }

@@ -10,10 +10,11 @@ use k1s_source::{
     Capability, Changes, Context, Diagnostic, Permission, Probe, Problem, Scope, SnapshotWriter, Source, list_on_order,
 };
 use sha2::{Digest as _, Sha256};
-use tokio::sync::{Mutex, MutexGuard};
+use tokio::sync::{Mutex, MutexGuard, Semaphore};
 
+use crate::bench::Turn;
 use crate::config::{Config, Settings};
-use crate::desk::{Desk, Turn};
+use crate::desk::Desk;
 use crate::keeper;
 use crate::kept::hexadecimal;
 use crate::pace::Asker;
@@ -41,10 +42,10 @@ struct Plan {
 }
 
 impl Plan {
-    /// Takes the desk, which is opened if it was not.
+    /// Takes the desk, which is opened if it was not, or if work on it panicked.
     async fn desk(&self, settings: &Settings) -> Result<MutexGuard<'_, Option<Desk>>, Problem> {
         let mut desk = self.desk.lock().await;
-        if desk.is_none() {
+        if desk.as_ref().is_none_or(Desk::is_lost) {
             let turn = Arc::clone(&self.turn);
             *desk = Some(Desk::open(&self.target, settings, &self.folder, turn).await?);
         }
@@ -78,7 +79,7 @@ impl Source for Getter {
             let plan = Plan {
                 target: target.clone(),
                 folder: caches.join(cache_name(context, target)),
-                turn: Arc::clone(turn_by_authority.entry(target.authority()).or_default()),
+                turn: Arc::clone(turn_by_authority.entry(target.authority()).or_insert_with(one_turn)),
                 desk: Mutex::default(),
             };
             (target.scope.clone(), plan)
@@ -120,6 +121,11 @@ impl Source for Getter {
             None => Ok(()),
         }
     }
+}
+
+/// Makes the one permit to ask an authority.
+fn one_turn() -> Turn {
+    Arc::new(Semaphore::new(1))
 }
 
 /// Returns where caches are: what is configured, else the user's cache directory, else the directory of this launch.

@@ -10,7 +10,7 @@ mod fault;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::Arc;
 
 use k1s_getter_address::{self as address, Site, Transport};
 use k1s_getter_git::{
@@ -119,7 +119,7 @@ impl Origin for Git {
         })
     }
 
-    fn contents(&self) -> Arc<dyn Contents> {
+    fn contents(&self) -> Box<dyn Contents> {
         let store = match &self.place {
             Place::Directory(directory) => Store::Directory(Arc::clone(directory)),
             Place::Server(server) => match &server.asked {
@@ -127,10 +127,7 @@ impl Origin for Git {
                 None => Store::Folder(server.folder.clone(), server.limits),
             },
         };
-        Arc::new(Blobs {
-            store,
-            objects: Mutex::new(None),
-        })
+        Box::new(Blobs { store, objects: None })
     }
 }
 
@@ -377,7 +374,7 @@ enum Store {
 struct Blobs {
     store: Store,
     /// Opened with the first reading.
-    objects: Mutex<Option<Objects>>,
+    objects: Option<Objects>,
 }
 
 impl Store {
@@ -416,24 +413,22 @@ enum Cleared {
 }
 
 impl Contents for Blobs {
-    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
+    fn read(&mut self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
         let lost = || OriginError::Cache(CacheError::Lost(content.clone()));
         let id = id(content).ok_or_else(lost)?;
-        let mut objects = self.objects.lock().unwrap_or_else(PoisonError::into_inner);
-        let objects = match &mut *objects {
+        let objects = match &mut self.objects {
             Some(objects) => objects,
             none => none.insert(self.store.open()?),
         };
         objects.blob(&id, most).or_else(|error| match error {
             ObjectError::Missing(_) => Err(lost()),
             ObjectError::TooLarge { .. } => Err(CacheError::TooLarge(most).into()),
+            ObjectError::Kind { .. } | ObjectError::Malformed { .. } => Err(CacheError::NoFile(content.clone()).into()),
             error @ ObjectError::Damaged { .. } => Err(match self.store.clear()? {
                 Cleared::Yes => lost(),
                 Cleared::No => GitError::Object(error).into(),
             }),
-            error @ (ObjectError::Kind { .. } | ObjectError::Malformed { .. } | ObjectError::Chain(_)) => {
-                Err(GitError::Object(error).into())
-            }
+            error @ ObjectError::Chain(_) => Err(GitError::Object(error).into()),
         })
     }
 }

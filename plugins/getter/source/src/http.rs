@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, SUMS_BYTES, Site, Sums};
-use k1s_getter_net::{self as net, Client, Request, Url, Validators};
+use k1s_getter_net::{self as net, Client, Credential, Request, Url, Validators};
 use tokio::task::spawn_blocking;
 
 use crate::cache::Cache;
@@ -24,6 +24,7 @@ use crate::network::{Network, NetworkError};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
 use crate::tree::{Mark, Tree};
 use crate::unpack::{Parcel, revision, unpack, verify};
+use crate::whose::whose;
 use crate::wish::Wish;
 
 /// How often it is looked how much of a download is there.
@@ -52,6 +53,8 @@ pub(crate) struct Remembered {
     revision: String,
     /// What it was verified against.
     expected: Option<String>,
+    /// Whose view it is.
+    whose: String,
     validators: Validators,
 }
 
@@ -97,6 +100,7 @@ impl Http {
         let asking = Asking {
             client: &client,
             request: Request::get(url),
+            whose: self.whose(),
             name: self.name.clone(),
             archive: self.download.archive,
             expected,
@@ -105,6 +109,19 @@ impl Http {
             meter: &self.meter,
         };
         asking.look(last, wish).await
+    }
+
+    /// Returns whose view of what is seen there.
+    fn whose(&self) -> String {
+        let own = self.site.login.as_ref().map(Credential::of);
+        let credentials = &self.network.credentials;
+        let certificate = credentials.certificate.as_ref();
+        let certificate = certificate.map(|(path, _)| path.to_string_lossy()).unwrap_or_default();
+        let parameters = self.site.parameters.encoded();
+        whose(
+            credentials.word.as_ref().or(own.as_ref()),
+            &[parameters.expose(), &certificate],
+        )
     }
 
     /// Returns the checksum that the file must have, which may have to be asked for.
@@ -140,8 +157,8 @@ impl Origin for Http {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn contents(&self) -> Arc<dyn Contents> {
-        Arc::<Cache>::clone(&self.cache)
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.cache))
     }
 }
 
@@ -151,6 +168,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) client: &'a Client,
     /// For what.
     pub(crate) request: Request,
+    /// Whose view of which place it is.
+    pub(crate) whose: String,
     /// What the file is called.
     pub(crate) name: String,
     /// How it is packed.
@@ -171,6 +190,7 @@ impl Asking<'_> {
         let Self {
             client,
             request,
+            whose,
             name,
             archive,
             expected,
@@ -180,7 +200,7 @@ impl Asking<'_> {
         } = self;
         let last = last
             .and_then(Remembered::read)
-            .filter(|last| last.is_verified(expected.as_ref()));
+            .filter(|last| last.whose == whose && last.is_verified(expected.as_ref()));
         let request = match &last {
             Some(last) => request.unless(&last.validators),
             None => request,
@@ -211,6 +231,7 @@ impl Asking<'_> {
             is_said_to_be_a_page: content_type.is_some_and(is_page_type),
             parcel,
             expected,
+            whose,
             validators,
             wish: wish.clone(),
             bounds,
@@ -225,6 +246,7 @@ struct Opening {
     parcel: Parcel,
     is_said_to_be_a_page: bool,
     expected: Option<Digest>,
+    whose: String,
     validators: Validators,
     wish: Wish,
     bounds: Bounds,
@@ -237,6 +259,7 @@ impl Opening {
             mut parcel,
             is_said_to_be_a_page,
             expected,
+            whose,
             validators,
             wish,
             bounds,
@@ -252,6 +275,7 @@ impl Opening {
         let remembered = Remembered {
             revision: revision(&hash),
             expected: expected.map(|digest| digest.to_string()),
+            whose,
             validators,
         };
         Ok(Tree {
@@ -265,16 +289,21 @@ impl Opening {
 impl Remembered {
     fn mark(&self) -> Mark {
         let expected = self.expected.as_deref().unwrap_or("-");
-        Mark(format!("{}\n{expected}\n{}", self.revision, self.validators))
+        Mark(format!(
+            "{}\n{expected}\n{}\n{}",
+            self.revision, self.whose, self.validators
+        ))
     }
 
     /// Reads what is remembered of a file; none for a mark of something else.
     pub(crate) fn read(mark: &Mark) -> Option<Self> {
-        let mut lines = mark.0.splitn(3, '\n');
-        let (revision, expected, validators) = (lines.next()?, lines.next()?, lines.next()?);
+        let mut lines = mark.0.splitn(4, '\n');
+        let (revision, expected) = (lines.next()?, lines.next()?);
+        let (whose, validators) = (lines.next()?, lines.next()?);
         Some(Self {
             revision: revision.to_owned(),
             expected: Some(expected).filter(|text| *text != "-").map(str::to_owned),
+            whose: whose.to_owned(),
             validators: validators.parse().ok()?,
         })
     }
@@ -338,6 +367,7 @@ mod tests {
             let remembered = Remembered {
                 revision: "sha256:ab".to_owned(),
                 expected: expected.as_ref().map(ToString::to_string),
+                whose: "somebody".to_owned(),
                 validators: r#""tag" Sun, 06 Nov 1994 08:49:37 GMT"#.parse().unwrap(),
             };
             let read = Remembered::read(&remembered.mark()).unwrap();

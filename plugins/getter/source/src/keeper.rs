@@ -8,7 +8,8 @@ use std::time::Instant;
 use k1s_source::{Changes, Order, Problem, Reason};
 use tokio::time::sleep_until;
 
-use crate::desk::{Desk, News};
+use crate::bench::News;
+use crate::desk::Desk;
 use crate::pace::Asker;
 
 /// Keeps the host up to date until it asks to stop.

@@ -3,7 +3,7 @@
 //! The text is the SHA-256 of all that follows in hexadecimal, a line feed, and JSON. What has another hash, or is of
 //! another format, is as none.
 
-use std::io::{self, Read, Write};
+use std::io::Read;
 
 use k1s_manifests::RelPath;
 use serde::{Deserialize, Serialize};
@@ -15,8 +15,8 @@ use crate::tree::Mark;
 
 /// The format; another is not read.
 const FORMAT: u32 = 1;
-/// The largest text that is read, in bytes: some 500,000 files.
-const KEPT_BYTES: u64 = 128 << 20;
+/// The largest text that is written and read, in bytes: 128 MiB, some 500,000 files.
+pub(crate) const KEPT_BYTES: usize = 128 << 20;
 /// Letters of a SHA-256 in hexadecimal, and a line feed.
 const DIGEST_LINE: usize = 65;
 
@@ -26,9 +26,14 @@ pub(crate) enum KeptError {
     /// It has no text.
     #[error("it has no text")]
     Json(#[source] serde_json::Error),
-    /// The system refuses.
-    #[error("the system refuses")]
-    Io(#[source] io::Error),
+    /// It is longer than is read.
+    #[error("it has {bytes} bytes, and the limit is {most}; name a part of the address, or fewer files")]
+    TooLong {
+        /// How long it is.
+        bytes: usize,
+        /// How long it may be.
+        most: usize,
+    },
 }
 
 /// What was picked of one state of an origin.
@@ -75,10 +80,11 @@ impl Kept {
         })
     }
 
-    /// Reads a snapshot; `None` for anything but what [`Kept::write`] wrote.
+    /// Reads a snapshot; `None` for anything but a [text](Kept::text).
     pub(crate) fn read(from: impl Read) -> Option<Self> {
         let mut text = Vec::new();
-        from.take(KEPT_BYTES).read_to_end(&mut text).ok()?;
+        let most = u64::try_from(KEPT_BYTES).unwrap_or(u64::MAX);
+        from.take(most).read_to_end(&mut text).ok()?;
         let (digest, json) = text.split_at_checked(DIGEST_LINE)?;
         if digest != digest_line(json).as_bytes() {
             return None;
@@ -88,11 +94,19 @@ impl Kept {
             .filter(|kept: &Self| kept.format == FORMAT)
     }
 
-    /// Writes the snapshot.
-    pub(crate) fn write(&self, to: &mut impl Write) -> Result<(), KeptError> {
+    /// Returns the text of the snapshot, of at most so many bytes.
+    ///
+    /// # Errors
+    /// Fails if it is longer.
+    pub(crate) fn text(&self, most: usize) -> Result<Vec<u8>, KeptError> {
         let json = serde_json::to_vec(self).map_err(KeptError::Json)?;
-        to.write_all(digest_line(&json).as_bytes()).map_err(KeptError::Io)?;
-        to.write_all(&json).map_err(KeptError::Io)
+        let bytes = DIGEST_LINE.saturating_add(json.len());
+        if bytes > most {
+            return Err(KeptError::TooLong { bytes, most });
+        }
+        let mut text = digest_line(&json).into_bytes();
+        text.extend_from_slice(&json);
+        Ok(text)
     }
 }
 
@@ -130,8 +144,7 @@ pub(crate) mod tests {
     #[test]
     fn a_snapshot_survives_its_text_and_a_changed_one_is_none() {
         let kept = kept(&[("a.yaml", Content::of(b"a"))]);
-        let mut text = Vec::new();
-        kept.write(&mut text).unwrap();
+        let text = kept.text(KEPT_BYTES).unwrap();
         assert_eq!(Kept::read(text.as_slice()), Some(kept));
         for at in [0, 64, 65, text.len() - 1] {
             let mut changed = text.clone();

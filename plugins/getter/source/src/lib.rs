@@ -5,8 +5,8 @@
 //! Nothing is executed, and nothing is written by a path that somebody else chose, but by `fetch` into a new directory.
 //!
 //! The way of a file: an `origin` finds it (`look`), by a `wish` that knows what may be wanted; `pick` decides what is;
-//! contents go into the `cache` under their own names; `desk` publishes the whole as a snapshot that holds until the next
-//! one is whole; `declare` tells the host what it does not hold. `keeper` is the loop, `pace` its clock, `fetch` the
+//! contents go into the `cache` under their own names; `bench` publishes the whole as a snapshot that holds until the next
+//! one is whole, after `weigh` looked at all of it; `desk` says when, and `declare` tells the host what it does not hold. `keeper` is the loop, `pace` its clock, `fetch` the
 //! command without a host.
 //!
 //! Does not render kustomizations or charts, and does not tell the host of a state that is not whole.
@@ -14,9 +14,11 @@
 #![forbid(unsafe_code)]
 
 mod attention;
+mod bench;
 mod cache;
 mod config;
 mod content;
+mod custody;
 mod declare;
 mod desk;
 mod fetch;
@@ -27,6 +29,7 @@ mod git;
 mod http;
 #[cfg(feature = "net")]
 mod identity;
+mod ignored;
 mod keeper;
 mod kept;
 mod local;
@@ -43,6 +46,9 @@ mod store;
 mod target;
 mod tree;
 mod unpack;
+mod weigh;
+#[cfg(feature = "http")]
+mod whose;
 mod wish;
 
 pub use config::Config;

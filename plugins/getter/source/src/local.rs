@@ -193,8 +193,8 @@ impl Origin for Local {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn contents(&self) -> Arc<dyn Contents> {
-        Arc::<Cache>::clone(&self.ground.cache)
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.ground.cache))
     }
 }
 

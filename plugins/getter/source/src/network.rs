@@ -55,6 +55,14 @@ impl Credentials {
     pub(crate) fn is_empty(&self) -> bool {
         self.word.is_none() && self.certificate.is_none()
     }
+
+    /// Returns the user, where one is named.
+    pub(crate) fn user(&self) -> Option<&str> {
+        match &self.word {
+            Some(Credential::Basic { user, .. }) => Some(user.expose()),
+            Some(Credential::Bearer(_) | Credential::Netrc(_)) | None => None,
+        }
+    }
 }
 
 /// Nothing can be asked with what is configured.

@@ -146,8 +146,8 @@ impl Origin for Artifact {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn contents(&self) -> Arc<dyn Contents> {
-        Arc::<Cache>::clone(&self.cache)
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.cache))
     }
 }
 

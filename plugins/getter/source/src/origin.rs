@@ -24,6 +24,7 @@ use tokio::task::JoinError;
 
 use crate::cache::{Cache, CacheError};
 use crate::content::Content;
+use crate::custody::Broken;
 #[cfg(feature = "git")]
 use crate::git::GitFault;
 use crate::local::LocalError;
@@ -32,7 +33,7 @@ use crate::network::NetworkError;
 use crate::pick::PickError;
 #[cfg(feature = "s3")]
 use crate::store::StoreError;
-use crate::tree::{Mark, Tree};
+use crate::tree::{Mark, Refusal, Tree};
 use crate::wish::Wish;
 
 /// An answer of an origin that is being waited for.
@@ -47,21 +48,21 @@ pub(crate) trait Origin: Send {
     fn bring<'a>(&'a mut self, wanted: &'a BTreeSet<Content>) -> Pending<'a, ()>;
 
     /// Returns what reads contents that were brought, on any thread.
-    fn contents(&self) -> Arc<dyn Contents>;
+    fn contents(&self) -> Box<dyn Contents>;
 }
 
 /// Reads contents that are on this machine.
-pub(crate) trait Contents: Send + Sync {
+pub(crate) trait Contents: Send {
     /// Reads a content of at most so many bytes; what it returns has that name.
     ///
     /// # Errors
     /// Fails if it is not there, or larger.
-    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError>;
+    fn read(&mut self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError>;
 }
 
-impl Contents for Cache {
-    fn read(&self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
-        Ok(Self::read(self, content, most)?)
+impl Contents for Arc<Cache> {
+    fn read(&mut self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
+        Ok(Cache::read(self, content, most)?)
     }
 }
 
@@ -114,14 +115,15 @@ pub(crate) enum OriginError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
-    /// An ignore file is no text.
-    #[error("{path} is not UTF-8, or longer than {most} bytes")]
-    Rules {
-        /// Where.
-        path: String,
-        /// How long it may be.
-        most: u64,
-    },
+    /// It has more ignore files than are read.
+    #[error("more than {0} files `.sourceignore`")]
+    IgnoreFiles(usize),
+    /// Its ignore files are longer together than is read.
+    #[error("its files `.sourceignore` are more than {0} bytes together")]
+    IgnoreBytes(u64),
+    /// Its files are larger together than is taken.
+    #[error("its files are more than the limit totalBytes, {0} bytes, together")]
+    TooMuch(u64),
     /// It cannot be had from the network.
     #[cfg(feature = "net")]
     #[error(transparent)]
@@ -156,11 +158,17 @@ pub(crate) enum OriginError {
     Page,
     /// The work on it was broken off.
     #[error("the work on it was broken off")]
-    Broken(#[source] JoinError),
+    Broken(#[source] Option<JoinError>),
 }
 
 impl From<JoinError> for OriginError {
     fn from(error: JoinError) -> Self {
+        Self::Broken(Some(error))
+    }
+}
+
+impl From<Broken> for OriginError {
+    fn from(Broken(error): Broken) -> Self {
         Self::Broken(error)
     }
 }
@@ -202,26 +210,28 @@ impl OriginError {
             | Self::ForeignSums
             | Self::Pick(_)
             | Self::Cache(_)
-            | Self::Rules { .. }
+            | Self::IgnoreFiles(_)
+            | Self::IgnoreBytes(_)
+            | Self::TooMuch(_)
             | Self::Broken(_) => None,
         }
     }
 
-    /// Returns whether a content is larger than was to be read.
-    pub(crate) fn is_too_large(&self) -> bool {
-        matches!(self, Self::Cache(CacheError::TooLarge(_)))
+    /// Returns what is said of the one file whose content is larger than `limit`, `most` bytes, or no file; `None` for
+    /// whatever is not that file's own.
+    pub(crate) fn refusal(&self, limit: &str, most: u64) -> Option<Refusal> {
+        let Self::Cache(error) = self else { return None };
+        error.refusal(limit, most)
     }
 
     fn code(&self) -> Code {
         match self {
             Self::Local(error) => error.code(),
             Self::Archive(error) => code_of_archive(error),
-            Self::Mismatch(_) | Self::Sums(_) | Self::ForeignSums | Self::Rules { .. } => Code::DataInvalid,
+            Self::Mismatch(_) | Self::Sums(_) | Self::ForeignSums => Code::DataInvalid,
+            Self::IgnoreFiles(_) | Self::IgnoreBytes(_) | Self::TooMuch(_) => Code::TooLarge,
             Self::Pick(_) => Code::RootNotFound,
-            Self::Cache(CacheError::TooLarge(_)) => Code::TooLarge,
-            Self::Cache(
-                CacheError::Io { .. } | CacheError::NotPrivate { .. } | CacheError::Lost(_) | CacheError::Snapshot(_),
-            ) => Code::Unavailable,
+            Self::Cache(error) => error.code(),
             #[cfg(feature = "net")]
             Self::Net(error) => code_of_net(error.class()),
             #[cfg(feature = "net")]
@@ -280,5 +290,48 @@ fn code_of_archive(error: &ArchiveError) -> Code {
         | ArchiveError::Unsupported(_)
         | ArchiveError::NotBuilt(_) => Code::Unsupported,
         ArchiveError::Taker(_) => Code::Unavailable,
+    }
+}
+
+#[cfg(test)]
+pub(crate) mod tests {
+    use std::collections::BTreeMap;
+
+    use super::*;
+
+    /// Contents in memory.
+    #[derive(Debug, Default)]
+    pub(crate) struct Shelf {
+        /// `None` for what is no file.
+        bytes_by_content: BTreeMap<Content, Option<Vec<u8>>>,
+        /// How often a content was read.
+        pub(crate) reads: usize,
+    }
+
+    impl Shelf {
+        pub(crate) fn put(&mut self, bytes: &[u8]) -> Content {
+            let content = Content::of(bytes);
+            self.bytes_by_content.insert(content.clone(), Some(bytes.to_vec()));
+            content
+        }
+
+        /// Puts something that is no file, as a tree of git.
+        pub(crate) fn put_no_file(&mut self, name: &[u8]) -> Content {
+            let content = Content::of(name);
+            self.bytes_by_content.insert(content.clone(), None);
+            content
+        }
+    }
+
+    impl Contents for Shelf {
+        fn read(&mut self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
+            self.reads += 1;
+            match self.bytes_by_content.get(content) {
+                None => Err(CacheError::Lost(content.clone()).into()),
+                Some(None) => Err(CacheError::NoFile(content.clone()).into()),
+                Some(Some(bytes)) if bytes.len() as u64 > most => Err(CacheError::TooLarge(most).into()),
+                Some(Some(bytes)) => Ok(bytes.clone()),
+            }
+        }
     }
 }

@@ -10,6 +10,7 @@ use k1s_manifests::{CHART, Entry as Asked, RelPath, Rules, Zone};
 use serde::{Deserialize, Serialize};
 
 use crate::content::Content;
+use crate::ignored::Ignored;
 use crate::tree::{Blob, Class, Entry, Kind, Refusal, Shape, Tree};
 use crate::wish::{Files, IGNORE_FILE, Wish};
 
@@ -65,11 +66,11 @@ pub(crate) fn ignore_files(tree: &Tree) -> impl Iterator<Item = (&RelPath, &Cont
     })
 }
 
-/// Picks of a tree what a wish means; `ignored` has the texts of ignore files by their paths.
+/// Picks of a tree what a wish means; `ignored` has what ignore files say.
 ///
 /// # Errors
 /// Fails if the sub-directory is not exactly one directory.
-pub(crate) fn pick(tree: &Tree, wish: &Wish, ignored: &BTreeMap<RelPath, String>) -> Result<Picked, PickError> {
+pub(crate) fn pick(tree: &Tree, wish: &Wish, ignored: &Ignored) -> Result<Picked, PickError> {
     let root = root(tree, wish)?;
     let mut folders = Folders::new(&root, tree, ignored);
     let mut picks = Vec::new();
@@ -126,7 +127,7 @@ fn plain(kind: &Kind) -> What {
 /// What is known of the directories, each looked at once.
 struct Folders<'a> {
     root: &'a RelPath,
-    ignored: &'a BTreeMap<RelPath, String>,
+    ignored: &'a Ignored,
     /// Directories with a chart.
     charts: BTreeSet<RelPath>,
     /// What is wrong with ignore files that cannot be read, by their directories.
@@ -151,7 +152,7 @@ enum Standing {
 }
 
 impl<'a> Folders<'a> {
-    fn new(root: &'a RelPath, tree: &'a Tree, ignored: &'a BTreeMap<RelPath, String>) -> Self {
+    fn new(root: &'a RelPath, tree: &'a Tree, ignored: &'a Ignored) -> Self {
         let charts = tree.entries.iter().filter_map(|entry| match entry.kind {
             Kind::File(_) if entry.path.name() == CHART => entry.path.parent(),
             Kind::File(_) | Kind::Link | Kind::Submodule | Kind::Refused(_) => None,
@@ -237,7 +238,8 @@ impl<'a> Folders<'a> {
             return Err(format!("{IGNORE_FILE} {said}"));
         }
         match self.ignored.get(&directory.join(IGNORE_FILE)) {
-            Some(text) => {
+            Some(Err(said)) => Err(format!("{IGNORE_FILE} {said}")),
+            Some(Ok(text)) => {
                 let rules = above.clone().with(directory, text);
                 rules.map_err(|error| format!("{IGNORE_FILE}:{error}"))
             }

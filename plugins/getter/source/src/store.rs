@@ -29,6 +29,7 @@ use crate::network::{Author, Network};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
 use crate::tree::{Blob, Entry, Kind, Mark, Mode, Tree};
 use crate::unpack::revision;
+use crate::whose::whose;
 use crate::wish::Wish;
 
 use listing::{Known, Sorted};
@@ -161,6 +162,7 @@ impl Store {
         let asking = Asking {
             client: &asked.client,
             request,
+            whose: self.whose(),
             name: self.download.filename.clone().unwrap_or_else(|| name.to_owned()),
             archive: self.download.archive,
             expected: self.expected(&asked.client).await?,
@@ -169,6 +171,15 @@ impl Store {
             meter: &self.meter,
         };
         asking.look(last, wish).await
+    }
+
+    /// Returns whose view of what is seen there.
+    fn whose(&self) -> String {
+        let own = self.s3.access.as_ref().map(|access| access.id.expose());
+        whose(
+            self.access.network.credentials.word.as_ref(),
+            &[own.unwrap_or_default()],
+        )
     }
 
     /// Returns the checksum that the object must have, which may have to be asked for.
@@ -279,8 +290,8 @@ impl Origin for Store {
         Box::pin(std::future::ready(Ok(())))
     }
 
-    fn contents(&self) -> Arc<dyn Contents> {
-        Arc::<Cache>::clone(&self.cache)
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.cache))
     }
 }
 

@@ -11,6 +11,27 @@ use crate::kept::hexadecimal;
 
 /// The longest id of a scope, in bytes (contract.md §4).
 const SCOPE_BYTES: usize = 256;
+/// Parameters that say who asks and until when: those of signed URLs of CloudFront, S3 and Azure, and tokens.
+const SIGNATURES: [&str; 18] = [
+    "access_token",
+    "awsaccesskeyid",
+    "expires",
+    "googleaccessid",
+    "key-pair-id",
+    "policy",
+    "private_token",
+    "se",
+    "sig",
+    "signature",
+    "sip",
+    "sks",
+    "sp",
+    "spr",
+    "sr",
+    "st",
+    "sv",
+    "token",
+];
 
 /// One address of a source.
 #[derive(Clone, Debug)]
@@ -41,6 +62,26 @@ impl Target {
         self.address.to_string()
     }
 
+    /// Returns what else decides what is there, which the text leaves out: the parameters that go to the server, but for what
+    /// only says who asks and until when. What is returned may be secret.
+    #[must_use]
+    pub(crate) fn query(&self) -> String {
+        let site = match &self.address.source {
+            Source::Git(git) => site_of(&git.remote),
+            Source::Mercurial(mercurial) => site_of(&mercurial.remote),
+            Source::Download(download) => match &download.origin {
+                Origin::Http(site) => Some(site),
+                Origin::File(_) | Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => None,
+            },
+            Source::Oci(_) => None,
+        };
+        let parameters = site.into_iter().flat_map(|site| site.parameters.iter());
+        let asking = parameters.filter(|(name, _)| !is_signature(name));
+        asking
+            .map(|(name, value)| format!("{name:?}={:?}\n", value.expose()))
+            .collect()
+    }
+
     /// Returns whom the address asks: targets that ask the same one ask it one after the other.
     #[must_use]
     pub(crate) fn authority(&self) -> String {
@@ -55,6 +96,21 @@ impl Target {
             },
         }
     }
+}
+
+fn site_of(remote: &Remote) -> Option<&Site> {
+    match remote {
+        Remote::Site(site) => Some(site),
+        Remote::Directory(_) => None,
+    }
+}
+
+/// Returns whether a parameter is part of a signature or a token, as stores and forges take them: the file is the same with
+/// another.
+fn is_signature(name: &str) -> bool {
+    let name = name.to_ascii_lowercase();
+    let begins = ["x-amz-", "x-goog-"].iter().any(|start| name.starts_with(start));
+    begins || SIGNATURES.contains(&name.as_str())
 }
 
 fn of_remote(remote: &Remote) -> String {
@@ -155,6 +211,16 @@ mod tests {
             let target = target(address);
             assert_eq!((target.identity.as_str(), target.scope.id()), (identity, identity));
         }
+    }
+
+    #[test]
+    fn what_is_asked_for_is_told_from_who_asks() {
+        let query = |text: &str| target(&format!("https://h.org/raw{text}")).query();
+        assert_ne!(query("?file=new"), query("?file=old"));
+        assert_eq!(query("?file=a&token=1"), query("?file=a&token=2"));
+        let signed = "?X-Amz-Date=1&X-Amz-Signature=2&sig=3&Expires=4";
+        assert_eq!(query(signed), query(""));
+        assert_ne!(query("?a=1&b=2"), query("?a=1%26b%3D2"));
     }
 
     #[test]

@@ -147,4 +147,15 @@ fn another_selection_makes_a_snapshot_out_of_date() {
     ] {
         assert_ne!(base, mark(other), "{other}");
     }
+    // The text of an address leaves its query out, and yet it decides what is there.
+    let queried = |query: &str| mark(&format!(r#"{{"source": "https://h.org/raw?{query}"}}"#));
+    assert_ne!(queried("file=new.yaml"), queried("file=old.yaml"));
+    assert_eq!(queried("file=new.yaml&sig=1"), queried("file=new.yaml&sig=2"));
+    let of = |user: &str, password: &str| {
+        mark(&format!(
+            r#"{{"source": "https://h.org/a", "credentials": {{"username": "{user}", "password": "{password}"}}}}"#
+        ))
+    };
+    assert_ne!(of("ann", "1"), of("bob", "1"));
+    assert_eq!(of("ann", "1"), of("ann", "2"));
 }

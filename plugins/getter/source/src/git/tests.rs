@@ -152,7 +152,7 @@ async fn a_server_is_looked_at_and_only_what_is_picked_comes() {
     let read = git.contents().read(wanted.first().unwrap(), 100).unwrap();
     assert_eq!(read, b"kind: One");
     let error = git.contents().read(wanted.first().unwrap(), 3).unwrap_err();
-    assert!(error.is_too_large(), "{error}");
+    assert!(matches!(error, OriginError::Cache(CacheError::TooLarge(3))), "{error}");
     let other = Content::git(&room.git(&["rev-parse", "HEAD:infra/two.yaml"])).unwrap();
     assert!(matches!(
         git.contents().read(&other, 100),
@@ -191,6 +191,33 @@ async fn a_repository_on_this_machine_is_read_where_it_is() {
     assert!(one.collect::<BTreeSet<_>>().contains(b"kind: One".as_slice()));
     assert_eq!(git.look(Some(&tree.mark), &wish).await.unwrap(), Looked::Same);
     assert!(!cache.folder().join(OBJECTS).exists());
+}
+
+/// An entry says that it is a file, and what it names is a directory: that is the fault of this file alone.
+#[tokio::test]
+async fn an_entry_that_is_no_file_is_told_by_itself() {
+    let room = Room::new();
+    let apps = room.git(&["rev-parse", "HEAD:apps"]);
+    let one = room.git(&["rev-parse", "HEAD:apps/one.yaml"]);
+    let bytes = |id: &str| -> Vec<u8> {
+        let pairs = id.as_bytes().chunks(2).map(|pair| std::str::from_utf8(pair).unwrap());
+        pairs.map(|pair| u8::from_str_radix(pair, 16).unwrap()).collect()
+    };
+    let entry = |name: &str, id: &str| [format!("100644 {name}\0").into_bytes(), bytes(id)].concat();
+    let raw = [entry("a.yaml", &apps), entry("b.yaml", &one)].concat();
+    std::fs::write(room.repository().join("raw"), raw).unwrap();
+    let tree = room.git(&["hash-object", "-t", "tree", "-w", "--literally", "raw"]);
+    let commit = room.git(&["commit-tree", &tree, "-m", "A trap"]);
+    room.git(&["update-ref", "refs/heads/trap", &commit]);
+    let address = format!("git::file://{}?ref=trap", room.repository().display());
+    let (mut git, wish, _) = room.origin(&address);
+    let tree = tree_of(git.look(None, &wish).await.unwrap());
+    assert_eq!(paths(&tree), ["a.yaml", "b.yaml"]);
+    git.bring(&contents(&tree)).await.unwrap();
+    let mut reader = git.contents();
+    let mut read = |id: &str| reader.read(&Content::git(id).unwrap(), 100);
+    assert!(matches!(read(&apps), Err(OriginError::Cache(CacheError::NoFile(_)))));
+    assert_eq!(read(&one).unwrap(), b"kind: One");
 }
 
 #[tokio::test]

@@ -60,7 +60,7 @@ fn picked(address: &str, entries: &[(&str, Kind)], ignored: &[(&str, &str)]) -> 
     let wish = wish(address);
     let ignored = ignored
         .iter()
-        .map(|(path, text)| (RelPath::new(path).unwrap(), (*text).to_owned()))
+        .map(|(path, text)| (RelPath::new(path).unwrap(), Ok(Arc::from(*text))))
         .collect();
     let picked = pick(&tree(&wish, entries), &wish, &ignored)?;
     Ok(picked
@@ -166,7 +166,7 @@ fn charts_are_no_objects_and_links_are_told() {
 fn one_file_is_taken_whatever_its_name_is() {
     let wish = wish("/x");
     let mut tree = tree(&wish, &[("manifest", file("a"))]);
-    assert!(pick(&tree, &wish, &BTreeMap::new()).unwrap().picks.is_empty());
+    assert!(pick(&tree, &wish, &Ignored::new()).unwrap().picks.is_empty());
     tree.shape = Shape::File;
-    assert_eq!(pick(&tree, &wish, &BTreeMap::new()).unwrap().picks.len(), 1);
+    assert_eq!(pick(&tree, &wish, &Ignored::new()).unwrap().picks.len(), 1);
 }

@@ -1,0 +1,178 @@
+//! Where the work on one address is done: its origin, its cache, and the last state that was whole.
+//!
+//! Invariants:
+//! - What was known holds until another whole state is known, across restarts: a failure never makes it less.
+//! - A state is published only when every content that is picked of it was read on this machine, or stands as refused.
+//! - One work at a time has the bench: what writes the cache is never beside what reads it.
+
+use std::collections::{BTreeSet, VecDeque};
+use std::path::Path;
+use std::sync::Arc;
+
+use k1s_manifests::RelPath;
+use k1s_source::{Code, ObjectLimits, Problem};
+use tokio::sync::Semaphore;
+use tokio::task::spawn_blocking;
+
+use crate::cache::Cache;
+use crate::config::Settings;
+use crate::content::Content;
+use crate::declare::{Batch, Unread, parse};
+use crate::ignored::texts;
+use crate::kept::Kept;
+use crate::origin::{Contents, Looked, Meter, Origin, OriginError};
+use crate::origins;
+use crate::pick::{Picked, ignore_files, pick};
+use crate::target::Target;
+use crate::tree::{Mark, Tree};
+use crate::weigh::{Scale, weigh};
+use crate::wish::Wish;
+
+/// The one permit to ask an authority: others wait for their turn.
+pub(crate) type Turn = Arc<Semaphore>;
+
+/// Whether something else is declared than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum News {
+    None,
+    Some,
+}
+
+/// Where the work on one address is done.
+pub(crate) struct Bench {
+    wish: Wish,
+    wish_mark: String,
+    scale: Scale,
+    origin: Box<dyn Origin>,
+    /// Reads what the last refresh brought; opened with the first reading.
+    contents: Option<Box<dyn Contents>>,
+    cache: Arc<Cache>,
+    turn: Turn,
+    kept: Option<Arc<Kept>>,
+}
+
+impl Bench {
+    /// Opens the cache of an address in `folder`, and begins with what was known before. `meter` is told what is brought.
+    pub(crate) async fn open(
+        target: &Target,
+        settings: &Settings,
+        folder: &Path,
+        turn: Turn,
+        meter: &Arc<Meter>,
+    ) -> Result<Self, Problem> {
+        let folder = folder.to_owned();
+        let opened = spawn_blocking(move || {
+            let cache = Cache::open(&folder)?;
+            let last = cache.last();
+            Ok::<_, OriginError>((Arc::new(cache), last))
+        });
+        let (cache, last) = opened.await?.map_err(|error| error.problem(&target.shown()))?;
+        let origin = origins::open(&target.address, &settings.access, Arc::clone(&cache), meter);
+        let origin = origin.map_err(|error| Problem::new(Code::Unsupported, error.to_string()))?;
+        let wish_mark = settings.wish_mark(target);
+        Ok(Self {
+            wish: settings.wish(target),
+            scale: settings.scale(),
+            origin,
+            contents: None,
+            cache,
+            turn,
+            kept: last.filter(|kept| kept.wish == wish_mark).map(Arc::new),
+            wish_mark,
+        })
+    }
+
+    /// Returns the last state that was whole.
+    pub(crate) fn kept(&self) -> Option<Arc<Kept>> {
+        self.kept.clone()
+    }
+
+    /// Asks the origin, and publishes what is there if it is another whole state.
+    pub(crate) async fn refresh(&mut self) -> Result<News, OriginError> {
+        let turn = Arc::clone(&self.turn);
+        // The permit is never closed.
+        let _turn = turn.acquire().await;
+        let last = self.kept.as_ref().map(|kept| &kept.mark);
+        let tree = match self.origin.look(last, &self.wish).await? {
+            Looked::Same => return Ok(News::None),
+            Looked::Other(tree) => tree,
+        };
+        self.contents = None;
+        let picked = self.pick(&tree).await?;
+        let kept = Kept::new(
+            self.wish_mark.clone(),
+            tree.mark,
+            tree.revision,
+            &picked.root,
+            picked.picks,
+        );
+        self.origin.bring(&kept.contents().cloned().collect()).await?;
+        let kept = self.publish(kept).await?;
+        let is_news = self.kept.as_ref().is_none_or(|last| !last.declares_as(&kept));
+        self.kept = Some(Arc::new(kept));
+        Ok(if is_news { News::Some } else { News::None })
+    }
+
+    /// Puts a state in the place of the last, once all that it names was looked at.
+    async fn publish(&mut self, mut kept: Kept) -> Result<Kept, OriginError> {
+        let (cache, last, scale) = (Arc::clone(&self.cache), self.kept.clone(), self.scale);
+        let mut contents = self.origin.contents();
+        spawn_blocking(move || {
+            weigh(&mut kept.picks, last.as_deref(), scale, &mut *contents)?;
+            cache.publish(&kept)?;
+            Ok(kept)
+        })
+        .await?
+    }
+
+    async fn pick(&mut self, tree: &Tree) -> Result<Picked, OriginError> {
+        let files: Vec<(RelPath, Content)> = ignore_files(tree)
+            .map(|(path, content)| (path.clone(), content.clone()))
+            .collect();
+        let wanted: BTreeSet<Content> = files.iter().map(|(_, content)| content.clone()).collect();
+        self.origin.bring(&wanted).await?;
+        let mut contents = self.origin.contents();
+        let ignored = spawn_blocking(move || texts(files, &mut *contents)).await??;
+        pick(tree, &self.wish, &ignored).map_err(OriginError::Pick)
+    }
+
+    /// Reads and parses the next files of a page.
+    ///
+    /// # Errors
+    /// Fails if a content was lost: then the origin is asked for everything anew.
+    pub(crate) async fn parse(&mut self, unread: VecDeque<Unread>, limits: ObjectLimits) -> Result<Batch, OriginError> {
+        let mut contents = self.contents.take().unwrap_or_else(|| self.origin.contents());
+        let most = self.wish.file_bytes;
+        let parsing = spawn_blocking(move || {
+            let batch = parse(unread, most, &limits, &mut *contents);
+            (batch, contents)
+        });
+        let (batch, contents) = parsing.await?;
+        match batch {
+            Ok(batch) => {
+                self.contents = Some(contents);
+                Ok(batch)
+            }
+            Err(error) => {
+                self.doubt().await?;
+                Err(error)
+            }
+        }
+    }
+
+    /// Takes what is published for what is known, and nothing for what the origin said of it: all is asked for anew.
+    async fn doubt(&mut self) -> Result<(), OriginError> {
+        let cache = Arc::clone(&self.cache);
+        let last = spawn_blocking(move || cache.last()).await?;
+        let last = last.filter(|kept| kept.wish == self.wish_mark);
+        let doubted = |mut kept: Kept| {
+            kept.mark = Mark::default();
+            Arc::new(kept)
+        };
+        self.kept = last.map(doubted);
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests;

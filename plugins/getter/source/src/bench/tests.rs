@@ -1,0 +1,141 @@
+//! States that are not whole, and contents that are lost.
+
+use std::fs;
+use std::future::ready;
+
+use super::*;
+use crate::content::Content;
+use crate::custody::Custody;
+use crate::origin::Pending;
+use crate::tree::{Blob, Entry, Kind, Mode};
+use crate::wish::Files;
+
+/// An origin that finds what it is told to, and brings nothing.
+struct Told {
+    cache: Arc<Cache>,
+    trees: VecDeque<Tree>,
+    /// The marks that it was asked with.
+    asked: tokio::sync::mpsc::Sender<Option<Mark>>,
+}
+
+impl Origin for Told {
+    fn look<'a>(&'a mut self, last: Option<&'a Mark>, _wish: &'a Wish) -> Pending<'a, Looked> {
+        self.asked.try_send(last.cloned()).unwrap();
+        let looked = self.trees.pop_front().map_or(Looked::Same, Looked::Other);
+        Box::pin(ready(Ok(looked)))
+    }
+
+    fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.cache))
+    }
+}
+
+fn tree(mark: &str, content: &Content) -> Tree {
+    let kind = Kind::File(Blob {
+        content: content.clone(),
+        bytes: None,
+        mode: Mode::Plain,
+    });
+    Tree {
+        revision: mark.to_owned(),
+        mark: Mark(mark.to_owned()),
+        entries: vec![Entry {
+            path: RelPath::new("a.yaml").unwrap(),
+            kind,
+        }],
+        ..Tree::default()
+    }
+}
+
+struct Room {
+    folder: tempfile::TempDir,
+    cache: Arc<Cache>,
+    asked: tokio::sync::mpsc::Receiver<Option<Mark>>,
+}
+
+fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
+    let folder = tempfile::tempdir().unwrap();
+    let cache = Arc::new(Cache::open(&folder.path().join("cache")).unwrap());
+    let (sender, asked) = tokio::sync::mpsc::channel(8);
+    let origin = Told {
+        trees: trees(&cache).into(),
+        cache: Arc::clone(&cache),
+        asked: sender,
+    };
+    let bench = Bench {
+        wish: Wish {
+            subdir: None,
+            files: Files::All,
+            file_bytes: 100,
+        },
+        wish_mark: "w".to_owned(),
+        scale: Scale {
+            file_bytes: 100,
+            total_bytes: 1000,
+        },
+        origin: Box::new(origin),
+        contents: None,
+        cache: Arc::clone(&cache),
+        turn: Arc::new(Semaphore::new(1)),
+        kept: None,
+    };
+    (Room { folder, cache, asked }, bench)
+}
+
+fn put(cache: &Cache, text: &str) -> Content {
+    cache.put(&mut text.as_bytes(), 100).unwrap();
+    Content::of(text.as_bytes())
+}
+
+fn revision(bench: &Bench) -> Option<String> {
+    bench.kept().map(|kept| kept.revision.clone())
+}
+
+#[tokio::test]
+async fn a_state_that_cannot_be_read_takes_the_place_of_none() {
+    let lost = Content::of(b"never came");
+    let (room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one")), tree("two", &lost)]);
+    assert_eq!(bench.refresh().await.unwrap(), News::Some);
+    let refused = bench.refresh().await.unwrap_err();
+    assert!(
+        matches!(refused, OriginError::Cache(crate::cache::CacheError::Lost(_))),
+        "{refused}"
+    );
+    assert_eq!(revision(&bench).as_deref(), Some("one"));
+    assert_eq!(room.cache.last().unwrap().revision, "one");
+}
+
+#[tokio::test]
+async fn what_was_lost_is_asked_for_anew_and_the_rest_is_still_known() {
+    let (mut room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one"))]);
+    bench.refresh().await.unwrap();
+    let kept = bench.kept().unwrap();
+    let content = kept.contents().next().unwrap();
+    fs::remove_dir_all(room.folder.path().join("cache/blobs")).unwrap();
+    let unread = || VecDeque::from([Unread::new(0, content.clone())]);
+    assert!(bench.parse(unread(), ObjectLimits::default()).await.is_err());
+    assert_eq!(revision(&bench).as_deref(), Some("one"));
+    bench.refresh().await.unwrap();
+    assert_eq!(room.asked.try_recv().unwrap(), None);
+    // It is not said of which state it is, so that the origin brings all of it.
+    assert_eq!(room.asked.try_recv().unwrap(), Some(Mark::default()));
+}
+
+/// A session that ends while its state is published leaves it to be published, and the next one begins with that.
+#[tokio::test]
+async fn work_that_nobody_waits_for_is_done_before_the_next() {
+    let (room, bench) = bench(|cache| vec![tree("one", &put(cache, "one")), tree("two", &put(cache, "two"))]);
+    let turn = Arc::clone(&bench.turn);
+    let held = turn.acquire().await.unwrap();
+    let mut custody = Custody::new(bench);
+    let refresh = custody.lend(|bench| Box::pin(bench.refresh()));
+    let is_over = tokio::time::timeout(std::time::Duration::ZERO, refresh).await.is_err();
+    assert!(is_over, "it waits for its turn");
+    drop(held);
+    assert_eq!(revision(custody.held().await.unwrap()).as_deref(), Some("one"));
+    assert_eq!(room.cache.last().unwrap().revision, "one");
+}
