@@ -46,6 +46,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "k1s-getter-git",
             "k1s-getter-net",
             "k1s-getter-oci",
+            "k1s-getter-signature",
             "k1s-manifests",
             "k1s-source",
         ],

@@ -3,17 +3,22 @@
 //! Touches no file and no network. Invariant: [`Settings`] hold at least one target and only patterns that compile; targets
 //! have different scopes, and each is of a kind that this program was built with.
 
+mod limits;
+
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+#[cfg(feature = "git")]
+use k1s_getter_address::Revision;
 use k1s_getter_address::{Address, Origin, Policy, Remote, Source, Transport};
-use k1s_getter_archive::Limits as ArchiveLimits;
+#[cfg(feature = "git")]
+use k1s_getter_git::Range;
 use k1s_manifests::{INCLUDE, Selection};
 use k1s_source::{Diagnostic, OneOrMany, Period};
 use schemars::JsonSchema;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
 #[cfg(feature = "net")]
@@ -23,8 +28,14 @@ use crate::kept::hexadecimal;
 use crate::network::{Author, Network};
 use crate::origins;
 use crate::target::Target;
+#[cfg(feature = "git")]
+use crate::verify::{Trust, Verify};
 use crate::weigh::Scale;
 use crate::wish::{Files, Wish};
+
+use limits::Limits;
+
+pub(crate) use limits::Bounds;
 
 /// The most addresses of one source.
 const SOURCES: usize = 256;
@@ -36,8 +47,6 @@ const MOST_FILE_BYTES: u64 = 64 << 20;
 const DEFAULT_INTERVAL: Duration = Duration::from_mins(1);
 /// The shortest and the longest `interval`.
 const INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_hours(24));
-/// The largest download unless configured otherwise, in bytes: 256 MiB.
-pub(crate) const DEFAULT_DOWNLOAD_BYTES: u64 = 256 << 20;
 
 /// Manifests from wherever go-getter fetches.
 #[derive(Clone, Debug, Deserialize, JsonSchema)]
@@ -76,6 +85,14 @@ pub struct Config {
     max_file_bytes: u64,
     /// How much is taken of an origin; what has more is refused as a whole.
     limits: Limits,
+    /// The tag to take of a repository, instead of a `ref` in its address: that with the highest version in this range, for
+    /// example `">=1.2 <2"`.
+    #[cfg(feature = "git")]
+    #[schemars(extend("x-k1s-effect" = "selection"))]
+    semver: Option<String>,
+    /// Whose signature repositories must have; what is not signed so is not taken, and what was known holds.
+    #[cfg(feature = "git")]
+    verify: Verify,
     /// Who asks. It is told to the one server that all addresses ask; those of several servers are several sources.
     #[cfg(feature = "net")]
     credentials: Identity,
@@ -109,42 +126,6 @@ impl Allowed {
     }
 }
 
-/// How much is taken of an origin.
-#[derive(Clone, Debug, Deserialize, JsonSchema, Serialize)]
-#[serde(deny_unknown_fields, rename_all = "camelCase", default)]
-#[schemars(inline)]
-struct Limits {
-    /// Bytes that are downloaded.
-    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
-    download_bytes: u64,
-    /// Bytes of all files, once they are unpacked.
-    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
-    total_bytes: u64,
-    /// Files and directories.
-    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
-    entries: u64,
-    /// Bytes that one byte of an archive may become.
-    #[schemars(range(min = 1), extend("x-k1s-effect" = "tuning"))]
-    ratio: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        let ArchiveLimits {
-            total_bytes,
-            entries,
-            ratio,
-            ..
-        } = ArchiveLimits::default();
-        Self {
-            download_bytes: DEFAULT_DOWNLOAD_BYTES,
-            total_bytes,
-            entries,
-            ratio,
-        }
-    }
-}
-
 impl Default for Config {
     fn default() -> Self {
         Self {
@@ -158,30 +139,16 @@ impl Default for Config {
             cache_dir: None,
             max_file_bytes: DEFAULT_FILE_BYTES,
             limits: Limits::default(),
+            #[cfg(feature = "git")]
+            semver: None,
+            #[cfg(feature = "git")]
+            verify: Verify::default(),
             #[cfg(feature = "net")]
             credentials: Identity::default(),
             #[cfg(feature = "net")]
             proxy: None,
             #[cfg(feature = "net")]
             ca_file: None,
-        }
-    }
-}
-
-/// How much is taken of an origin.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Bounds {
-    /// Bytes that are downloaded, or copied of a file.
-    pub(crate) download_bytes: u64,
-    /// What is unpacked.
-    pub(crate) archive: ArchiveLimits,
-}
-
-impl Default for Bounds {
-    fn default() -> Self {
-        Self {
-            download_bytes: DEFAULT_DOWNLOAD_BYTES,
-            archive: ArchiveLimits::default(),
         }
     }
 }
@@ -210,9 +177,22 @@ pub(crate) struct Access {
     pub(crate) local_root: Option<PathBuf>,
     /// How much is taken.
     pub(crate) bounds: Bounds,
+    /// What is asked of repositories besides.
+    #[cfg(feature = "git")]
+    pub(crate) repository: Repository,
     /// How a network is reached.
     #[cfg(feature = "net")]
     pub(crate) network: Arc<Network>,
+}
+
+/// What is asked of repositories besides what their addresses say.
+#[cfg(feature = "git")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Repository {
+    /// In which range the version of a tag must be; the highest is taken.
+    pub(crate) range: Option<Range>,
+    /// Whose signature it must have.
+    pub(crate) trust: Option<Trust>,
 }
 
 impl Settings {
@@ -242,9 +222,47 @@ impl Settings {
         let bounds = self.access.bounds;
         let mut text = format!("{}\n{}\n{}\n{bounds:?}", target.shown(), self.selected, self.file_bytes);
         text.push_str(&target.query());
+        #[cfg(feature = "git")]
+        text.push_str(&format!("{:?}", self.access.repository));
         #[cfg(feature = "net")]
         text.push_str(self.access.network.credentials.user().unwrap_or_default());
         hexadecimal(&Sha256::digest(text))
+    }
+}
+
+#[cfg(feature = "git")]
+impl Repository {
+    /// Checks whether an address can be asked for it.
+    fn check(&self, target: &Target, faults: &mut Vec<Diagnostic>) {
+        let mut fault = |field: &str, said: &str, suggestion: &str| {
+            let said = format!("{}: {said}", target.shown());
+            faults.push(Diagnostic::error(field, said).suggestion(suggestion));
+        };
+        const APART: &str = "make it a source of its own";
+        let named = match &target.address.source {
+            Source::Git(named) => named.revision.as_ref(),
+            Source::Mercurial(_) | Source::Oci(_) | Source::Download(_) => {
+                if self.range.is_some() {
+                    fault("/semver", "only a repository of git has versions", APART);
+                }
+                if self.trust.is_some() {
+                    fault("/verify", "only a repository of git has signatures", APART);
+                }
+                return;
+            }
+        };
+        if self.range.is_some() && named.is_some() {
+            fault("/semver", "it has a `ref`, too", "keep one of them");
+        }
+        let may_be_a_tag = self.range.is_some() || matches!(named, Some(Revision::Name(_)));
+        if self.trust.as_ref().is_some_and(|trust| trust.mode.wants_tag()) && !may_be_a_tag {
+            let said = "the signature of a tag is asked for, and it names none";
+            fault(
+                "/verify/mode",
+                said,
+                "name a tag in `ref` or `semver`, or set the mode to HEAD",
+            );
+        }
     }
 }
 
@@ -267,6 +285,8 @@ impl Config {
             faults.push(Diagnostic::error("/maxFileBytes", said));
         }
         faults.extend(self.limits.faults());
+        #[cfg(feature = "git")]
+        let repository = self.repository(base, &targets, &mut faults);
         #[cfg(feature = "net")]
         let network = self.network(base, &targets, &mut faults);
         let selection = match selection {
@@ -281,6 +301,8 @@ impl Config {
             access: Access {
                 local_root: self.local_root.as_ref().map(|path| base.join(path)),
                 bounds: self.limits.bounds(),
+                #[cfg(feature = "git")]
+                repository,
                 #[cfg(feature = "net")]
                 network: Arc::new(network),
             },
@@ -288,6 +310,27 @@ impl Config {
             selected: format!("{:?} {:?}", self.include, self.exclude),
             file_bytes: self.max_file_bytes,
         })
+    }
+
+    /// Checks what is asked of repositories.
+    #[cfg(feature = "git")]
+    fn repository(&self, base: &Path, targets: &[Target], faults: &mut Vec<Diagnostic>) -> Repository {
+        let range = match self.semver.as_deref().map(Range::parse) {
+            Some(Err(error)) => {
+                faults.push(Diagnostic::error("/semver", error.to_string()));
+                None
+            }
+            Some(Ok(range)) => Some(range),
+            None => None,
+        };
+        let repository = Repository {
+            range,
+            trust: self.verify.check(base, faults),
+        };
+        for target in targets {
+            repository.check(target, faults);
+        }
+        repository
     }
 
     /// Checks how a network is reached.
@@ -361,39 +404,6 @@ fn is_local(address: &Address) -> bool {
         Source::Git(git) => matches!(git.remote, Remote::Directory(_)),
         Source::Mercurial(mercurial) => matches!(mercurial.remote, Remote::Directory(_)),
         Source::Oci(_) => false,
-    }
-}
-
-impl Limits {
-    fn faults(&self) -> Vec<Diagnostic> {
-        let Self {
-            download_bytes,
-            total_bytes,
-            entries,
-            ratio,
-        } = self;
-        let fields = [
-            ("downloadBytes", download_bytes),
-            ("totalBytes", total_bytes),
-            ("entries", entries),
-            ("ratio", ratio),
-        ];
-        let none = fields.into_iter().filter(|(_, value)| **value == 0);
-        none.map(|(field, _)| Diagnostic::error(format!("/limits/{field}"), "0 would let nothing through"))
-            .collect()
-    }
-
-    fn bounds(&self) -> Bounds {
-        Bounds {
-            download_bytes: self.download_bytes,
-            archive: ArchiveLimits {
-                total_bytes: self.total_bytes,
-                file_bytes: ArchiveLimits::default().file_bytes.min(self.total_bytes),
-                entries: self.entries,
-                ratio: self.ratio,
-                ..ArchiveLimits::default()
-            },
-        }
     }
 }
 

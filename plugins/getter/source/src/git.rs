@@ -3,9 +3,12 @@
 //! A look asks what the revision names now. Only if that is another commit are its trees fetched, and of its files only those
 //! that are picked, as far as they are not there. Contents are git's own objects, under the ids that git gives them.
 //!
+//! Where it has to be signed, that is looked at before anything of it is listed, and again when it is another who is trusted.
+//!
 //! Links are told and not followed, and so are submodules. Files are as they are in the repository: no filter of git's, no
 //! conversion of line ends, no large file storage.
 
+mod contents;
 mod fault;
 
 use std::collections::BTreeSet;
@@ -14,31 +17,37 @@ use std::sync::Arc;
 
 use k1s_getter_address::{self as address, Site, Transport};
 use k1s_getter_git::{
-    self as git, Daemon, Dialled, GitError, Local, ObjectError, ObjectId, Objects, Remote, Revision, RevisionError,
-    SmartHttp, Target, Unsupported,
+    self as git, Daemon, Dialled, GitError, Local, ObjectId, Objects, Remote, Revision, RevisionError, SmartHttp,
+    Target, Unsupported,
 };
 use k1s_getter_net::{Client, Peer, Url};
 use k1s_manifests::RelPath;
 use tokio::task::spawn_blocking;
 
-use crate::cache::{Cache, CacheError};
-use crate::config::{Access, Bounds};
+use crate::cache::Cache;
+use crate::config::{Access, Bounds, Repository};
 use crate::content::Content;
 use crate::local::confine;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
 use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::verify::Trusted;
 use crate::wish::Wish;
+
+use contents::{Blobs, Store};
 
 pub(crate) use fault::GitFault;
 
 /// Where the objects of a server's repository are, in the cache of its address.
 const OBJECTS: &str = "git";
+/// What is remembered where nothing had to be signed.
+const NOBODY: &str = "-";
 
 /// A repository of git.
 pub(crate) struct Git {
     place: Place,
     revision: Option<address::Revision>,
+    asked: Repository,
 }
 
 /// Where a repository is.
@@ -88,18 +97,31 @@ impl Git {
         Self {
             place,
             revision: named.revision.clone(),
+            asked: access.repository.clone(),
         }
     }
 
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
-        let revision = revision(self.revision.as_ref())?;
-        let known = last.and_then(Remembered::read);
+        let revision = match &self.asked.range {
+            Some(range) => Revision::Newest(range.clone()),
+            None => revision(self.revision.as_ref())?,
+        };
+        let trusted = match self.asked.trust.clone() {
+            Some(trust) => Some(spawn_blocking(move || trust.read()).await?.map_err(GitFault::Trust)?),
+            None => None,
+        };
+        let asking = Asking {
+            known: last.and_then(Remembered::read),
+            revision,
+            trusted,
+            wish: wish.clone(),
+        };
         match &mut self.place {
             Place::Directory(directory) => {
-                let (directory, wish) = (Arc::clone(directory), wish.clone());
-                spawn_blocking(move || directory.look(revision, known.as_ref(), &wish)).await?
+                let directory = Arc::clone(directory);
+                spawn_blocking(move || directory.look(asking)).await?
             }
-            Place::Server(server) => server.look(revision, known.as_ref(), wish).await,
+            Place::Server(server) => server.look(asking).await,
         }
     }
 }
@@ -131,45 +153,71 @@ impl Origin for Git {
     }
 }
 
+/// What is asked of a repository at one look.
+struct Asking {
+    revision: Revision,
+    /// What is known of it.
+    known: Option<Remembered>,
+    /// Whose signature it must have.
+    trusted: Option<Trusted>,
+    wish: Wish,
+}
+
+impl Asking {
+    /// Returns whether what was found is what is known, verified as it must be now.
+    fn knows(&self, target: &Target) -> bool {
+        let remembered = Remembered::of(target, self.trusted.as_ref());
+        self.known.as_ref() == Some(&remembered)
+    }
+
+    /// Makes a tree of what may be wanted of what was found, if it is signed as it must be.
+    fn tree(&self, objects: &Objects, target: &Target) -> Result<Tree, OriginError> {
+        if let Some(trusted) = &self.trusted {
+            trusted.check(objects, target).map_err(GitFault::Trust)?;
+        }
+        let commit = objects.commit(&target.commit).map_err(GitError::Object)?;
+        let mut tree = tree(objects, &commit.tree, target, &self.wish)?;
+        tree.mark = Remembered::of(target, self.trusted.as_ref()).mark();
+        Ok(tree)
+    }
+}
+
 impl Directory {
     fn open(&self) -> Result<Local, OriginError> {
         confine(&self.path, self.root.as_deref())?;
         Local::new(&self.path, self.limits).map_err(|error| GitFault::Local(error).into())
     }
 
-    fn look(&self, revision: Revision, known: Option<&Remembered>, wish: &Wish) -> Result<Looked, OriginError> {
+    fn look(&self, asking: Asking) -> Result<Looked, OriginError> {
         let local = self.open()?;
+        let revision = asking.revision.clone();
         let target = chosen(local.resolve(&[revision]).map_err(GitFault::Local)?)?;
-        if known.is_some_and(|known| known.is(&target)) {
+        if asking.knows(&target) {
             return Ok(Looked::Same);
         }
         let objects = local.objects().map_err(GitFault::Local)?;
-        let commit = objects.commit(&target.commit).map_err(GitError::Object)?;
-        Ok(Looked::Other(tree(&objects, &commit.tree, &target, wish)?))
+        Ok(Looked::Other(asking.tree(&objects, &target)?))
     }
 }
 
 impl Server {
-    async fn look(
-        &mut self,
-        revision: Revision,
-        known: Option<&Remembered>,
-        wish: &Wish,
-    ) -> Result<Looked, OriginError> {
+    async fn look(&mut self, asking: Asking) -> Result<Looked, OriginError> {
         let meter = Arc::clone(&self.meter);
         let (remote, cache) = self.asked().await?;
+        let revision = asking.revision.clone();
         let target = chosen(remote.resolve(&[revision]).await.map_err(GitFault::Git)?)?;
-        if known.is_some_and(|known| known.is(&target)) {
+        if asking.knows(&target) {
             return Ok(Looked::Same);
         }
         let before = remote.taken();
-        let fetched = remote.fetch(cache, &target, known.map(|known| &known.commit)).await;
+        let known = asking.known.as_ref().map(|known| &known.commit);
+        let fetched = remote.fetch(cache, &target, known).await;
         meter.add(remote.taken() - before);
-        let commit = fetched.map_err(GitFault::Git)?;
-        let (cache, limits, wish) = (cache.clone(), self.limits, wish.clone());
+        fetched.map_err(GitFault::Git)?;
+        let (cache, limits) = (cache.clone(), self.limits);
         let looked = spawn_blocking(move || {
             let objects = cache.objects(&limits).map_err(GitError::Cache)?;
-            tree(&objects, &commit.tree, &target, &wish)
+            asking.tree(&objects, &target)
         });
         Ok(Looked::Other(looked.await??))
     }
@@ -266,27 +314,36 @@ fn chosen(found: Vec<Result<Target, RevisionError>>) -> Result<Target, GitFault>
 }
 
 /// What is remembered of a state.
+#[derive(Debug, PartialEq, Eq)]
 struct Remembered {
+    /// A tag that was made anew is another state, whatever it leads to.
     id: ObjectId,
     commit: ObjectId,
+    /// Who was trusted with it; [`NOBODY`] where nothing had to be signed.
+    trusted: String,
 }
 
 impl Remembered {
-    fn mark(target: &Target) -> Mark {
-        Mark(format!("{} {}", target.id, target.commit))
+    fn of(target: &Target, trusted: Option<&Trusted>) -> Self {
+        Self {
+            id: target.id,
+            commit: target.commit,
+            trusted: trusted.map_or(NOBODY, Trusted::mark).to_owned(),
+        }
+    }
+
+    fn mark(&self) -> Mark {
+        Mark(format!("{} {} {}", self.id, self.commit, self.trusted))
     }
 
     fn read(mark: &Mark) -> Option<Self> {
-        let (id, commit) = mark.0.split_once(' ')?;
+        let mut words = mark.0.split(' ');
+        let (id, commit, trusted) = (words.next()?, words.next()?, words.next()?);
         Some(Self {
             id: ObjectId::parse(id.as_bytes())?,
             commit: ObjectId::parse(commit.as_bytes())?,
+            trusted: trusted.to_owned(),
         })
-    }
-
-    /// Returns whether a revision is what it was: a tag that was made anew is another, whatever it leads to.
-    fn is(&self, target: &Target) -> bool {
-        (self.id, self.commit) == (target.id, target.commit)
     }
 }
 
@@ -310,7 +367,7 @@ fn tree(objects: &Objects, root: &ObjectId, target: &Target, wish: &Wish) -> Res
     }
     Ok(Tree {
         revision: target.commit.to_string(),
-        mark: Remembered::mark(target),
+        mark: Mark::default(),
         shape: Shape::Many,
         roots,
         entries,
@@ -360,77 +417,6 @@ fn shown(path: &str) -> String {
     };
     let parts: Vec<String> = path.split('/').map(part).collect();
     parts.join("/")
-}
-
-/// Where contents are.
-enum Store {
-    Directory(Arc<Directory>),
-    Cache(git::Cache, git::Limits),
-    /// Nothing was asked since the start, so that nothing is open.
-    Folder(PathBuf, git::Limits),
-}
-
-/// Contents by the ids of git.
-struct Blobs {
-    store: Store,
-    /// Opened with the first reading.
-    objects: Option<Objects>,
-}
-
-impl Store {
-    /// Throws away objects that are damaged, so that they are fetched anew; a repository of somebody's is not touched.
-    fn clear(&self) -> Result<Cleared, OriginError> {
-        match self {
-            Self::Directory(_) => return Ok(Cleared::No),
-            Self::Cache(cache, _) => cache.clear().map_err(GitError::Cache)?,
-            Self::Folder(folder, _) => git::Cache::open(folder)
-                .and_then(|cache| cache.clear())
-                .map_err(GitError::Cache)?,
-        }
-        Ok(Cleared::Yes)
-    }
-
-    fn open(&self) -> Result<Objects, OriginError> {
-        match self {
-            Self::Directory(directory) => directory
-                .open()?
-                .objects()
-                .map_err(|error| GitFault::Local(error).into()),
-            Self::Cache(cache, limits) => cache.objects(limits).map_err(|error| GitError::Cache(error).into()),
-            Self::Folder(folder, limits) => {
-                let cache = git::Cache::open(folder).map_err(GitError::Cache)?;
-                cache.objects(limits).map_err(|error| GitError::Cache(error).into())
-            }
-        }
-    }
-}
-
-/// Whether there was anything that is ours to throw away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Cleared {
-    Yes,
-    No,
-}
-
-impl Contents for Blobs {
-    fn read(&mut self, content: &Content, most: u64) -> Result<Vec<u8>, OriginError> {
-        let lost = || OriginError::Cache(CacheError::Lost(content.clone()));
-        let id = id(content).ok_or_else(lost)?;
-        let objects = match &mut self.objects {
-            Some(objects) => objects,
-            none => none.insert(self.store.open()?),
-        };
-        objects.blob(&id, most).or_else(|error| match error {
-            ObjectError::Missing(_) => Err(lost()),
-            ObjectError::TooLarge { .. } => Err(CacheError::TooLarge(most).into()),
-            ObjectError::Kind { .. } | ObjectError::Malformed { .. } => Err(CacheError::NoFile(content.clone()).into()),
-            error @ ObjectError::Damaged { .. } => Err(match self.store.clear()? {
-                Cleared::Yes => lost(),
-                Cleared::No => GitError::Object(error).into(),
-            }),
-            error @ ObjectError::Chain(_) => Err(GitError::Object(error).into()),
-        })
-    }
 }
 
 fn id(content: &Content) -> Option<ObjectId> {

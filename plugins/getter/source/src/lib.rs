@@ -46,6 +46,8 @@ mod store;
 mod target;
 mod tree;
 mod unpack;
+#[cfg(feature = "git")]
+mod verify;
 mod weigh;
 #[cfg(feature = "http")]
 mod whose;

@@ -1,6 +1,8 @@
 //! Configurations, and what they mean or what is wrong with them.
 
 use super::*;
+#[cfg(feature = "git")]
+use crate::verify::Mode;
 
 fn check(json: &str) -> Result<Settings, Vec<(String, String)>> {
     let config: Config = serde_json::from_str(json).map_err(|error| vec![(String::new(), error.to_string())])?;
@@ -46,12 +48,60 @@ fn faults_name_their_field() {
             "nothing",
         ),
         (r#"{"source": "/a", "allow": ["ftp"]}"#, "", "ftp"),
-        (r#"{"source": "/a", "verify": true}"#, "", "unknown field"),
+        (r#"{"source": "/a", "verified": true}"#, "", "unknown field"),
     ] {
         let faults = check(json).unwrap_err();
         let is_named = faults.iter().any(|(at, said)| at == pointer && said.contains(part));
         assert!(is_named, "{json}: {faults:?}");
     }
+}
+
+#[cfg(feature = "git")]
+#[test]
+fn versions_and_signatures_are_of_repositories() {
+    let git = r#""source": "git::https://h.org/r.git""#;
+    let by_name = r#""source": "git::https://h.org/r.git?ref=v1""#;
+    let by_commit = r#""source": "git::https://h.org/r.git?ref=1234567890123456789012345678901234567890""#;
+    let keys = r#""allowedSigners": "./signers""#;
+    for (source, rest, pointer, part) in [
+        (git, r#""semver": "one""#, "/semver", "no comparison"),
+        (by_name, r#""semver": "1""#, "/semver", "`ref`"),
+        (r#""source": "/a""#, r#""semver": "1""#, "/semver", "only a repository"),
+        (git, r#""verify": {"mode": "Tag"}"#, "/verify", "nobody is trusted"),
+        (
+            r#""source": "/a""#,
+            r#""verify": {"keyring": "k"}"#,
+            "/verify",
+            "only a repository",
+        ),
+    ] {
+        let faults = check(&format!("{{{source}, {rest}}}")).unwrap_err();
+        let is_named = faults.iter().any(|(at, said)| at == pointer && said.contains(part));
+        assert!(is_named, "{rest}: {faults:?}");
+    }
+    for (source, mode, is_right) in [
+        (git, "HEAD", true),
+        (git, "Tag", false),
+        (by_commit, "TagAndHEAD", false),
+        (by_name, "TagAndHEAD", true),
+        (&format!(r#"{git}, "semver": ">=1.2""#), "Tag", true),
+    ] {
+        let checked = check(&format!(r#"{{{source}, "verify": {{"mode": "{mode}", {keys}}}}}"#));
+        assert_eq!(checked.is_ok(), is_right, "{source} {mode}: {checked:?}");
+        if let Err(faults) = checked {
+            assert_eq!(faults[0].0, "/verify/mode");
+        }
+    }
+    let settings = check(&format!(r#"{{{git}, "verify": {{{keys}}}}}"#)).unwrap();
+    let expected = Trust::new(Mode::Head, Some(PathBuf::from("/base/./signers")), None);
+    assert_eq!(settings.access.repository.trust, Some(expected));
+    let mark = |json: &str| {
+        let settings = check(json).unwrap();
+        settings.wish_mark(&settings.targets[0])
+    };
+    let plain = mark(&format!("{{{git}}}"));
+    assert_ne!(plain, mark(&format!(r#"{{{git}, "verify": {{{keys}}}}}"#)));
+    assert_ne!(plain, mark(&format!(r#"{{{git}, "semver": "1"}}"#)));
 }
 
 #[cfg(feature = "net")]
@@ -110,6 +160,8 @@ fn secrets_and_paths_are_said_where_the_host_looks_for_them() {
     for field in [
         "credentials/properties/netrc",
         "credentials/properties/clientCertificate",
+        "verify/properties/allowedSigners",
+        "verify/properties/keyring",
         "caFile",
         "cacheDir",
     ] {

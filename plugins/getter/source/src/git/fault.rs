@@ -7,6 +7,7 @@ use k1s_getter_net::NetError;
 use k1s_source::Code;
 
 use crate::origin::code_of_net;
+use crate::verify::TrustError;
 
 /// A repository does not give what is wanted of it.
 #[derive(Debug, thiserror::Error)]
@@ -17,6 +18,9 @@ pub(crate) enum GitFault {
     /// It is on this machine and cannot be read.
     #[error(transparent)]
     Local(#[from] LocalError),
+    /// It is not signed as it must be.
+    #[error(transparent)]
+    Trust(TrustError),
     /// It has no such revision.
     #[error(transparent)]
     Revision(#[from] RevisionError),
@@ -47,6 +51,7 @@ impl GitFault {
             Self::Revision(RevisionError::Unborn | RevisionError::Missing(_) | RevisionError::NoVersion { .. }) => {
                 Code::RootNotFound
             }
+            Self::Trust(_) => Code::DataInvalid,
             Self::Transport(_) => Code::Unsupported,
             Self::Place => Code::ConfigInvalid,
         }
@@ -57,7 +62,9 @@ impl GitFault {
     pub(crate) fn net(&self) -> Option<&NetError> {
         match self {
             Self::Git(GitError::Transport(error)) => net_of(error),
-            Self::Git(_) | Self::Local(_) | Self::Revision(_) | Self::Transport(_) | Self::Place => None,
+            Self::Git(_) | Self::Local(_) | Self::Revision(_) | Self::Trust(_) | Self::Transport(_) | Self::Place => {
+                None
+            }
         }
     }
 }

@@ -10,6 +10,9 @@ use k1s_source::{Code, OneOrMany};
 use tempfile::TempDir;
 
 use super::*;
+use crate::cache::CacheError;
+#[cfg(feature = "verify")]
+use crate::verify::Trust;
 use crate::wish::Files;
 
 /// A repository with a work tree, and a cache.
@@ -88,13 +91,21 @@ impl Room {
     }
 
     fn origin(&self, address: &str) -> (Git, Wish, Cache) {
+        self.origin_of(address, Repository::default())
+    }
+
+    fn origin_of(&self, address: &str, repository: Repository) -> (Git, Wish, Cache) {
         let policy = Policy::default().allowing(Transport::Git).allowing(Transport::File);
         let address = Address::parse(address, &policy).unwrap();
         let Source::Git(named) = &address.source else {
             panic!("{address} is a repository");
         };
         let cache = Cache::open(&self.directory.path().join("cache")).unwrap();
-        let origin = Git::new(named, &Access::default(), &cache, Arc::default());
+        let access = Access {
+            repository,
+            ..Access::default()
+        };
+        let origin = Git::new(named, &access, &cache, Arc::default());
         let many = |texts: &[&str]| OneOrMany::Many(texts.iter().map(|text| (*text).to_owned()).collect());
         let selection = Selection::configured(&many(&INCLUDE), &many(&[])).unwrap();
         let wish = Wish {
@@ -191,6 +202,77 @@ async fn a_repository_on_this_machine_is_read_where_it_is() {
     assert!(one.collect::<BTreeSet<_>>().contains(b"kind: One".as_slice()));
     assert_eq!(git.look(Some(&tree.mark), &wish).await.unwrap(), Looked::Same);
     assert!(!cache.folder().join(OBJECTS).exists());
+}
+
+/// What is signed by somebody trusted is taken, from a server as well as here; another who is trusted has it verified again.
+#[cfg(feature = "verify")]
+#[tokio::test]
+async fn what_is_not_signed_by_somebody_trusted_is_not_taken() {
+    let fixtures = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../signature/fixtures");
+    let room = Room::new();
+    room.write("a.yaml", "a: 1\n");
+    room.git(&["rm", "--quiet", "-r", "--cached", "."]);
+    room.git(&["add", "a.yaml"]);
+    room.git(&["write-tree"]);
+    let place = |name: &str, branch: &str| {
+        let file = fixtures.join("objects").join(name);
+        let id = room.git(&[
+            "hash-object",
+            "-t",
+            "commit",
+            "-w",
+            "--literally",
+            &file.to_string_lossy(),
+        ]);
+        room.git(&["update-ref", &format!("refs/heads/{branch}"), &id]);
+        // Its parents are elsewhere.
+        id
+    };
+    let good = place("ssh-ed25519", "good");
+    let strange = place("ssh-stranger", "strange");
+    std::fs::write(room.repository().join(".git/shallow"), format!("{good}\n{strange}\n")).unwrap();
+    let signers = room.directory.path().join("signers");
+    std::fs::copy(fixtures.join("allowed_signers"), &signers).unwrap();
+    let here = format!("git::file://{}", room.repository().display());
+    for address in [here, room.serve()] {
+        let repository = || Repository {
+            trust: Some(Trust::new(crate::verify::Mode::Head, Some(signers.clone()), None)),
+            range: None,
+        };
+        let (mut git, wish, _) = room.origin_of(&format!("{address}?ref=strange"), repository());
+        let error = git.look(None, &wish).await.unwrap_err();
+        assert_eq!(error.problem("x").code(), Code::DataInvalid);
+        assert!(error.to_string().contains(&format!("the commit {strange}")), "{error}");
+
+        let (mut git, wish, _) = room.origin_of(&format!("{address}?ref=good"), repository());
+        let tree = tree_of(git.look(None, &wish).await.unwrap());
+        assert_eq!(paths(&tree), ["a.yaml"]);
+        assert_eq!(git.look(Some(&tree.mark), &wish).await.unwrap(), Looked::Same);
+        // Whoever is added makes no difference to the state, and yet it is looked at again.
+        let text = std::fs::read_to_string(&signers).unwrap();
+        std::fs::write(&signers, format!("{text}\n# More.\n")).unwrap();
+        let again = tree_of(git.look(Some(&tree.mark), &wish).await.unwrap());
+        assert_eq!(again.entries, tree.entries);
+    }
+}
+
+#[tokio::test]
+async fn the_highest_version_in_a_range_is_taken() {
+    let room = Room::new();
+    for version in ["v1.0.0", "v1.2.0", "v1.10.0", "v2.0.0"] {
+        room.write("apps/one.yaml", version);
+        room.commit();
+        room.git(&["tag", version]);
+    }
+    for (range, version) in [(">=1.2 <2", "v1.10.0"), ("1.2", "v1.2.0"), ("*", "v2.0.0")] {
+        let repository = Repository {
+            range: Some(k1s_getter_git::Range::parse(range).unwrap()),
+            trust: None,
+        };
+        let (mut git, wish, _) = room.origin_of(&room.serve(), repository);
+        let tree = tree_of(git.look(None, &wish).await.unwrap());
+        assert_eq!(tree.revision, room.git(&["rev-parse", version]), "{range}");
+    }
 }
 
 /// An entry says that it is a file, and what it names is a directory: that is the fault of this file alone.
