@@ -1,72 +1,25 @@
 //! What an address names in a bucket.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::time::SystemTime;
+use std::collections::BTreeSet;
+use std::sync::Arc;
 
-use http::header::{CONTENT_LENGTH, ETAG, IF_MATCH};
-use http::{HeaderValue, Method};
-use jiff::Timestamp;
-use k1s_getter_address::{AccessKey, S3};
-use k1s_getter_net::{Class, Client, Reference, Request};
+use http::Method;
+use k1s_getter_address::S3 as S3Address;
+use k1s_getter_net::{Class, Client, Request};
 
 use crate::encode;
 use crate::fault::BucketError;
-use crate::listing::{self, Entry, ListingError, PAGE_KEYS, Page};
-use crate::path::{KeyFault, KeyPath};
-use crate::place::Place;
-use crate::sign::{Signable, sign};
+use crate::folder::Folder;
+use crate::page::{Entry, ListingError, PAGE_KEYS, Page};
+use crate::s3::{Access, S3};
+use crate::store::{Ask, Signable, Store};
 
 /// The most keys below a prefix, folders' marks and keys that are no path included.
 pub const KEYS: usize = 100_000;
 /// The longest page of a listing, in bytes.
 pub const PAGE_BYTES: u64 = 8 << 20;
-/// The most keys that are no path and are reported; of more there is only the number.
-pub const REFUSED: usize = 100;
-
-/// What to ask with; it is read for each request.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Access {
-    /// The key's name.
-    pub id: Reference,
-    /// The secret.
-    pub secret: Reference,
-    /// The session token of a temporary key.
-    pub token: Option<Reference>,
-}
-
-impl Access {
-    /// Returns the key that an address holds.
-    pub fn of(key: &AccessKey) -> Self {
-        Self {
-            id: Reference::Given(key.id.clone()),
-            secret: Reference::Given(key.secret.clone()),
-            token: key.token.clone().map(Reference::Given),
-        }
-    }
-
-    async fn read(&self) -> Result<AccessKey, BucketError> {
-        let token = match &self.token {
-            Some(token) => Some(token.read().await.map_err(BucketError::Access)?),
-            None => None,
-        };
-        Ok(AccessKey {
-            id: self.id.read().await.map_err(BucketError::Access)?,
-            secret: self.secret.read().await.map_err(BucketError::Access)?,
-            token,
-        })
-    }
-}
-
-/// Objects below a prefix.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Folder {
-    /// Them, by their paths.
-    pub entries: BTreeMap<KeyPath, Entry>,
-    /// Keys that cannot be paths, at most [`REFUSED`] of them, and why; their objects are not asked for.
-    pub refused: BTreeMap<String, KeyFault>,
-    /// How many of those there are.
-    pub refused_count: usize,
-}
+/// The longest description of one object, in bytes.
+const HEAD_BYTES: u64 = 256 << 10;
 
 /// What an address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -81,16 +34,14 @@ pub enum Found {
 #[derive(Clone, Debug)]
 pub struct Bucket {
     client: Client,
-    place: Place,
-    region: String,
+    store: Arc<dyn Store>,
     /// The key of an object, or a prefix.
     key: String,
     version: Option<String>,
-    access: Option<Access>,
 }
 
 impl Bucket {
-    /// Takes an address, and what to ask with; without that, everyone's objects are asked for.
+    /// Takes an address of S3, and what to ask with; without that, everyone's objects are asked for.
     ///
     /// The key that the address itself may hold is not looked at: see [`Access::of`]. What is meant for Amazon belongs to its
     /// hosts only.
@@ -98,14 +49,12 @@ impl Bucket {
     /// # Errors
     ///
     /// A bucket that cannot be part of a URL.
-    pub fn new(client: Client, s3: &S3, access: Option<Access>) -> Result<Self, BucketError> {
+    pub fn s3(client: Client, s3: &S3Address, access: Option<Access>) -> Result<Self, BucketError> {
         Ok(Self {
             client,
-            place: Place::of(s3)?,
-            region: s3.region.clone(),
+            store: Arc::new(S3::new(s3, access)?),
             key: s3.key.clone(),
             version: s3.version.clone(),
-            access,
         })
     }
 
@@ -145,35 +94,18 @@ impl Bucket {
     ///
     /// An access key that cannot be had.
     pub async fn object(&self) -> Result<Request, BucketError> {
-        self.request(Method::GET, &self.path(&self.key), &self.of_version())
+        self.request(self.store.object(&self.key, self.version.as_deref()))
             .await
     }
 
-    /// Returns the request for an object that was found, as it was then: if it is another now, the answer is 412.
+    /// Returns the request for an object that was found, as it was then: if it is another now, the answer is a failure.
     ///
     /// # Errors
     ///
     /// An access key that cannot be had.
     pub async fn entry(&self, entry: &Entry) -> Result<Request, BucketError> {
-        let version = if entry.key == self.key {
-            self.of_version()
-        } else {
-            BTreeMap::new()
-        };
-        let request = self.request(Method::GET, &self.path(&entry.key), &version).await?;
-        let etag = HeaderValue::from_str(&entry.etag).map_err(|_| ListingError::Entry)?;
-        Ok(request.header(IF_MATCH, etag))
-    }
-
-    fn path(&self, key: &str) -> String {
-        format!("{}{}", self.place.base, encode::path(key))
-    }
-
-    fn of_version(&self) -> BTreeMap<&'static str, String> {
-        self.version
-            .iter()
-            .map(|version| ("versionId", version.clone()))
-            .collect()
+        let version = self.version.as_deref().filter(|_| entry.key == self.key);
+        self.request(self.store.entry(entry, version)?).await
     }
 
     /// Asks for an object's head; none where there is none. What is there and may not be seen is an error, and not a folder.
@@ -192,46 +124,31 @@ impl Bucket {
 
     /// Returns whether the object is listed: of all keys that begin with its own, that is the first.
     async fn is_listed(&self) -> Result<bool, BucketError> {
-        let parameters = BTreeMap::from([("max-keys", "1".to_owned())]);
-        let page = self.page(&self.key, parameters).await?;
+        let page = self.page(&self.key, 1, None).await?;
         Ok(page.listed.first().is_some_and(|first| first.key == self.key))
     }
 
     /// Asks for an object's head; none where there is none.
     async fn head(&self) -> Result<Option<Entry>, BucketError> {
         let request = self
-            .request(Method::HEAD, &self.path(&self.key), &self.of_version())
+            .request(self.store.head(&self.key, self.version.as_deref()))
             .await?;
         let answer = match self.client.send(request).await {
             Ok(answer) => answer,
             Err(error) if error.class() == Class::Missing => return Ok(None),
             Err(error) => return Err(BucketError::of(error)),
         };
-        let text = |name| {
-            answer
-                .headers()
-                .get(name)
-                .and_then(|value| HeaderValue::to_str(value).ok())
-        };
-        let bytes = text(CONTENT_LENGTH).and_then(|digits| digits.parse().ok());
-        let etag = text(ETAG).map(str::to_owned);
-        match (etag, bytes) {
-            (Some(etag), Some(bytes)) => Ok(Some(Entry {
-                key: self.key.clone(),
-                etag,
-                bytes,
-            })),
-            (None, _) | (_, None) => Err(ListingError::Entry.into()),
-        }
+        let headers = answer.headers().clone();
+        let body = answer.into_body().collect(HEAD_BYTES).await.map_err(BucketError::of)?;
+        Ok(self.store.found(&self.key, &headers, &body)?)
     }
 
     /// Lists what is below a prefix.
     async fn list(&self, prefix: &str) -> Result<Folder, BucketError> {
         let mut folder = Folder::default();
-        let mut parameters = BTreeMap::from([("max-keys", PAGE_KEYS.to_string())]);
-        let (mut tokens, mut keys) = (BTreeSet::new(), 0);
+        let (mut seen, mut keys, mut next) = (BTreeSet::new(), 0, None);
         loop {
-            let page = self.page(prefix, parameters.clone()).await?;
+            let page = self.page(prefix, PAGE_KEYS, next.as_deref()).await?;
             keys += page.listed.len();
             if keys > KEYS {
                 return Err(BucketError::Keys(KEYS));
@@ -243,83 +160,38 @@ impl Bucket {
                 return Ok(folder);
             };
             // A page without a key, or the same token again, would go on for ever.
-            if !tokens.insert(token.clone()) || tokens.len() > KEYS {
+            if !seen.insert(token.clone()) || seen.len() > KEYS {
                 return Err(ListingError::Lost.into());
             }
-            parameters.insert("continuation-token", token);
+            next = Some(token);
         }
     }
 
     /// Asks for a page of what begins with a prefix.
-    async fn page(&self, prefix: &str, mut parameters: BTreeMap<&str, String>) -> Result<Page, BucketError> {
-        parameters.extend([
-            ("list-type", "2".to_owned()),
-            ("encoding-type", "url".to_owned()),
-            ("prefix", prefix.to_owned()),
-        ]);
-        let request = self.request(Method::GET, self.place.bucket(), &parameters).await?;
+    async fn page(&self, prefix: &str, most: usize, next: Option<&str>) -> Result<Page, BucketError> {
+        let request = self.request(self.store.page(prefix, most, next)).await?;
         let answer = self.client.send(request).await.map_err(BucketError::of)?;
         let page = answer.into_body().collect(PAGE_BYTES).await.map_err(BucketError::of)?;
-        Ok(listing::parse(&page, prefix)?)
+        Ok(self.store.listed(&page, prefix)?)
     }
 
-    async fn request(
-        &self,
-        method: Method,
-        path: &str,
-        parameters: &BTreeMap<&str, String>,
-    ) -> Result<Request, BucketError> {
-        let query = encode::query(parameters);
-        let url = self
-            .place
-            .root
-            .with(path, Some(query.as_str()).filter(|query| !query.is_empty()))?;
-        let host = url.origin().authority();
-        let mut headers = Vec::new();
-        if let Some(access) = &self.access {
-            let signable = Signable {
-                method: &method,
-                host: &host,
-                path,
-                query: &query,
-            };
-            let now = Timestamp::try_from(SystemTime::now()).map_err(|_| BucketError::Clock)?;
-            let signed = sign(signable, &access.read().await?, &self.region, now);
-            headers = signed.map_err(|_| BucketError::Characters)?;
-        }
-        let request = if method == Method::HEAD {
+    async fn request(&self, ask: Ask) -> Result<Request, BucketError> {
+        let query = encode::query(&ask.parameters);
+        let root = self.store.root();
+        let url = root.with(&ask.path, Some(query.as_str()).filter(|query| !query.is_empty()))?;
+        let signable = Signable {
+            method: &ask.method,
+            host: &url.origin().authority(),
+            path: &ask.path,
+            query: &query,
+        };
+        let signed = self.store.authorize(signable).await?;
+        let request = if ask.method == Method::HEAD {
             Request::head(url)
         } else {
             Request::get(url)
         };
-        Ok(headers
-            .into_iter()
-            .fold(request, |request, (name, value)| request.header(name, value)))
-    }
-}
-
-impl Folder {
-    /// Sorts objects by their paths below a prefix, which is empty or ends with `/`.
-    pub fn of(prefix: &str, objects: impl IntoIterator<Item = Entry>) -> Self {
-        let mut folder = Self::default();
-        for object in objects {
-            folder.add(prefix, object);
-        }
-        folder
-    }
-
-    fn add(&mut self, prefix: &str, object: Entry) {
-        match KeyPath::below(prefix, &object.key) {
-            Ok(Some(path)) => {
-                self.entries.insert(path, object);
-            }
-            Ok(None) => {}
-            Err(fault) => {
-                self.refused_count += 1;
-                if self.refused.len() < REFUSED {
-                    self.refused.insert(object.key, fault);
-                }
-            }
-        }
+        let headers = ask.headers.into_iter().chain(signed);
+        Ok(headers.fold(request, |request, (name, value)| request.header(name, value)))
     }
 }

@@ -15,7 +15,7 @@ pub(crate) fn path(key: &str) -> String {
 }
 
 /// Encodes parameters, sorted as they have to be.
-pub(crate) fn query(parameters: &BTreeMap<&str, String>) -> String {
+pub(crate) fn query(parameters: &BTreeMap<String, String>) -> String {
     let pairs = parameters.iter().map(|(name, value)| {
         let (name, value) = (utf8_percent_encode(name, PART), utf8_percent_encode(value, PART));
         format!("{name}={value}")
@@ -41,7 +41,9 @@ mod tests {
     #[test]
     fn all_but_a_few_is_encoded() {
         assert_eq!(path("a b/ü+%~_-.*'()"), "a%20b/%C3%BC%2B%25~_-.%2A%27%28%29");
-        let parameters = BTreeMap::from([("prefix", "a/b c".to_owned()), ("delimiter", String::new())]);
+        let parameters = BTreeMap::from(
+            [("prefix", "a/b c"), ("delimiter", "")].map(|(name, value)| (name.to_owned(), value.to_owned())),
+        );
         assert_eq!(query(&parameters), "delimiter=&prefix=a%2Fb%20c");
         assert_eq!(decode("a+b%2B%C3%BC").as_deref(), Some("a b+ü"));
         assert_eq!(decode("%ff"), None);

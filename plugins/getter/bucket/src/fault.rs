@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use k1s_getter_net::{Class, Fault, KeyError, NetError, RedirectFault, UrlError};
 
-use crate::listing::ListingError;
+use crate::page::ListingError;
 
 /// Why objects cannot be found or asked for. Tells nothing that may be secret.
 #[derive(Debug, thiserror::Error)]

@@ -19,12 +19,16 @@
 mod bucket;
 mod encode;
 mod fault;
-mod listing;
+mod folder;
+mod page;
 mod path;
-mod place;
-mod sign;
+mod s3;
+mod store;
+mod xml;
 
-pub use bucket::{Access, Bucket, Folder, Found, KEYS, PAGE_BYTES, REFUSED};
+pub use bucket::{Bucket, Found, KEYS, PAGE_BYTES};
 pub use fault::BucketError;
-pub use listing::{Entry, ListingError};
+pub use folder::{Folder, REFUSED};
+pub use page::{Entry, ListingError};
 pub use path::{KeyFault, KeyPath};
+pub use s3::Access;

@@ -138,7 +138,7 @@ impl Store {
 
     fn bucket(&self, client: Client, s3: &S3) -> Result<Bucket, OriginError> {
         let signer = signer(&self.access.network, s3, |name| std::env::var_os(name).is_some())?;
-        Ok(Bucket::new(client, s3, signer).map_err(StoreError::Bucket)?)
+        Ok(Bucket::s3(client, s3, signer).map_err(StoreError::Bucket)?)
     }
 
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {

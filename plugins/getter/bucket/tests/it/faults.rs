@@ -60,7 +60,7 @@ impl Store {
 
     async fn find(&self, rest: &str) -> anyhow::Result<Result<Found, BucketError>> {
         let s3 = address(&format!("s3::http://127.0.0.1:{}/{rest}", self.port))?;
-        Ok(Bucket::new(client(), &s3, None)?.find().await)
+        Ok(Bucket::s3(client(), &s3, None)?.find().await)
     }
 }
 

@@ -23,7 +23,7 @@ impl Moto {
     /// Returns a bucket by what follows the host in its address, asked for with a key or without.
     pub(crate) fn bucket(&self, rest: &str, access: Option<Access>) -> anyhow::Result<Bucket> {
         let s3 = address(&format!("s3::http://127.0.0.1:{}/{rest}", self.port))?;
-        Ok(Bucket::new(client(), &s3, access)?)
+        Ok(Bucket::s3(client(), &s3, access)?)
     }
 
     pub(crate) fn access(&self) -> Access {

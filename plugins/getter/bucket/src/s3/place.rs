@@ -7,15 +7,15 @@ use crate::encode;
 
 /// Where a bucket is asked for.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Place {
+pub(super) struct Place {
     /// The root of the server.
-    pub(crate) root: Url,
+    pub(super) root: Url,
     /// What stands before keys, encoded: `/`, or the bucket between two slashes.
-    pub(crate) base: String,
+    pub(super) base: String,
 }
 
 impl Place {
-    pub(crate) fn of(s3: &S3) -> Result<Self, UrlError> {
+    pub(super) fn of(s3: &S3) -> Result<Self, UrlError> {
         let (root, is_named) = match &s3.endpoint {
             Endpoint::Compatible(site) => (Url::of(site)?, false),
             Endpoint::Amazon { domain, route } => {
@@ -38,7 +38,7 @@ impl Place {
     }
 
     /// Returns the path of the bucket itself.
-    pub(crate) fn bucket(&self) -> &str {
+    pub(super) fn bucket(&self) -> &str {
         match self.base.as_str() {
             "/" => "/",
             base => base.trim_end_matches('/'),

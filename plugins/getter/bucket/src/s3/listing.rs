@@ -1,73 +1,12 @@
 //! Pages of a listing (`ListObjectsV2`).
 
-use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
-
 use crate::encode;
-
-/// How deep elements of a page may lie in each other.
-const DEPTH: usize = 16;
-/// The most keys of a page, which is what the protocol permits.
-pub(crate) const PAGE_KEYS: usize = 1000;
-/// The longest continuation token, in bytes.
-const TOKEN_BYTES: usize = 4096;
-/// The longest entity tag, in bytes.
-const ETAG_BYTES: usize = 256;
-
-/// Why a page is none. Quotes nothing of it.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub enum ListingError {
-    /// It is no XML, or not text.
-    #[error("the listing is no XML, at byte {0}")]
-    Xml(u64),
-    /// It has a document type, entities of its own, or too much depth: nothing that a listing needs.
-    #[error("the listing uses XML as no listing does, at byte {0}")]
-    Strange(u64),
-    /// It is XML of something else.
-    #[error("the answer is XML, but not a listing of objects")]
-    Other,
-    /// It has more keys than it may.
-    #[error("the listing has more than {PAGE_KEYS} keys on a page")]
-    TooMany,
-    /// A key lacks what belongs to it, or it is malformed.
-    #[error("the listing lacks a key, an entity tag or a size, or has one that is none")]
-    Entry,
-    /// It is of other keys than those that were asked for, or does not say of which.
-    #[error("the listing is not said to be of the prefix that was asked for")]
-    Prefix,
-    /// It does not say whether it is all.
-    #[error("the listing does not say, once and as `true` or `false`, whether it goes on")]
-    End,
-    /// It says that it goes on, and not where, or the same as before.
-    #[error("the listing does not say where it goes on")]
-    Lost,
-}
-
-/// An object, as it is listed.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Entry {
-    /// Its key.
-    pub key: String,
-    /// Its entity tag, as headers have it. It says that objects of one key are the same, and nothing of their bytes.
-    pub etag: String,
-    /// How long it is.
-    pub bytes: u64,
-}
-
-/// A page.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub(crate) struct Page {
-    pub(crate) listed: Vec<Entry>,
-    /// Where it goes on; none at the end.
-    pub(crate) next: Option<String>,
-}
+use crate::page::{self, Entry, ListingError, PAGE_KEYS, Page};
+use crate::xml;
 
 /// What of a page was read so far.
 #[derive(Default)]
 struct Sheet {
-    path: Vec<Vec<u8>>,
-    text: String,
-    is_listing: bool,
     key: Option<String>,
     etag: Option<String>,
     size: Option<String>,
@@ -79,62 +18,15 @@ struct Sheet {
 }
 
 /// Reads a page of what begins with a prefix.
-pub(crate) fn parse(page: &[u8], prefix: &str) -> Result<Page, ListingError> {
-    let mut reader = Reader::from_reader(page);
+pub(super) fn parse(page: &[u8], prefix: &str) -> Result<Page, ListingError> {
     let mut sheet = Sheet::default();
-    loop {
-        let event = reader.read_event();
-        let (xml, strange) = {
-            let at = reader.buffer_position();
-            (ListingError::Xml(at), ListingError::Strange(at))
-        };
-        match event.map_err(|_| xml)? {
-            Event::Start(start) => sheet.open(start.local_name().as_ref(), strange)?,
-            Event::Empty(start) => {
-                sheet.open(start.local_name().as_ref(), strange)?;
-                sheet.close()?;
-            }
-            Event::End(_) => sheet.close()?,
-            Event::Text(text) => sheet.text.push_str(&text.decode().map_err(|_| xml)?),
-            Event::CData(text) => sheet.text.push_str(&text.decode().map_err(|_| xml)?),
-            Event::GeneralRef(reference) => sheet.text.push_str(&resolve(&reference).ok_or(strange)?),
-            Event::Decl(_) | Event::Comment(_) => {}
-            Event::PI(_) | Event::DocType(_) => return Err(strange),
-            Event::Eof if sheet.path.is_empty() => return sheet.page(prefix),
-            Event::Eof => return Err(xml),
-        }
-    }
-}
-
-/// Resolves a character, or one of the five entities that are known without being declared.
-fn resolve(reference: &BytesRef<'_>) -> Option<String> {
-    if let Ok(Some(char)) = reference.resolve_char_ref() {
-        return Some(char.to_string());
-    }
-    let name = reference.decode().ok()?;
-    quick_xml::escape::resolve_predefined_entity(&name).map(str::to_owned)
+    xml::read(page, "ListBucketResult", |path, text| sheet.take(path, text))?;
+    sheet.page(prefix)
 }
 
 impl Sheet {
-    fn open(&mut self, name: &[u8], strange: ListingError) -> Result<(), ListingError> {
-        if self.path.len() == DEPTH {
-            return Err(strange);
-        }
-        if self.path.is_empty() {
-            if self.is_listing || name != b"ListBucketResult" {
-                return Err(ListingError::Other);
-            }
-            self.is_listing = true;
-        }
-        self.path.push(name.to_vec());
-        self.text.clear();
-        Ok(())
-    }
-
-    fn close(&mut self) -> Result<(), ListingError> {
-        let path: Vec<&[u8]> = self.path.iter().skip(1).map(Vec::as_slice).collect();
-        let text = std::mem::take(&mut self.text);
-        match path.as_slice() {
+    fn take(&mut self, path: &[&[u8]], text: String) -> Result<(), ListingError> {
+        match path {
             [b"Contents", b"Key"] => self.key = Some(text),
             [b"Contents", b"ETag"] => self.etag = Some(text),
             [b"Contents", b"Size"] => self.size = Some(text),
@@ -150,14 +42,10 @@ impl Sheet {
             [b"NextContinuationToken"] => self.tokens.push(text),
             _ => {}
         }
-        self.path.pop();
         Ok(())
     }
 
     fn page(self, prefix: &str) -> Result<Page, ListingError> {
-        if !self.is_listing {
-            return Err(ListingError::Other);
-        }
         if !self.is_of(prefix) {
             return Err(ListingError::Prefix);
         }
@@ -172,9 +60,7 @@ impl Sheet {
             next,
         })
     }
-}
 
-impl Sheet {
     /// Returns whether it says to be of a prefix. Not every store encodes the prefix as it does the keys.
     fn is_of(&self, prefix: &str) -> bool {
         match self.prefixes.as_slice() {
@@ -191,7 +77,7 @@ impl Sheet {
         };
         match (truncated.trim(), self.tokens.as_slice()) {
             ("false", _) => Ok(None),
-            ("true", [token]) if !token.is_empty() && token.len() <= TOKEN_BYTES => Ok(Some(token.clone())),
+            ("true", [token]) => page::next(token).map(Some),
             ("true", _) => Err(ListingError::Lost),
             (_, _) => Err(ListingError::End),
         }
@@ -201,18 +87,7 @@ impl Sheet {
 fn read([key, etag, size]: [Option<String>; 3], is_encoded: bool) -> Option<Entry> {
     let (key, etag, size) = (key?, etag?, size?);
     let key = if is_encoded { encode::decode(&key)? } else { key };
-    let inner = etag
-        .strip_prefix('"')
-        .and_then(|rest| rest.strip_suffix('"'))
-        .unwrap_or(&etag);
-    let is_tag = inner.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"') && !inner.is_empty();
-    let is_number = size.bytes().all(|byte| byte.is_ascii_digit());
-    (is_tag && inner.len() <= ETAG_BYTES && is_number && !key.is_empty()).then_some(())?;
-    Some(Entry {
-        key,
-        etag: format!("\"{inner}\""),
-        bytes: size.parse().ok()?,
-    })
+    Entry::read(key, &etag, &size)
 }
 
 #[cfg(test)]

@@ -5,10 +5,12 @@ use std::fmt::Write as _;
 
 use hmac::{Hmac, KeyInit as _, Mac as _};
 use http::header::{AUTHORIZATION, HOST, InvalidHeaderValue};
-use http::{HeaderName, HeaderValue, Method};
+use http::{HeaderName, HeaderValue};
 use jiff::Timestamp;
 use k1s_getter_address::AccessKey;
 use sha2::{Digest as _, Sha256};
+
+use crate::store::Signable;
 
 const ALGORITHM: &str = "AWS4-HMAC-SHA256";
 const SERVICE: &str = "s3";
@@ -18,20 +20,8 @@ const CONTENT: HeaderName = HeaderName::from_static("x-amz-content-sha256");
 const DATE: HeaderName = HeaderName::from_static("x-amz-date");
 const TOKEN: HeaderName = HeaderName::from_static("x-amz-security-token");
 
-/// A request as it will be sent.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Signable<'a> {
-    pub(crate) method: &'a Method,
-    /// As the header `Host` says it.
-    pub(crate) host: &'a str,
-    /// Encoded.
-    pub(crate) path: &'a str,
-    /// Encoded and sorted.
-    pub(crate) query: &'a str,
-}
-
 /// Returns the headers that make a request one of a key's owner; none of them is printed.
-pub(crate) fn sign(
+pub(super) fn sign(
     request: Signable<'_>,
     key: &AccessKey,
     region: &str,
@@ -114,6 +104,8 @@ fn hex(bytes: &[u8]) -> String {
 #[cfg(test)]
 mod tests {
     use k1s_getter_address::Secret;
+
+    use http::Method;
 
     use super::*;
 
