@@ -4,6 +4,12 @@
 mod artifacts;
 mod buckets;
 mod documented;
+#[path = "../../../plugins/getter/bucket/tests/emulator/emulator.rs"]
+mod emulator;
+#[allow(dead_code, reason = "each test program needs its part of it")]
+#[path = "../../../plugins/getter/bucket/tests/gcs/server.rs"]
+mod gcs_server;
+mod google;
 mod local;
 mod repositories;
 mod secrets;

@@ -14,6 +14,7 @@ use serde_json::{Value, json};
 pub(crate) struct Stage {
     pub(crate) scene: Scene,
     config: Value,
+    env: Value,
 }
 
 impl Stage {
@@ -24,7 +25,13 @@ impl Stage {
 
     pub(crate) fn over(scene: Scene, mut config: Value) -> anyhow::Result<Self> {
         config["cacheDir"] = json!(scene.outside("cache"));
-        Ok(Self { scene, config })
+        let env = json!({});
+        Ok(Self { scene, config, env })
+    }
+
+    /// The same in another environment.
+    pub(crate) fn in_environment(self, env: Value) -> Self {
+        Self { env, ..self }
     }
 
     /// The command of a host that writes into `data`.
@@ -34,7 +41,9 @@ impl Stage {
             "apiVersion": "sync.k1s.io/v1alpha1",
             "kind": "SyncConfiguration",
             "instanceId": "stage",
-            "sources": [{"name": "getter", "plugin": built(GETTER_SOURCE)?, "config": self.config}],
+            "sources": [{
+                "name": "getter", "plugin": built(GETTER_SOURCE)?, "config": self.config, "env": self.env,
+            }],
         });
         fs::write(&file, configuration.to_string())?;
         let mut command = host(["run", "-f"])?;

@@ -4,12 +4,13 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
-use k1s_getter_address::S3 as S3Address;
-use k1s_getter_net::{Class, Client, Request};
+use k1s_getter_address::{Gcs as GcsAddress, S3 as S3Address};
+use k1s_getter_net::{Class, Client, Reference, Request, Url};
 
 use crate::encode;
 use crate::fault::BucketError;
 use crate::folder::Folder;
+use crate::gcs::Gcs;
 use crate::page::{Entry, ListingError, PAGE_KEYS, Page};
 use crate::s3::{Access, S3};
 use crate::store::{Ask, Signable, Store};
@@ -55,6 +56,27 @@ impl Bucket {
             store: Arc::new(S3::new(s3, access)?),
             key: s3.key.clone(),
             version: s3.version.clone(),
+        })
+    }
+
+    /// Takes an address of Google Cloud Storage, and the token to ask with; without that, everyone's objects are asked for.
+    ///
+    /// Another server than Google's can be asked, such as an emulator: what is meant for Google is not for that.
+    ///
+    /// # Errors
+    ///
+    /// A bucket that cannot be part of a URL.
+    pub fn gcs(
+        client: Client,
+        gcs: &GcsAddress,
+        elsewhere: Option<Url>,
+        token: Option<Reference>,
+    ) -> Result<Self, BucketError> {
+        Ok(Self {
+            client,
+            store: Arc::new(Gcs::new(gcs, elsewhere, token)?),
+            key: gcs.object.clone(),
+            version: gcs.generation.map(|generation| generation.to_string()),
         })
     }
 

@@ -14,6 +14,11 @@ pub(crate) fn path(key: &str) -> String {
     utf8_percent_encode(key, PATH).to_string()
 }
 
+/// Encodes one part of a path.
+pub(crate) fn part(text: &str) -> String {
+    utf8_percent_encode(text, PART).to_string()
+}
+
 /// Encodes parameters, sorted as they have to be.
 pub(crate) fn query(parameters: &BTreeMap<String, String>) -> String {
     let pairs = parameters.iter().map(|(name, value)| {
@@ -41,6 +46,7 @@ mod tests {
     #[test]
     fn all_but_a_few_is_encoded() {
         assert_eq!(path("a b/ü+%~_-.*'()"), "a%20b/%C3%BC%2B%25~_-.%2A%27%28%29");
+        assert_eq!(part("a/b%2F"), "a%2Fb%252F");
         let parameters = BTreeMap::from(
             [("prefix", "a/b c"), ("delimiter", "")].map(|(name, value)| (name.to_owned(), value.to_owned())),
         );

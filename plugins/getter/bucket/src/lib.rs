@@ -1,4 +1,4 @@
-//! Objects of S3 and of stores that speak as it does.
+//! Objects of S3 and of stores that speak as it does, and of Google Cloud Storage.
 //!
 //! A [`Bucket`] says what an address names, an object or all that is below a prefix, and makes the requests for the objects;
 //! whoever fetches sends those with a [`Client`](k1s_getter_net::Client), which judges addresses and keeps limits.
@@ -20,6 +20,7 @@ mod bucket;
 mod encode;
 mod fault;
 mod folder;
+mod gcs;
 mod page;
 mod path;
 mod s3;

@@ -16,8 +16,11 @@ pub enum ListingError {
     /// It has a document type, entities of its own, or too much depth: nothing that a listing needs.
     #[error("the listing uses XML as no listing does, at byte {0}")]
     Strange(u64),
-    /// It is XML of something else.
-    #[error("the answer is XML, but not a listing of objects")]
+    /// It is no JSON, or lacks what belongs to it.
+    #[error("the listing is no JSON of objects")]
+    Json,
+    /// It is of something else.
+    #[error("the answer is not a listing of objects")]
     Other,
     /// It has more keys than it may.
     #[error("the listing has more than {PAGE_KEYS} keys on a page")]

@@ -5,6 +5,7 @@ use std::fmt;
 use std::pin::Pin;
 
 use http::{HeaderMap, HeaderName, HeaderValue, Method};
+use k1s_getter_address::Secret;
 use k1s_getter_net::Url;
 
 use crate::fault::BucketError;
@@ -15,6 +16,13 @@ pub(crate) type Headers = Vec<(HeaderName, HeaderValue)>;
 
 /// Headers that say who asks, once they can be had.
 pub(crate) type Authorizing<'a> = Pin<Box<dyn Future<Output = Result<Headers, BucketError>> + Send + 'a>>;
+
+/// Returns the value of `Authorization` that shows a token; none if the token cannot be sent.
+pub(crate) fn bearer(token: &Secret) -> Option<HeaderValue> {
+    let mut value = HeaderValue::from_str(&format!("Bearer {}", token.expose())).ok()?;
+    value.set_sensitive(true);
+    Some(value)
+}
 
 /// What is asked. Nothing of it is printed: a parameter may be secret.
 pub(crate) struct Ask {

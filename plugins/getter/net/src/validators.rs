@@ -75,6 +75,14 @@ impl Validators {
         }
     }
 
+    /// Takes an entity tag alone; none if it is malformed.
+    pub fn of_tag(text: &str) -> Self {
+        Self {
+            etag: ETag::parse(text),
+            last_modified: None,
+        }
+    }
+
     /// Returns whether there is none, so that nothing can be asked on condition.
     pub fn is_empty(&self) -> bool {
         self.etag.is_none() && self.last_modified.is_none()

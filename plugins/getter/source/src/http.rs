@@ -49,7 +49,7 @@ pub(crate) struct Http {
 
 /// What is remembered of a download.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Remembered {
+struct Remembered {
     revision: String,
     /// What it was verified against.
     expected: Option<String>,
@@ -101,6 +101,7 @@ impl Http {
             client: &client,
             request: Request::get(url),
             whose: self.whose(),
+            known: None,
             name: self.name.clone(),
             archive: self.download.archive,
             expected,
@@ -170,6 +171,8 @@ pub(crate) struct Asking<'a> {
     pub(crate) request: Request,
     /// Whose view of which place it is.
     pub(crate) whose: String,
+    /// What it is now, where that was asked before and the request is for that alone.
+    pub(crate) known: Option<Validators>,
     /// What the file is called.
     pub(crate) name: String,
     /// How it is packed.
@@ -191,6 +194,7 @@ impl Asking<'_> {
             client,
             request,
             whose,
+            known,
             name,
             archive,
             expected,
@@ -201,9 +205,10 @@ impl Asking<'_> {
         let last = last
             .and_then(Remembered::read)
             .filter(|last| last.whose == whose && last.is_verified(expected.as_ref()));
-        let request = match &last {
-            Some(last) => request.unless(&last.validators),
-            None => request,
+        let request = match (&last, &known) {
+            (Some(last), Some(known)) if last.validators == *known => return Ok(Looked::Same),
+            (Some(last), None) => request.unless(&last.validators),
+            (_, _) => request,
         };
         // Servers say of an archive that it is coded as its name tells anyway.
         let request = match archive {
@@ -232,7 +237,7 @@ impl Asking<'_> {
             parcel,
             expected,
             whose,
-            validators,
+            validators: known.unwrap_or(validators),
             wish: wish.clone(),
             bounds,
             cache: Arc::clone(cache),
@@ -296,7 +301,7 @@ impl Remembered {
     }
 
     /// Reads what is remembered of a file; none for a mark of something else.
-    pub(crate) fn read(mark: &Mark) -> Option<Self> {
+    fn read(mark: &Mark) -> Option<Self> {
         let mut lines = mark.0.splitn(4, '\n');
         let (revision, expected) = (lines.next()?, lines.next()?);
         let (whose, validators) = (lines.next()?, lines.next()?);

@@ -41,7 +41,7 @@ mod origin;
 mod origins;
 mod pace;
 mod pick;
-#[cfg(feature = "s3")]
+#[cfg(feature = "bucket")]
 mod store;
 mod target;
 mod tree;

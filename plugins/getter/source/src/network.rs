@@ -108,7 +108,7 @@ impl Network {
     ///
     /// # Errors
     /// As [`Self::client`].
-    #[cfg(feature = "s3")]
+    #[cfg(feature = "bucket")]
     pub(crate) fn anonymous(&self) -> Result<Client, NetworkError> {
         Client::new(self.settings(Vec::new())?).map_err(NetworkError::Settings)
     }

@@ -31,7 +31,7 @@ use crate::local::LocalError;
 #[cfg(feature = "net")]
 use crate::network::NetworkError;
 use crate::pick::PickError;
-#[cfg(feature = "s3")]
+#[cfg(feature = "bucket")]
 use crate::store::StoreError;
 use crate::tree::{Mark, Refusal, Tree};
 use crate::wish::Wish;
@@ -137,7 +137,7 @@ pub(crate) enum OriginError {
     #[error(transparent)]
     Git(#[from] GitFault),
     /// A bucket cannot be read as it is meant.
-    #[cfg(feature = "s3")]
+    #[cfg(feature = "bucket")]
     #[error(transparent)]
     Store(#[from] StoreError),
     /// It cannot be had from a registry.
@@ -195,7 +195,7 @@ impl OriginError {
             Self::Network(_) => None,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.net().and_then(NetError::retry_after),
-            #[cfg(feature = "s3")]
+            #[cfg(feature = "bucket")]
             Self::Store(error) => error.retry_after(),
             #[cfg(feature = "oci")]
             Self::Oci(OciError::Net(error)) => error.retry_after(),
@@ -238,7 +238,7 @@ impl OriginError {
             Self::Network(_) => Code::ConfigInvalid,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.code(),
-            #[cfg(feature = "s3")]
+            #[cfg(feature = "bucket")]
             Self::Store(error) => code_of_net(error.class()),
             #[cfg(feature = "oci")]
             Self::Oci(error) => code_of_oci(error),

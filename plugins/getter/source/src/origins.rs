@@ -4,8 +4,6 @@ use std::sync::Arc;
 
 #[cfg(feature = "oci")]
 use k1s_getter_address::Oci;
-#[cfg(feature = "s3")]
-use k1s_getter_address::S3;
 #[cfg(feature = "http")]
 use k1s_getter_address::Site;
 use k1s_getter_address::{Address, Download, Origin as Place, Source};
@@ -20,8 +18,8 @@ use crate::local::Local;
 #[cfg(feature = "oci")]
 use crate::oci::Artifact;
 use crate::origin::{Meter, Origin};
-#[cfg(feature = "s3")]
-use crate::store::Store;
+#[cfg(feature = "bucket")]
+use crate::store::{Place as BucketPlace, Store};
 
 /// An address is of a kind that nothing here fetches.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -37,8 +35,8 @@ enum Way<'a> {
     Http(&'a Site, &'a Download),
     #[cfg(feature = "git")]
     Git(&'a k1s_getter_address::Git),
-    #[cfg(feature = "s3")]
-    S3(&'a S3, &'a Download),
+    #[cfg(feature = "bucket")]
+    Bucket(BucketPlace, &'a Download),
 }
 
 fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
@@ -60,14 +58,22 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
             Place::Http(_) => Err(Unsupported("HTTP")),
             #[cfg(feature = "s3")]
             Place::S3(s3) if s3.profile.is_some() => Err(Unsupported("`aws_profile`")),
-            #[cfg(feature = "s3")]
-            Place::S3(s3) => Ok(Way::S3(s3, download)),
-            #[cfg(not(feature = "s3"))]
-            Place::S3(_) => Err(Unsupported("S3")),
-            Place::Gcs(_) => Err(Unsupported("Google Cloud Storage")),
-            Place::Azure(_) => Err(Unsupported("Azure Blob Storage")),
+            origin @ Place::S3(_) => bucket(origin, download, "S3"),
+            origin @ Place::Gcs(_) => bucket(origin, download, "Google Cloud Storage"),
+            origin @ Place::Azure(_) => bucket(origin, download, "Azure Blob Storage"),
         },
     }
+}
+
+#[cfg(feature = "bucket")]
+fn bucket<'a>(origin: &Place, download: &'a Download, kind: &'static str) -> Result<Way<'a>, Unsupported> {
+    let place = BucketPlace::of(origin).ok_or(Unsupported(kind))?;
+    Ok(Way::Bucket(place, download))
+}
+
+#[cfg(not(feature = "bucket"))]
+fn bucket<'a>(_: &Place, _: &'a Download, kind: &'static str) -> Result<Way<'a>, Unsupported> {
+    Err(Unsupported(kind))
 }
 
 /// Tells whether an address is of a kind that something here fetches.
@@ -89,8 +95,8 @@ pub(crate) fn open(
     meter: &Arc<Meter>,
 ) -> Result<Box<dyn Origin>, Unsupported> {
     Ok(match way(address)? {
-        #[cfg(feature = "s3")]
-        Way::S3(s3, download) => Box::new(Store::new(s3, download, access, cache, Arc::clone(meter))),
+        #[cfg(feature = "bucket")]
+        Way::Bucket(place, download) => Box::new(Store::new(place, download, access, cache, Arc::clone(meter))),
         #[cfg(feature = "http")]
         Way::Http(site, download) => Box::new(Http::new(site, download, access, cache, Arc::clone(meter))),
         #[cfg(feature = "git")]

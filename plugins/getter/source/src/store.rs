@@ -1,31 +1,33 @@
-//! The origin that is a bucket of S3: an object, or all that is below a prefix.
+//! The origin that is a bucket of a store in a cloud: an object, or all that is below a prefix.
 //!
 //! A folder costs a listing and the objects whose entity tags are others than before; after a restart, one that lists the
-//! same costs the listing. An object is asked for on condition, as a file of HTTP is.
+//! same costs the listing. An object costs one question for its tag while that is the same.
 //!
-//! Who asks is what is configured (`username` is the id of an access key, `password` its secret), else what the address
+//! Who asks S3 is what is configured (`username` is the id of an access key, `password` its secret), else what the address
 //! holds, else, at Amazon's own hosts and unless the addresses are somebody else's word, what `AWS_ACCESS_KEY_ID` and its
-//! like say.
+//! like say; who asks Google is the `token` that is configured, else what `GOOGLE_OAUTH_ACCESS_TOKEN` says, likewise.
 //!
 //! Invariant: what a look returns is of one listing; an object that is another by the time it is asked for is an error.
 
 mod listing;
+mod place;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_getter_address::{Checksum, Digest, Download, Endpoint, Origin as AddressOrigin, S3, SUMS_BYTES, Sums};
-use k1s_getter_bucket::{Access as Signer, Bucket, BucketError, Entry as Object, Folder, Found};
-use k1s_getter_net::{Class as NetClass, Client, Credential, Reference, Request};
+use k1s_getter_address::{Checksum, Digest, Download, SUMS_BYTES, Sums};
+use k1s_getter_bucket::{Bucket, BucketError, Entry as Object, Folder, Found};
+#[cfg(feature = "gcs")]
+use k1s_getter_net::UrlError;
+use k1s_getter_net::{Class as NetClass, Client, Request, Validators};
 use k1s_manifests::RelPath;
 use tokio::task::{JoinSet, spawn_blocking};
 
 use crate::cache::{Cache, CacheError, Put};
 use crate::config::Access;
 use crate::content::Content;
-use crate::http::{Asking, Remembered};
-use crate::network::{Author, Network};
+use crate::http::Asking;
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
 use crate::tree::{Blob, Entry, Kind, Mark, Mode, Tree};
 use crate::unpack::revision;
@@ -33,13 +35,10 @@ use crate::whose::whose;
 use crate::wish::Wish;
 
 use listing::{Known, Sorted};
+pub(crate) use place::Place;
 
 /// How many objects are asked for at the same time.
 const PARALLEL: usize = 4;
-/// The variables that say who asks Amazon.
-const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
-const KEY_SECRET: &str = "AWS_SECRET_ACCESS_KEY";
-const KEY_TOKEN: &str = "AWS_SESSION_TOKEN";
 
 /// A bucket cannot be read as it is meant.
 #[derive(Debug, thiserror::Error)]
@@ -54,8 +53,22 @@ pub(crate) enum StoreError {
     #[error("its file of checksums is not in the store")]
     Sums,
     /// What is configured is nothing that a store takes.
-    #[error("a store takes an access key: its id is `username`, and its secret `password`")]
+    #[cfg(feature = "s3")]
+    #[error("S3 takes an access key: its id is `username`, and its secret `password`")]
     Credential,
+    /// What is configured is nothing that Google takes.
+    #[cfg(feature = "gcs")]
+    #[error("Google Cloud Storage takes a `token`")]
+    Token,
+    /// A variable of the environment names no server.
+    #[cfg(feature = "gcs")]
+    #[error("{variable} names no server: {source}")]
+    Elsewhere {
+        /// Which.
+        variable: &'static str,
+        /// Why not.
+        source: UrlError,
+    },
     /// It has more objects than are read.
     #[error("more than {0} objects")]
     TooMany(u64),
@@ -70,7 +83,11 @@ impl StoreError {
     pub(crate) fn class(&self) -> NetClass {
         match self {
             Self::Bucket(error) => error.class(),
-            Self::NotAnObject | Self::Sums | Self::Credential => NetClass::Refused,
+            Self::NotAnObject | Self::Sums => NetClass::Refused,
+            #[cfg(feature = "s3")]
+            Self::Credential => NetClass::Refused,
+            #[cfg(feature = "gcs")]
+            Self::Token | Self::Elsewhere { .. } => NetClass::Refused,
             Self::TooMany(_) | Self::TooLarge(_) => NetClass::TooLarge,
         }
     }
@@ -80,14 +97,18 @@ impl StoreError {
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
             Self::Bucket(error) => error.retry_after(),
-            Self::NotAnObject | Self::Sums | Self::Credential | Self::TooMany(_) | Self::TooLarge(_) => None,
+            Self::NotAnObject | Self::Sums | Self::TooMany(_) | Self::TooLarge(_) => None,
+            #[cfg(feature = "s3")]
+            Self::Credential => None,
+            #[cfg(feature = "gcs")]
+            Self::Token | Self::Elsewhere { .. } => None,
         }
     }
 }
 
 /// A bucket.
 pub(crate) struct Store {
-    s3: S3,
+    place: Place,
     download: Download,
     access: Access,
     cache: Arc<Cache>,
@@ -107,9 +128,15 @@ struct Asked {
 
 impl Store {
     /// Begins with what an address names.
-    pub(crate) fn new(s3: &S3, download: &Download, access: &Access, cache: Arc<Cache>, meter: Arc<Meter>) -> Self {
+    pub(crate) fn new(
+        place: Place,
+        download: &Download,
+        access: &Access,
+        cache: Arc<Cache>,
+        meter: Arc<Meter>,
+    ) -> Self {
         Self {
-            s3: s3.clone(),
+            place,
             download: download.clone(),
             access: access.clone(),
             cache,
@@ -129,40 +156,35 @@ impl Store {
             .await?
             .map_err(OriginError::Network)?;
         let asked = Asked {
-            bucket: self.bucket(client.clone(), &self.s3)?,
+            bucket: self.place.bucket(client.clone(), &self.access.network)?,
             client,
         };
         self.asked = Some(asked.clone());
         Ok(asked)
     }
 
-    fn bucket(&self, client: Client, s3: &S3) -> Result<Bucket, OriginError> {
-        let signer = signer(&self.access.network, s3, |name| std::env::var_os(name).is_some())?;
-        Ok(Bucket::s3(client, s3, signer).map_err(StoreError::Bucket)?)
-    }
-
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
         let asked = self.asked().await?;
-        if last.and_then(Remembered::read).is_some() {
-            // It was an object, and mostly is still.
-            match self.object(&asked, last, wish).await {
-                Err(OriginError::Net(error)) if error.class() == NetClass::Missing => {}
-                looked => return looked,
-            }
-        }
         match asked.bucket.find().await.map_err(StoreError::Bucket)? {
-            Found::Object(_) => self.object(&asked, last, wish).await,
+            Found::Object(object) => self.object(&asked, &object, last, wish).await,
             Found::Folder(folder) => self.folder(&asked, folder, last, wish).await,
         }
     }
 
-    async fn object(&self, asked: &Asked, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
-        let request = asked.bucket.object().await.map_err(StoreError::Bucket)?;
-        let name = self.s3.key.rsplit('/').next().unwrap_or_default();
+    async fn object(
+        &self,
+        asked: &Asked,
+        object: &Object,
+        last: Option<&Mark>,
+        wish: &Wish,
+    ) -> Result<Looked, OriginError> {
+        let request = asked.bucket.entry(object).await.map_err(StoreError::Bucket)?;
+        let name = self.place.key().rsplit('/').next().unwrap_or_default();
         let asking = Asking {
             client: &asked.client,
             request,
             whose: self.whose(),
+            known: Some(Validators::of_tag(&object.etag)),
             name: self.download.filename.clone().unwrap_or_else(|| name.to_owned()),
             archive: self.download.archive,
             expected: self.expected(&asked.client).await?,
@@ -175,11 +197,7 @@ impl Store {
 
     /// Returns whose view of what is seen there.
     fn whose(&self) -> String {
-        let own = self.s3.access.as_ref().map(|access| access.id.expose());
-        whose(
-            self.access.network.credentials.word.as_ref(),
-            &[own.unwrap_or_default()],
-        )
+        whose(self.access.network.credentials.word.as_ref(), &[self.place.asker()])
     }
 
     /// Returns the checksum that the object must have, which may have to be asked for.
@@ -189,11 +207,9 @@ impl Store {
             Some(Checksum::Digest(digest)) => return Ok(Some(digest.clone())),
             Some(Checksum::File(sums)) => sums,
         };
-        let AddressOrigin::S3(place) = &sums.origin else {
-            return Err(StoreError::Sums.into());
-        };
-        let request = self
-            .bucket(client.clone(), place)?
+        let place = Place::of(&sums.origin).ok_or(StoreError::Sums)?;
+        let request = place
+            .bucket(client.clone(), &self.access.network)?
             .object()
             .await
             .map_err(StoreError::Bucket)?;
@@ -201,7 +217,7 @@ impl Store {
         let answer = client.send(request.at_most(most)).await.map_err(OriginError::Net)?;
         let bytes = answer.into_body().collect(most).await.map_err(OriginError::Net)?;
         let sums = Sums::parse(&bytes).map_err(OriginError::Sums)?;
-        let found = sums.find(&format!("/{}", self.s3.key), &format!("/{}", place.key));
+        let found = sums.find(&format!("/{}", self.place.key()), &format!("/{}", place.key()));
         Ok(Some(found.map_err(OriginError::Sums)?.clone()))
     }
 
@@ -292,95 +308,5 @@ impl Origin for Store {
 
     fn contents(&self) -> Box<dyn Contents> {
         Box::new(Arc::clone(&self.cache))
-    }
-}
-
-/// Finds who asks; `is_set` tells which variables of the environment there are.
-fn signer(network: &Network, s3: &S3, is_set: impl Fn(&str) -> bool) -> Result<Option<Signer>, StoreError> {
-    match &network.credentials.word {
-        Some(Credential::Basic { user, password }) => {
-            return Ok(Some(Signer {
-                id: Reference::Given(user.clone()),
-                secret: password.clone(),
-                token: None,
-            }));
-        }
-        Some(Credential::Bearer(_) | Credential::Netrc(_)) => return Err(StoreError::Credential),
-        None => {}
-    }
-    if let Some(key) = &s3.access {
-        return Ok(Some(Signer::of(key)));
-    }
-    // Anyone can answer for another host, and whoever names buckets for somebody else could name that one's own.
-    let is_ours = matches!(s3.endpoint, Endpoint::Amazon { .. }) && network.author == Author::User;
-    let variable = |name: &str| Reference::Environment(name.to_owned());
-    Ok((is_ours && is_set(KEY_ID)).then(|| Signer {
-        id: variable(KEY_ID),
-        secret: variable(KEY_SECRET),
-        token: is_set(KEY_TOKEN).then(|| variable(KEY_TOKEN)),
-    }))
-}
-
-#[cfg(test)]
-mod tests {
-    use k1s_getter_address::{Address, Policy, Secret, Source, Transport};
-
-    use super::*;
-    use crate::network::Credentials;
-
-    fn s3(address: &str) -> S3 {
-        let policy = Policy::default().allowing(Transport::Http);
-        let Source::Download(download) = Address::parse(address, &policy).unwrap().source else {
-            panic!("{address}");
-        };
-        let AddressOrigin::S3(s3) = download.origin else {
-            panic!("{address}");
-        };
-        s3
-    }
-
-    fn network(author: Author, word: Option<Credential>) -> Network {
-        Network {
-            author,
-            credentials: Credentials {
-                word,
-                ..Credentials::default()
-            },
-            ..Network::default()
-        }
-    }
-
-    #[test]
-    fn s05_the_environments_key_is_for_amazon_and_for_ones_own_addresses() {
-        const AMAZON: &str = "s3::https://s3.eu-west-1.amazonaws.com/pail/key";
-        const SPOOF: &str = "s3::https://s3.eu-west-1.amazonaws.com.evil.example/pail/key";
-        const KEYED: &str =
-            "s3::https://s3.amazonaws.com.evil.example/pail/key?aws_access_key_id=a&aws_access_key_secret=b";
-        let environment = |name| Some(Reference::Environment(String::from(name)));
-        let given = |text| Some(Reference::Given(Secret::new(text)));
-        let own = || network(Author::User, None);
-        let configured = Credential::Basic {
-            user: Secret::new("id"),
-            password: Reference::Given(Secret::new("secret")),
-        };
-        for (network, address, is_set, expected) in [
-            (own(), AMAZON, true, environment(KEY_ID)),
-            (own(), AMAZON, false, None),
-            (own(), SPOOF, true, None),
-            (network(Author::Stranger, None), AMAZON, true, None),
-            (own(), KEYED, true, given("a")),
-            (network(Author::User, Some(configured)), KEYED, true, given("id")),
-        ] {
-            let signer = signer(&network, &s3(address), |_| is_set).unwrap();
-            assert_eq!(signer.map(|signer| signer.id), expected, "{address}");
-        }
-        let token = network(
-            Author::User,
-            Some(Credential::Bearer(Reference::Given(Secret::new("t")))),
-        );
-        assert!(matches!(
-            signer(&token, &s3(AMAZON), |_| true),
-            Err(StoreError::Credential)
-        ));
     }
 }

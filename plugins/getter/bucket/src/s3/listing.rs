@@ -171,7 +171,8 @@ mod tests {
             let read = parse(page.as_bytes(), "").map_err(|error| match error {
                 ListingError::Xml(_) => ListingError::Xml(0),
                 ListingError::Strange(_) => ListingError::Strange(0),
-                other @ (ListingError::Other
+                other @ (ListingError::Json
+                | ListingError::Other
                 | ListingError::TooMany
                 | ListingError::Entry
                 | ListingError::Prefix

@@ -1,0 +1,241 @@
+//! Which bucket an address names, and who asks it.
+//!
+//! What the environment says of who asks is for the servers that it is meant for, and for one's own addresses only: anyone can
+//! answer for another host, and whoever names buckets for somebody else could name that one's own.
+
+#[cfg(feature = "gcs")]
+use k1s_getter_address::Gcs;
+use k1s_getter_address::Origin as AddressOrigin;
+#[cfg(feature = "s3")]
+use k1s_getter_address::{Endpoint, S3};
+#[cfg(feature = "s3")]
+use k1s_getter_bucket::Access as Signer;
+use k1s_getter_bucket::Bucket;
+#[cfg(feature = "gcs")]
+use k1s_getter_net::Url;
+use k1s_getter_net::{Client, Credential, Reference};
+
+use super::StoreError;
+use crate::network::{Author, Network};
+
+/// The variables that say who asks Amazon.
+#[cfg(feature = "s3")]
+const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
+#[cfg(feature = "s3")]
+const KEY_SECRET: &str = "AWS_SECRET_ACCESS_KEY";
+#[cfg(feature = "s3")]
+const KEY_TOKEN: &str = "AWS_SESSION_TOKEN";
+/// The variable that says who asks Google.
+#[cfg(feature = "gcs")]
+const GOOGLE_TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
+/// The variable by which Google's own programs ask another server.
+#[cfg(feature = "gcs")]
+const GOOGLE_ELSEWHERE: &str = "STORAGE_EMULATOR_HOST";
+
+/// A bucket, and what of it is meant.
+#[derive(Clone, Debug)]
+pub(crate) enum Place {
+    /// Of S3.
+    #[cfg(feature = "s3")]
+    S3(Box<S3>),
+    /// Of Google.
+    #[cfg(feature = "gcs")]
+    Gcs(Gcs),
+}
+
+impl Place {
+    /// Returns the bucket that an address names; none if it names none of a kind that is asked here.
+    pub(crate) fn of(origin: &AddressOrigin) -> Option<Self> {
+        match origin {
+            #[cfg(feature = "s3")]
+            AddressOrigin::S3(s3) => Some(Self::S3(Box::new(s3.clone()))),
+            #[cfg(not(feature = "s3"))]
+            AddressOrigin::S3(_) => None,
+            #[cfg(feature = "gcs")]
+            AddressOrigin::Gcs(gcs) => Some(Self::Gcs(gcs.clone())),
+            #[cfg(not(feature = "gcs"))]
+            AddressOrigin::Gcs(_) => None,
+            AddressOrigin::Azure(_) | AddressOrigin::Http(_) | AddressOrigin::File(_) => None,
+        }
+    }
+
+    /// Returns the key of an object, or a prefix.
+    pub(crate) fn key(&self) -> &str {
+        match self {
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => &s3.key,
+            #[cfg(feature = "gcs")]
+            Self::Gcs(gcs) => &gcs.object,
+        }
+    }
+
+    /// Returns the name of whoever the address itself says to be; empty where it does not.
+    pub(crate) fn asker(&self) -> &str {
+        match self {
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.access.as_ref().map_or("", |access| access.id.expose()),
+            #[cfg(feature = "gcs")]
+            Self::Gcs(_) => "",
+        }
+    }
+
+    /// Sets up what asks for it.
+    ///
+    /// # Errors
+    /// Fails if what is configured is nothing that such a bucket takes.
+    pub(crate) fn bucket(&self, client: Client, network: &Network) -> Result<Bucket, StoreError> {
+        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+        let bucket = match self {
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => Bucket::s3(client, s3, signer(network, s3, |name| variable(name).is_some())?),
+            #[cfg(feature = "gcs")]
+            Self::Gcs(gcs) => {
+                let elsewhere = variable(GOOGLE_ELSEWHERE).map(|text| elsewhere(&text)).transpose()?;
+                let is_google = elsewhere.is_none();
+                let token = token(network, is_google && variable(GOOGLE_TOKEN).is_some())?;
+                Bucket::gcs(client, gcs, elsewhere, token)
+            }
+        };
+        bucket.map_err(StoreError::Bucket)
+    }
+}
+
+/// Reads the root of another server, whose scheme may be left out.
+#[cfg(feature = "gcs")]
+fn elsewhere(text: &str) -> Result<Url, StoreError> {
+    let url = if text.contains("://") {
+        Url::parse(text)
+    } else {
+        Url::parse(&format!("http://{text}"))
+    };
+    url.map_err(|source| StoreError::Elsewhere {
+        variable: GOOGLE_ELSEWHERE,
+        source,
+    })
+}
+
+/// Finds the token that is shown to Google; `is_set` tells whether the environment has one for it.
+#[cfg(feature = "gcs")]
+fn token(network: &Network, is_set: bool) -> Result<Option<Reference>, StoreError> {
+    match &network.credentials.word {
+        Some(Credential::Bearer(token)) => Ok(Some(token.clone())),
+        Some(Credential::Basic { .. } | Credential::Netrc(_)) => Err(StoreError::Token),
+        None => {
+            let is_ours = is_set && network.author == Author::User;
+            Ok(is_ours.then(|| Reference::Environment(GOOGLE_TOKEN.to_owned())))
+        }
+    }
+}
+
+/// Finds the key that S3 is asked with; `is_set` tells which variables of the environment there are.
+#[cfg(feature = "s3")]
+fn signer(network: &Network, s3: &S3, is_set: impl Fn(&str) -> bool) -> Result<Option<Signer>, StoreError> {
+    match &network.credentials.word {
+        Some(Credential::Basic { user, password }) => {
+            return Ok(Some(Signer {
+                id: Reference::Given(user.clone()),
+                secret: password.clone(),
+                token: None,
+            }));
+        }
+        Some(Credential::Bearer(_) | Credential::Netrc(_)) => return Err(StoreError::Credential),
+        None => {}
+    }
+    if let Some(key) = &s3.access {
+        return Ok(Some(Signer::of(key)));
+    }
+    let is_ours = matches!(s3.endpoint, Endpoint::Amazon { .. }) && network.author == Author::User;
+    let variable = |name: &str| Reference::Environment(name.to_owned());
+    Ok((is_ours && is_set(KEY_ID)).then(|| Signer {
+        id: variable(KEY_ID),
+        secret: variable(KEY_SECRET),
+        token: is_set(KEY_TOKEN).then(|| variable(KEY_TOKEN)),
+    }))
+}
+
+#[cfg(test)]
+#[cfg(all(feature = "s3", feature = "gcs"))]
+mod tests {
+    use k1s_getter_address::{Address, Policy, Secret, Source, Transport};
+
+    use super::*;
+    use crate::network::Credentials;
+
+    fn s3(address: &str) -> S3 {
+        let policy = Policy::default().allowing(Transport::Http);
+        let Source::Download(download) = Address::parse(address, &policy).unwrap().source else {
+            panic!("{address}");
+        };
+        let AddressOrigin::S3(s3) = download.origin else {
+            panic!("{address}");
+        };
+        s3
+    }
+
+    fn network(author: Author, word: Option<Credential>) -> Network {
+        Network {
+            author,
+            credentials: Credentials {
+                word,
+                ..Credentials::default()
+            },
+            ..Network::default()
+        }
+    }
+
+    #[test]
+    fn s05_the_environments_key_is_for_amazon_and_for_ones_own_addresses() {
+        const AMAZON: &str = "s3::https://s3.eu-west-1.amazonaws.com/pail/key";
+        const SPOOF: &str = "s3::https://s3.eu-west-1.amazonaws.com.evil.example/pail/key";
+        const KEYED: &str =
+            "s3::https://s3.amazonaws.com.evil.example/pail/key?aws_access_key_id=a&aws_access_key_secret=b";
+        let environment = |name| Some(Reference::Environment(String::from(name)));
+        let given = |text| Some(Reference::Given(Secret::new(text)));
+        let own = || network(Author::User, None);
+        let configured = Credential::Basic {
+            user: Secret::new("id"),
+            password: Reference::Given(Secret::new("secret")),
+        };
+        for (network, address, is_set, expected) in [
+            (own(), AMAZON, true, environment(KEY_ID)),
+            (own(), AMAZON, false, None),
+            (own(), SPOOF, true, None),
+            (network(Author::Stranger, None), AMAZON, true, None),
+            (own(), KEYED, true, given("a")),
+            (network(Author::User, Some(configured)), KEYED, true, given("id")),
+        ] {
+            let signer = signer(&network, &s3(address), |_| is_set).unwrap();
+            assert_eq!(signer.map(|signer| signer.id), expected, "{address}");
+        }
+        let token = network(
+            Author::User,
+            Some(Credential::Bearer(Reference::Given(Secret::new("t")))),
+        );
+        assert!(matches!(
+            signer(&token, &s3(AMAZON), |_| true),
+            Err(StoreError::Credential)
+        ));
+    }
+
+    #[test]
+    fn s05_the_environments_token_is_for_google_and_for_ones_own_addresses() {
+        let given = Reference::Given(Secret::new("t"));
+        let configured = || Some(Credential::Bearer(given.clone()));
+        let variable = Some(Reference::Environment(GOOGLE_TOKEN.to_owned()));
+        for (network, is_set, expected) in [
+            (network(Author::User, None), true, variable),
+            (network(Author::User, None), false, None),
+            (network(Author::Stranger, None), true, None),
+            (network(Author::Stranger, configured()), true, Some(given.clone())),
+        ] {
+            assert_eq!(token(&network, is_set).unwrap(), expected, "{network:?}");
+        }
+        let netrc = network(Author::User, Some(Credential::Netrc("netrc".into())));
+        assert!(matches!(token(&netrc, true), Err(StoreError::Token)));
+        assert_eq!(
+            elsewhere("127.0.0.1:4443").unwrap().to_string(),
+            "http://127.0.0.1:4443/"
+        );
+        assert!(elsewhere("ftp://h").is_err());
+    }
+}
