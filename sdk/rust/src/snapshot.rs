@@ -285,7 +285,8 @@ impl<'c> SnapshotWriter<'c> {
     }
 
     /// Says how far the listing is; call it as often as is convenient, at most ten a second are sent. It also proves
-    /// that the source is alive, so call it in long silent work.
+    /// that the source is alive, so call it in long silent work. What may be said only before the first declaration may
+    /// still be said afterwards.
     ///
     /// # Errors
     /// Fails when the session is over.
@@ -293,7 +294,6 @@ impl<'c> SnapshotWriter<'c> {
         if !self.throttle.admits(&progress, Instant::now()) {
             return Ok(());
         }
-        self.begin().await?;
         self.scribe.progress(progress).await
     }
 

@@ -256,6 +256,25 @@ impl Script for Reporting {
     }
 }
 
+struct Slow;
+
+impl Script for Slow {
+    async fn snapshot(_: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
+        out.progress(Progress::default()).await?;
+        // What makes the place this place was found out while it was reached for.
+        out.root_identity("found")
+    }
+}
+
+#[tokio::test]
+async fn progress_begins_no_listing() {
+    let (_launch, messages) = listed::<Slow>().await;
+    let begun = pick!(messages, SnapshotBegin).next().expect("a listing");
+    assert_eq!(begun.root_identity, "found");
+    let end = pick!(messages, SnapshotEnd).next().expect("its end");
+    assert_eq!(end.code(), ProblemCode::Unspecified);
+}
+
 #[tokio::test]
 async fn progress_is_told_but_not_each_time() {
     let (_launch, messages) = listed::<Reporting>().await;
