@@ -20,6 +20,8 @@ pub(crate) struct Capabilities {
     pub(crate) can_stop: bool,
     /// Whether it can leave out files.
     pub(crate) can_filter: bool,
+    /// Whether it can say what it has before it sends anything.
+    pub(crate) can_wait: bool,
 }
 
 /// A line of the greeting means that the server cannot be used.
@@ -53,7 +55,10 @@ impl Capabilities {
             b"object-format" if value != b"sha1" => return Err(Obstacle::Unsupported(Unsupported::Format)),
             b"object-format" => self.asks_format = true,
             b"ls-refs" => self.tells_unborn = has(b"unborn"),
-            b"fetch" => (self.can_stop, self.can_filter) = (has(b"shallow"), has(b"filter")),
+            b"fetch" => {
+                (self.can_stop, self.can_filter) = (has(b"shallow"), has(b"filter"));
+                self.can_wait = has(b"wait-for-done");
+            }
             _ => {}
         }
         Ok(())
@@ -144,6 +149,7 @@ mod tests {
             tells_unborn: true,
             can_stop: true,
             can_filter: true,
+            can_wait: true,
         };
         assert_eq!(all, expected);
 

@@ -124,6 +124,7 @@ mod tests {
             tells_unborn: true,
             can_stop: true,
             can_filter: true,
+            can_wait: true,
         });
         let hex = "ab".repeat(20);
         for line in [

@@ -1,5 +1,7 @@
 //! A repository on a server.
 
+mod lineage;
+
 use std::collections::BTreeSet;
 use std::fs::File;
 

@@ -24,7 +24,7 @@ use crate::origin::{Contents, Looked, Meter, Origin, OriginError};
 use crate::origins;
 use crate::pick::{Picked, ignore_files, pick};
 use crate::target::Target;
-use crate::tree::{Mark, Tree};
+use crate::tree::{Descent, Mark, Tree};
 use crate::weigh::{Scale, weigh};
 use crate::wish::Wish;
 
@@ -49,6 +49,8 @@ pub(crate) struct Bench {
     cache: Arc<Cache>,
     turn: Turn,
     kept: Option<Arc<Kept>>,
+    /// As [`Kept::place`], whatever was wished for.
+    place: Option<String>,
 }
 
 impl Bench {
@@ -70,6 +72,7 @@ impl Bench {
         let origin = origins::open(&target.address, &settings.access, Arc::clone(&cache), meter);
         let origin = origin.map_err(|error| Problem::new(Code::Unsupported, error.to_string()))?;
         let wish_mark = settings.wish_mark(target);
+        let place = last.as_ref().and_then(|kept| kept.place.clone());
         Ok(Self {
             wish: settings.wish(target),
             scale: settings.scale(),
@@ -78,6 +81,7 @@ impl Bench {
             cache,
             turn,
             kept: last.filter(|kept| kept.wish == wish_mark).map(Arc::new),
+            place,
             wish_mark,
         })
     }
@@ -85,6 +89,11 @@ impl Bench {
     /// Returns the last state that was whole.
     pub(crate) fn kept(&self) -> Option<Arc<Kept>> {
         self.kept.clone()
+    }
+
+    /// Returns the revision by which another place took the place of the first, if one did.
+    pub(crate) fn place(&self) -> Option<&str> {
+        self.place.as_deref()
     }
 
     /// Asks the origin, and publishes what is there if it is another whole state.
@@ -99,16 +108,22 @@ impl Bench {
         };
         self.contents = None;
         let picked = self.pick(&tree).await?;
+        let place = match tree.descent {
+            Descent::Same => self.place.clone(),
+            Descent::Another => Some(tree.revision.clone()),
+        };
         let kept = Kept::new(
             self.wish_mark.clone(),
             tree.mark,
             tree.revision,
             &picked.root,
             picked.picks,
-        );
+        )
+        .of_place(place);
         self.origin.bring(&kept.contents().cloned().collect()).await?;
         let kept = self.publish(kept).await?;
         let is_news = self.kept.as_ref().is_none_or(|last| !last.declares_as(&kept));
+        self.place.clone_from(&kept.place);
         self.kept = Some(Arc::new(kept));
         Ok(if is_news { News::Some } else { News::None })
     }

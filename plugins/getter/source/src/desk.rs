@@ -76,7 +76,13 @@ impl Desk {
 
     /// Declares what is known, and says why it is not newer.
     pub(crate) async fn declare(&mut self, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
-        out.root_identity(self.target.identity.as_str())?;
+        let place = self
+            .bench
+            .held()
+            .await
+            .ok()
+            .and_then(|bench| bench.place().map(str::to_owned));
+        out.root_identity(self.target.identity_at(place.as_deref()))?;
         let shown = self.target.shown();
         let declared = declare(&mut self.bench, &shown, out).await?;
         declared.map_err(|error| error.problem(&shown))?;

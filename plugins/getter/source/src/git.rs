@@ -30,7 +30,7 @@ use crate::content::Content;
 use crate::local::confine;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
-use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::tree::{Blob, Class, Descent, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
 use crate::verify::Trusted;
 use crate::wish::Wish;
 
@@ -196,7 +196,11 @@ impl Directory {
             return Ok(Looked::Same);
         }
         let objects = local.objects().map_err(GitFault::Local)?;
-        Ok(Looked::Other(asking.tree(&objects, &target)?))
+        let known = asking.known.as_ref();
+        let has_known = known.map(|known| objects.has(&known.commit)).transpose();
+        let descent = descent(has_known.map_err(GitError::Object)?);
+        let tree = asking.tree(&objects, &target)?;
+        Ok(Looked::Other(Tree { descent, ..tree }))
     }
 }
 
@@ -209,8 +213,13 @@ impl Server {
         if asking.knows(&target) {
             return Ok(Looked::Same);
         }
-        let before = remote.taken();
         let known = asking.known.as_ref().map(|known| &known.commit);
+        let has_known = match known {
+            Some(known) => remote.has_commit(known).await.map_err(GitFault::Git)?,
+            None => None,
+        };
+        let descent = descent(has_known);
+        let before = remote.taken();
         let fetched = remote.fetch(cache, &target, known).await;
         meter.add(remote.taken() - before);
         fetched.map_err(GitFault::Git)?;
@@ -219,7 +228,8 @@ impl Server {
             let objects = cache.objects(&limits).map_err(GitError::Cache)?;
             asking.tree(&objects, &target)
         });
-        Ok(Looked::Other(looked.await??))
+        let tree = looked.await??;
+        Ok(Looked::Other(Tree { descent, ..tree }))
     }
 
     async fn bring(&mut self, wanted: &BTreeSet<Content>) -> Result<(), OriginError> {
@@ -249,6 +259,14 @@ impl Server {
             }
         };
         Ok(self.asked.insert(asked))
+    }
+}
+
+/// Judges by whether a repository has the commit that was known; where that cannot be told, it is the same.
+fn descent(has_known: Option<bool>) -> Descent {
+    match has_known {
+        Some(false) => Descent::Another,
+        Some(true) | None => Descent::Same,
     }
 }
 
@@ -368,6 +386,7 @@ fn tree(objects: &Objects, root: &ObjectId, target: &Target, wish: &Wish) -> Res
     Ok(Tree {
         revision: target.commit.to_string(),
         mark: Mark::default(),
+        descent: Descent::Same,
         shape: Shape::Many,
         roots,
         entries,

@@ -46,6 +46,9 @@ pub(crate) struct Kept {
     pub(crate) mark: Mark,
     /// The state, for people.
     pub(crate) revision: String,
+    /// The revision by which another place took the place of the first, if one did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) place: Option<String>,
     /// The sub-directory that was chosen.
     pub(crate) root: String,
     /// What was picked, by the bytes of the paths.
@@ -61,15 +64,22 @@ impl Kept {
             wish,
             mark,
             revision,
+            place: None,
             root: root.as_str().to_owned(),
             picks,
         }
     }
 
+    /// Says by which revision another place took the place of the first.
+    #[must_use]
+    pub(crate) fn of_place(self, place: Option<String>) -> Self {
+        Self { place, ..self }
+    }
+
     /// Returns whether the same is declared of both, whatever state it was picked of.
     #[must_use]
     pub(crate) fn declares_as(&self, other: &Self) -> bool {
-        (&self.root, &self.picks) == (&other.root, &other.picks)
+        (&self.root, &self.picks, &self.place) == (&other.root, &other.picks, &other.place)
     }
 
     /// Returns the contents that are named.

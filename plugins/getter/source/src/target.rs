@@ -56,6 +56,15 @@ impl Target {
         }
     }
 
+    /// Returns what makes a place this place, where another took its place by some revision.
+    #[must_use]
+    pub(crate) fn identity_at(&self, place: Option<&str>) -> String {
+        match place {
+            None => self.identity.clone(),
+            Some(revision) => format!("{}#{revision}", self.identity),
+        }
+    }
+
     /// Returns the address for people, without secrets.
     #[must_use]
     pub(crate) fn shown(&self) -> String {

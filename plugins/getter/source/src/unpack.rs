@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cache::{Cache, CacheError, Put};
 use crate::kept::hexadecimal;
 use crate::origin::OriginError;
-use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::tree::{Blob, Class, Descent, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
 use crate::wish::Wish;
 
 /// How much is hashed at once, in bytes.
@@ -86,6 +86,7 @@ pub(crate) fn unpack(parcel: Parcel, wish: &Wish, limits: &Limits, cache: &Cache
     Ok(Tree {
         revision: String::new(),
         mark: Mark::default(),
+        descent: Descent::Same,
         shape: unpacking.shape,
         roots: unpacking.roots,
         entries: unpacking.entries,

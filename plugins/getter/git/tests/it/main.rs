@@ -13,6 +13,8 @@ mod fetches;
 #[cfg(test)]
 mod hostile;
 #[cfg(test)]
+mod lineage;
+#[cfg(test)]
 mod locals;
 #[cfg(test)]
 mod making;

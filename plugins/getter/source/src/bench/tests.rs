@@ -82,6 +82,7 @@ fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
         cache: Arc::clone(&cache),
         turn: Arc::new(Semaphore::new(1)),
         kept: None,
+        place: None,
     };
     (Room { folder, cache, asked }, bench)
 }
@@ -123,6 +124,28 @@ async fn what_was_lost_is_asked_for_anew_and_the_rest_is_still_known() {
     assert_eq!(room.asked.try_recv().unwrap(), None);
     // It is not said of which state it is, so that the origin brings all of it.
     assert_eq!(room.asked.try_recv().unwrap(), Some(Mark::default()));
+}
+
+#[tokio::test]
+async fn another_place_stays_another_one() {
+    let (room, mut bench) = bench(|cache| {
+        let content = put(cache, "same");
+        let another = Tree {
+            descent: Descent::Another,
+            ..tree("two", &content)
+        };
+        vec![tree("one", &content), another, tree("three", &content)]
+    });
+    for (news, place) in [
+        (News::Some, None),
+        // It has the same files, and is another place all the same.
+        (News::Some, Some("two")),
+        (News::None, Some("two")),
+    ] {
+        assert_eq!(bench.refresh().await.unwrap(), news, "{place:?}");
+        assert_eq!(bench.place(), place);
+        assert_eq!(room.cache.last().unwrap().place.as_deref(), place);
+    }
 }
 
 /// A session that ends while its state is published leaves it to be published, and the next one begins with that.
