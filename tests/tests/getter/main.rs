@@ -11,6 +11,7 @@ mod emulator;
 mod gcs_server;
 mod google;
 mod local;
+mod replaced;
 mod repositories;
 mod secrets;
 #[allow(dead_code, reason = "each test program needs its part of it")]

@@ -17,7 +17,7 @@ use crate::stage::{Stage, archive, values};
 const FIRST: [&str; 2] = ["a=1", "b=1"];
 
 /// A source under a host that runs, and what is said of it.
-struct Followed(Daemon);
+pub(crate) struct Followed(pub(crate) Daemon);
 
 impl Followed {
     fn start(stage: Stage) -> anyhow::Result<Self> {
@@ -27,7 +27,7 @@ impl Followed {
     }
 
     /// Lets the source ask now, and waits until what came of it is known.
-    fn ask(&self) -> anyhow::Result<()> {
+    pub(crate) fn ask(&self) -> anyhow::Result<()> {
         let asked = self.0.scene.host(&["sync", "getter", "--wait"])?;
         ensure!(matches!(asked.status.code(), Some(0 | 1)), "{asked:?}");
         Ok(())
@@ -40,7 +40,7 @@ impl Followed {
     }
 
     /// Status, reason and message of a condition, if there is one.
-    fn condition(&self, kind: &str) -> anyhow::Result<Option<[String; 3]>> {
+    pub(crate) fn condition(&self, kind: &str) -> anyhow::Result<Option<[String; 3]>> {
         let shown = self.shown()?;
         let conditions = shown.pointer("/status/conditions").and_then(Value::as_array);
         let conditions = conditions.with_context(|| shown.to_string())?;
@@ -51,7 +51,7 @@ impl Followed {
     }
 
     /// Waits until a condition is true and says something.
-    fn until(&self, kind: &str, said: &str) -> anyhow::Result<[String; 3]> {
+    pub(crate) fn until(&self, kind: &str, said: &str) -> anyhow::Result<[String; 3]> {
         let mut last = None;
         let waited = eventually(DEADLINE, &format!("{kind} says {said:?}"), || {
             last = self.condition(kind)?;
@@ -73,7 +73,7 @@ impl Followed {
     }
 
     /// Waits until it is ready, and nothing else is said.
-    fn until_ready(&self) -> anyhow::Result<()> {
+    pub(crate) fn until_ready(&self) -> anyhow::Result<()> {
         let mut last = None;
         let waited = eventually(DEADLINE, "it is ready", || {
             self.ask()?;
@@ -86,7 +86,7 @@ impl Followed {
     }
 
     /// Waits until these are the objects.
-    fn until_values(&self, expected: &[&str]) -> anyhow::Result<()> {
+    pub(crate) fn until_values(&self, expected: &[&str]) -> anyhow::Result<()> {
         let mut last = Vec::new();
         let waited = eventually(DEADLINE, &format!("the objects are {expected:?}"), || {
             self.ask()?;
@@ -248,9 +248,11 @@ impl Followed {
 }
 
 /// Who serves a repository.
-enum Server {
+pub(crate) enum Server {
     Daemon(GitDaemon),
     Http(Web),
+    /// Nobody: it is read where it is.
+    Directory(std::path::PathBuf),
 }
 
 impl Server {
@@ -258,6 +260,7 @@ impl Server {
         match self {
             Self::Daemon(daemon) => daemon.go_down(),
             Self::Http(web) => web.go_down(),
+            Self::Directory(_) => {}
         }
     }
 
@@ -265,24 +268,25 @@ impl Server {
         match self {
             Self::Daemon(daemon) => daemon.come_back(),
             Self::Http(web) => web.come_back(),
+            Self::Directory(_) => {}
         }
     }
 }
 
 /// A repository on a server, of which one branch is followed.
-struct Branch {
-    server: Server,
-    repository: Repository,
-    followed: Followed,
+pub(crate) struct Branch {
+    pub(crate) server: Server,
+    pub(crate) repository: Repository,
+    pub(crate) followed: Followed,
 }
 
-fn maps(values: &[(&str, &str)]) -> Vec<(String, String)> {
+pub(crate) fn maps(values: &[(&str, &str)]) -> Vec<(String, String)> {
     let map = |(name, value): &(&str, &str)| (format!("{name}.yaml"), config_map(name, value));
     values.iter().map(map).collect()
 }
 
 impl Branch {
-    fn start(serve: impl Fn(&Scene) -> anyhow::Result<Server>) -> anyhow::Result<Self> {
+    pub(crate) fn start(serve: impl Fn(&Scene) -> anyhow::Result<Server>) -> anyhow::Result<Self> {
         let scene = Scene::new()?;
         let repository = Repository::make(scene.outside("served/repository"))?;
         repository.commit("apps", &maps(&[("a", "1"), ("b", "1")]))?;
@@ -291,9 +295,10 @@ impl Branch {
         let place = match &server {
             Server::Daemon(daemon) => daemon.url("repository"),
             Server::Http(web) => web.url("/repository"),
+            Server::Directory(base) => format!("file://{}/repository", base.display()),
         };
         let config = json!({
-            "source": format!("git::{place}//apps?ref=live"), "allow": ["http", "git"], "interval": "1h",
+            "source": format!("git::{place}//apps?ref=live"), "allow": ["http", "git", "file"], "interval": "1h",
         });
         let followed = Followed::start(Stage::over(scene, config)?)?;
         Ok(Self {
@@ -303,7 +308,7 @@ impl Branch {
         })
     }
 
-    fn each(try_one: impl Fn(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
+    pub(crate) fn each(try_one: impl Fn(&Self) -> anyhow::Result<()>) -> anyhow::Result<()> {
         let daemon = |scene: &Scene| Ok(Server::Daemon(GitDaemon::over(&scene.outside("served"))?));
         try_one(&Self::start(daemon)?).context("of git daemon")?;
         let http = |scene: &Scene| {
@@ -330,7 +335,11 @@ fn a_repository_that_is_gone_takes_nothing_away_and_comes_back() -> anyhow::Resu
 
         let away = followed.0.scene.outside("away");
         std::fs::rename(repository.path(), &away)?;
-        followed.until_stale("")?;
+        let said = match server {
+            Server::Http(_) => "ROOT_NOT_FOUND",
+            Server::Daemon(_) | Server::Directory(_) => "UNAVAILABLE",
+        };
+        followed.until_stale(said)?;
         std::fs::rename(&away, repository.path())?;
         followed.until_ready()?;
 
