@@ -10,6 +10,7 @@ mod emulator;
 #[path = "../../../plugins/getter/bucket/tests/gcs/server.rs"]
 mod gcs_server;
 mod google;
+mod hostile;
 mod local;
 mod replaced;
 mod repositories;

@@ -130,6 +130,21 @@ fn h08_x_terraform_get_is_an_error_and_not_a_success() -> anyhow::Result<()> {
     refused(Page::of("").with("X-Terraform-Get", "./elsewhere"), "X-Terraform-Get")
 }
 
+/// P04: with a sub-directory that leads out, as go-getter follows it.
+#[test]
+fn p04_x_terraform_get_with_a_sub_directory_is_not_followed() -> anyhow::Result<()> {
+    let other = Web::start()?;
+    for place in [
+        other.url("/a.zip//../../.."),
+        "file:///etc//..".to_owned(),
+        "./a.zip//../..".to_owned(),
+    ] {
+        refused(Page::of("").with("X-Terraform-Get", &place), "X-Terraform-Get")?;
+    }
+    ensure!(other.asked().is_empty());
+    Ok(())
+}
+
 #[test]
 fn h10_a_login_page_is_no_manifest() -> anyhow::Result<()> {
     refused(Page::of("<!DOCTYPE html><title>Log in</title>"), "a page for people")?;

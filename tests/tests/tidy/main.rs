@@ -4,6 +4,7 @@
 //! is one test; what a rule lets pass is a list beside it, with the reason, and an entry that is no longer needed fails.
 #![forbid(unsafe_code)]
 
+mod advisories;
 mod arrows;
 mod crashes;
 mod dependencies;

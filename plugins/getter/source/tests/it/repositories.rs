@@ -1,5 +1,7 @@
 //! Repositories of git: what is taken of them, and each bad input by its number in the table of advisories.
 
+use std::io::ErrorKind;
+use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
@@ -149,6 +151,56 @@ fn g07_g08_links_are_told_and_not_followed() {
         "{said}"
     );
     assert!(!room.path("out/values.yaml").exists());
+}
+
+/// Whatever `.gitmodules` says, of whatever form: it is a file like others, and git never sees it.
+#[test]
+fn g10_cve_2018_11235_2018_17456_2024_32002_2025_48384_2026_45571_nothing_of_gitmodules_is_read() {
+    for (name, path, url) in [
+        ("x", "vendor", "--upload-pack=touch mark"),
+        ("../../x", "vendor", "ext::sh -c 'touch mark'"),
+        ("x", "vendor\r", "./made"),
+        ("x", "-c", "./made"),
+        ("x", "link/hooks", "./made"),
+    ] {
+        let room = room();
+        std::os::unix::fs::symlink(".git", room.path("made/link")).unwrap();
+        let entry = format!("160000,{},vendor", git(&room, &["rev-parse", "HEAD"]));
+        git(&room, &["update-index", "--add", "--cacheinfo", &entry]);
+        let modules = format!("[submodule \"{name}\"]\n\tpath = \"{path}\"\n\turl = \"{url}\"\n");
+        room.write("made/.gitmodules", &modules);
+        git(&room, &["add", ".gitmodules", "link"]);
+        git(&room, &["commit", "--quiet", "--message", "A submodule"]);
+        let fetched = room.fetched(&address(&room, ""));
+        let files: Vec<&str> = fetched.keys().map(String::as_str).collect();
+        assert_eq!(
+            files,
+            [".gitmodules", "apps/deep/two.yaml", "apps/one.yaml", "infra/three.yaml"],
+            "{modules}"
+        );
+        assert_eq!(fetched[".gitmodules"], modules);
+        for place in ["mark", "made/mark", "out/mark", "out/link", "out/vendor", "x"] {
+            assert!(room.path(place).symlink_metadata().is_err(), "{place} of {modules}");
+        }
+    }
+}
+
+#[test]
+fn g11_no_host_of_a_submodule_is_asked() {
+    let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
+    let room = room();
+    let entry = format!("160000,{},vendor", "7".repeat(40));
+    git(&room, &["update-index", "--add", "--cacheinfo", &entry]);
+    let url = format!("http://user:password@{}/r.git", listener.local_addr().unwrap());
+    room.write(
+        "made/.gitmodules",
+        format!("[submodule \"vendor\"]\n\tpath = vendor\n\turl = {url}\n"),
+    );
+    git(&room, &["add", ".gitmodules"]);
+    git(&room, &["commit", "--quiet", "--message", "A submodule"]);
+    room.fetched(&address(&room, ""));
+    listener.set_nonblocking(true).unwrap();
+    assert_eq!(listener.accept().unwrap_err().kind(), ErrorKind::WouldBlock);
 }
 
 #[test]
