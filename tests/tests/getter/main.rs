@@ -2,14 +2,17 @@
 #![forbid(unsafe_code)]
 
 mod artifacts;
+#[allow(dead_code, reason = "each test program needs its part of it")]
+#[path = "../../../plugins/getter/bucket/tests/azure/server.rs"]
+mod azure_server;
 mod buckets;
+mod clouds;
 mod documented;
 #[path = "../../../plugins/getter/bucket/tests/emulator/emulator.rs"]
 mod emulator;
 #[allow(dead_code, reason = "each test program needs its part of it")]
 #[path = "../../../plugins/getter/bucket/tests/gcs/server.rs"]
 mod gcs_server;
-mod google;
 mod hostile;
 mod local;
 mod replaced;

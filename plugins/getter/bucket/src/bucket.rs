@@ -4,9 +4,10 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 
 use http::Method;
-use k1s_getter_address::{Gcs as GcsAddress, S3 as S3Address};
+use k1s_getter_address::{Azure as AzureAddress, Gcs as GcsAddress, S3 as S3Address};
 use k1s_getter_net::{Class, Client, Reference, Request, Url};
 
+use crate::azure::{Azure, AzureAccess};
 use crate::encode;
 use crate::fault::BucketError;
 use crate::folder::Folder;
@@ -21,6 +22,9 @@ pub const KEYS: usize = 100_000;
 pub const PAGE_BYTES: u64 = 8 << 20;
 /// The longest description of one object, in bytes.
 const HEAD_BYTES: u64 = 256 << 10;
+
+/// The most pages without a key before the first one.
+const EMPTY_PAGES: usize = 100;
 
 /// What an address names.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -77,6 +81,20 @@ impl Bucket {
             store: Arc::new(Gcs::new(gcs, elsewhere, token)?),
             key: gcs.object.clone(),
             version: gcs.generation.map(|generation| generation.to_string()),
+        })
+    }
+
+    /// Takes an address of Azure Blob Storage, and what to ask with besides the signature that the address may hold.
+    ///
+    /// # Errors
+    ///
+    /// An account or container that cannot be part of a URL.
+    pub fn azure(client: Client, azure: &AzureAddress, access: Option<AzureAccess>) -> Result<Self, BucketError> {
+        Ok(Self {
+            client,
+            store: Arc::new(Azure::new(azure, access)?),
+            key: azure.blob.clone(),
+            version: None,
         })
     }
 
@@ -144,10 +162,21 @@ impl Bucket {
         }
     }
 
-    /// Returns whether the object is listed: of all keys that begin with its own, that is the first.
+    /// Returns whether the object is listed: of all keys that begin with its own, that is the first. Pages before it may be
+    /// empty.
     async fn is_listed(&self) -> Result<bool, BucketError> {
-        let page = self.page(&self.key, 1, None).await?;
-        Ok(page.listed.first().is_some_and(|first| first.key == self.key))
+        let mut next = None;
+        for _ in 0..EMPTY_PAGES {
+            let page = self.page(&self.key, 1, next.as_deref()).await?;
+            if let Some(first) = page.listed.first() {
+                return Ok(first.key == self.key);
+            }
+            next = page.next;
+            if next.is_none() {
+                return Ok(false);
+            }
+        }
+        Err(ListingError::Lost.into())
     }
 
     /// Asks for an object's head; none where there is none.
@@ -206,12 +235,19 @@ impl Bucket {
             host: &url.origin().authority(),
             path: &ask.path,
             query: &query,
+            parameters: &ask.parameters,
+            headers: &ask.headers,
         };
         let signed = self.store.authorize(signable).await?;
         let request = if ask.method == Method::HEAD {
             Request::head(url)
         } else {
             Request::get(url)
+        };
+        let request = if self.store.is_resumable() {
+            request
+        } else {
+            request.at_once()
         };
         let headers = ask.headers.into_iter().chain(signed);
         Ok(headers.fold(request, |request, (name, value)| request.header(name, value)))

@@ -1,4 +1,4 @@
-//! Objects of S3 and of stores that speak as it does, and of Google Cloud Storage.
+//! Objects of S3 and of stores that speak as it does, of Google Cloud Storage, and of Azure.
 //!
 //! A [`Bucket`] says what an address names, an object or all that is below a prefix, and makes the requests for the objects;
 //! whoever fetches sends those with a [`Client`](k1s_getter_net::Client), which judges addresses and keeps limits.
@@ -16,6 +16,7 @@
 
 #![forbid(unsafe_code)]
 
+mod azure;
 mod bucket;
 mod encode;
 mod fault;
@@ -27,6 +28,7 @@ mod s3;
 mod store;
 mod xml;
 
+pub use azure::AzureAccess;
 pub use bucket::{Bucket, Found, KEYS, PAGE_BYTES};
 pub use fault::BucketError;
 pub use folder::{Folder, REFUSED};

@@ -80,6 +80,10 @@ pub(crate) struct Signable<'a> {
     pub(crate) path: &'a str,
     /// Encoded and sorted.
     pub(crate) query: &'a str,
+    /// The same, not encoded.
+    pub(crate) parameters: &'a BTreeMap<String, String>,
+    /// Those that are sent besides what says who asks.
+    pub(crate) headers: &'a [(HeaderName, HeaderValue)],
 }
 
 /// One bucket of a kind of store.
@@ -107,4 +111,9 @@ pub(crate) trait Store: fmt::Debug + Send + Sync {
 
     /// Says who asks.
     fn authorize<'a>(&'a self, signable: Signable<'a>) -> Authorizing<'a>;
+
+    /// Returns whether the rest of what was cut may be asked for by adding to the request, which is signed by then.
+    fn is_resumable(&self) -> bool {
+        true
+    }
 }

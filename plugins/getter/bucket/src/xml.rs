@@ -1,23 +1,34 @@
 //! XML as listings use it.
 
 use quick_xml::Reader;
-use quick_xml::events::{BytesRef, Event};
+use quick_xml::events::attributes::Attribute;
+use quick_xml::events::{BytesRef, BytesStart, Event};
 
 use crate::page::ListingError;
 
 /// How deep elements of a page may lie in each other.
 const DEPTH: usize = 16;
 
+/// An element, at its end.
+pub(crate) struct Element<'a> {
+    /// The names of those that it lies in below the outermost one, and its own.
+    pub(crate) path: &'a [&'a [u8]],
+    /// Its text, if there is no other element in it.
+    pub(crate) text: String,
+    /// Whether it says of that text that it is encoded.
+    pub(crate) is_encoded: bool,
+}
+
 /// Where in a page something is, and what has been read of it.
 #[derive(Default)]
 struct Place {
     path: Vec<Vec<u8>>,
     text: String,
+    is_encoded: bool,
     is_rooted: bool,
 }
 
-/// Reads a page whose outermost element has this name, and hands over each element within at its end: the names of those
-/// that it lies in below the outermost one, its own last, and its text.
+/// Reads a page whose outermost element has this name, and hands over each element within at its end.
 ///
 /// # Errors
 ///
@@ -25,7 +36,7 @@ struct Place {
 pub(crate) fn read(
     page: &[u8],
     root: &str,
-    mut taken: impl FnMut(&[&[u8]], String) -> Result<(), ListingError>,
+    mut taken: impl FnMut(Element<'_>) -> Result<(), ListingError>,
 ) -> Result<(), ListingError> {
     let mut reader = Reader::from_reader(page);
     let mut place = Place::default();
@@ -36,9 +47,9 @@ pub(crate) fn read(
             (ListingError::Xml(at), ListingError::Strange(at))
         };
         match event.map_err(|_| xml)? {
-            Event::Start(start) => place.open(start.local_name().as_ref(), root, strange)?,
+            Event::Start(start) => place.open(&start, root, strange)?,
             Event::Empty(start) => {
-                place.open(start.local_name().as_ref(), root, strange)?;
+                place.open(&start, root, strange)?;
                 place.close(&mut taken)?;
             }
             Event::End(_) => place.close(&mut taken)?,
@@ -64,7 +75,9 @@ fn resolve(reference: &BytesRef<'_>) -> Option<String> {
 }
 
 impl Place {
-    fn open(&mut self, name: &[u8], root: &str, strange: ListingError) -> Result<(), ListingError> {
+    fn open(&mut self, start: &BytesStart<'_>, root: &str, strange: ListingError) -> Result<(), ListingError> {
+        let name = start.local_name();
+        let name = name.as_ref();
         if self.path.len() == DEPTH {
             return Err(strange);
         }
@@ -76,15 +89,22 @@ impl Place {
         }
         self.path.push(name.to_vec());
         self.text.clear();
+        let is_encoded =
+            |attribute: &Attribute<'_>| attribute.key.as_ref() == b"Encoded" && &*attribute.value == b"true";
+        self.is_encoded = start
+            .attributes()
+            .filter_map(Result::ok)
+            .any(|attribute| is_encoded(&attribute));
         Ok(())
     }
 
-    fn close(
-        &mut self,
-        taken: &mut impl FnMut(&[&[u8]], String) -> Result<(), ListingError>,
-    ) -> Result<(), ListingError> {
+    fn close(&mut self, taken: &mut impl FnMut(Element<'_>) -> Result<(), ListingError>) -> Result<(), ListingError> {
         let path: Vec<&[u8]> = self.path.iter().skip(1).map(Vec::as_slice).collect();
-        taken(&path, std::mem::take(&mut self.text))?;
+        taken(Element {
+            path: &path,
+            text: std::mem::take(&mut self.text),
+            is_encoded: std::mem::take(&mut self.is_encoded),
+        })?;
         self.path.pop();
         Ok(())
     }

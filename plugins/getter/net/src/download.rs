@@ -10,7 +10,7 @@ use crate::body::Body;
 use crate::client::Client;
 use crate::fault::{Fault, NetError};
 use crate::limits::Limit;
-use crate::request::{Request, Rest};
+use crate::request::{Parts, Request, Rest};
 use crate::url::Url;
 use crate::validators::Validators;
 
@@ -115,8 +115,9 @@ impl Progress<'_> {
             failed.fault,
             Fault::Truncated | Fault::Connection(_) | Fault::Limit(Limit::Idle(_))
         );
+        let may_go_on = is_cut && request.parts == Parts::Several;
         match (validators.strong(), &self.url) {
-            (Some(etag), Some(url)) if is_cut && self.held > 0 && self.resumes < most => {
+            (Some(etag), Some(url)) if may_go_on && self.held > 0 && self.resumes < most => {
                 self.resumes += 1;
                 Ok(request.clone().missing(Rest {
                     offset: self.held,

@@ -31,8 +31,19 @@ pub struct Request {
     pub(crate) validators: Option<Validators>,
     pub(crate) coding: Coding,
     pub(crate) most: Option<u64>,
+    /// Whether a download may go on where it was cut.
+    pub(crate) parts: Parts,
     /// Where a download goes on.
     pub(crate) rest: Option<Rest>,
+}
+
+/// In how many parts something may be downloaded.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Parts {
+    /// What is cut may go on.
+    Several,
+    /// In one: a header that asks for the rest would make another request of it.
+    One,
 }
 
 /// What is missing of a download that was cut.
@@ -56,6 +67,7 @@ impl Request {
             validators: None,
             coding: Coding::Refused,
             most: None,
+            parts: Parts::Several,
             rest: None,
         }
     }
@@ -106,6 +118,13 @@ impl Request {
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> Self {
         self.most = Some(bytes);
+        self
+    }
+
+    /// Has a download that is cut not go on: all headers of the request are signed, so that none can be added.
+    #[must_use]
+    pub fn at_once(mut self) -> Self {
+        self.parts = Parts::One;
         self
     }
 

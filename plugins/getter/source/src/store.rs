@@ -5,7 +5,9 @@
 //!
 //! Who asks S3 is what is configured (`username` is the id of an access key, `password` its secret), else what the address
 //! holds, else, at Amazon's own hosts and unless the addresses are somebody else's word, what `AWS_ACCESS_KEY_ID` and its
-//! like say; who asks Google is the `token` that is configured, else what `GOOGLE_OAUTH_ACCESS_TOKEN` says, likewise.
+//! like say; who asks Google is the `token` that is configured, else what `GOOGLE_OAUTH_ACCESS_TOKEN` says, likewise;
+//! who asks Azure is a `token`, or the account (`username`) and its key (`password`), else the signature in the address, else, at
+//! Azure's own hosts, the account that `AZURE_STORAGE_ACCOUNT` names, likewise.
 //!
 //! Invariant: what a look returns is of one listing; an object that is another by the time it is asked for is an error.
 
@@ -60,6 +62,16 @@ pub(crate) enum StoreError {
     #[cfg(feature = "gcs")]
     #[error("Google Cloud Storage takes a `token`")]
     Token,
+    /// A variable of the environment names a server that is asked without protection.
+    #[cfg(feature = "gcs")]
+    #[error("{0} names a server of another machine without TLS; write `https://`")]
+    Unprotected(&'static str),
+    /// What is configured is nothing that Azure takes.
+    #[cfg(feature = "azure")]
+    #[error(
+        "Azure takes the key of the account: `username` is the account's name, and `password` its key; or a `token`"
+    )]
+    Account,
     /// A variable of the environment names no server.
     #[cfg(feature = "gcs")]
     #[error("{variable} names no server: {source}")]
@@ -87,7 +99,9 @@ impl StoreError {
             #[cfg(feature = "s3")]
             Self::Credential => NetClass::Refused,
             #[cfg(feature = "gcs")]
-            Self::Token | Self::Elsewhere { .. } => NetClass::Refused,
+            Self::Token | Self::Elsewhere { .. } | Self::Unprotected(_) => NetClass::Refused,
+            #[cfg(feature = "azure")]
+            Self::Account => NetClass::Refused,
             Self::TooMany(_) | Self::TooLarge(_) => NetClass::TooLarge,
         }
     }
@@ -101,7 +115,9 @@ impl StoreError {
             #[cfg(feature = "s3")]
             Self::Credential => None,
             #[cfg(feature = "gcs")]
-            Self::Token | Self::Elsewhere { .. } => None,
+            Self::Token | Self::Elsewhere { .. } | Self::Unprotected(_) => None,
+            #[cfg(feature = "azure")]
+            Self::Account => None,
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use crate::encode;
 use crate::page::{self, Entry, ListingError, PAGE_KEYS, Page};
-use crate::xml;
+use crate::xml::{self, Element};
 
 /// What of a page was read so far.
 #[derive(Default)]
@@ -20,13 +20,14 @@ struct Sheet {
 /// Reads a page of what begins with a prefix.
 pub(super) fn parse(page: &[u8], prefix: &str) -> Result<Page, ListingError> {
     let mut sheet = Sheet::default();
-    xml::read(page, "ListBucketResult", |path, text| sheet.take(path, text))?;
+    xml::read(page, "ListBucketResult", |element| sheet.take(element))?;
     sheet.page(prefix)
 }
 
 impl Sheet {
-    fn take(&mut self, path: &[&[u8]], text: String) -> Result<(), ListingError> {
-        match path {
+    fn take(&mut self, element: Element<'_>) -> Result<(), ListingError> {
+        let text = element.text;
+        match element.path {
             [b"Contents", b"Key"] => self.key = Some(text),
             [b"Contents", b"ETag"] => self.etag = Some(text),
             [b"Contents", b"Size"] => self.size = Some(text),

@@ -159,6 +159,8 @@ mod tests {
                 host: "examplebucket.s3.amazonaws.com",
                 path,
                 query,
+                parameters: &BTreeMap::new(),
+                headers: &[],
             };
             let authorization = authorization(request, more);
             assert!(
@@ -177,6 +179,8 @@ mod tests {
             host: "h",
             path: "/",
             query: "",
+            parameters: &BTreeMap::new(),
+            headers: &[],
         };
         let headers = sign(request, &key(Some("CANARY")), "r", Timestamp::UNIX_EPOCH)?;
         let shown = format!("{headers:?} {:?}", key(Some("CANARY")));

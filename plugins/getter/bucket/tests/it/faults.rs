@@ -187,6 +187,28 @@ async fn what_may_not_be_seen_is_no_folder_unless_the_listing_says_that_it_is_no
 }
 
 #[tokio::test]
+async fn what_may_not_be_seen_is_looked_for_behind_empty_pages() -> anyhow::Result<()> {
+    let store = Store::with_head(403, |query| {
+        let (prefix, keys) = match query {
+            query if query.ends_with("prefix=app%2F") => ("app/", "app/a"),
+            query if query.contains("continuation-token=t") => ("app", "app"),
+            _ => return (200, page_of("app", &[], &again("t"))),
+        };
+        (200, page_of(prefix, &[keys.to_owned()], END))
+    });
+    let found = store.await?.find("pail/app").await?;
+    assert_eq!(found.map_err(|error| error.class()), Err(Class::Permission));
+
+    let endless = Store::with_head(403, |_| (200, page_of("app", &[], &again("t")))).await?;
+    let found = endless.find("pail/app").await?;
+    assert!(
+        matches!(found, Err(BucketError::Listing(ListingError::Lost))),
+        "{found:?}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
 async fn an_answer_that_is_no_listing_is_an_error() -> anyhow::Result<()> {
     for (status, body, class, words) in [
         (200, "<html>log in</html>".to_owned(), Class::Broken, "not a listing"),

@@ -139,6 +139,16 @@ async fn without_a_strong_tag_and_after_some_times_a_cut_is_an_error() -> anyhow
 }
 
 #[tokio::test]
+async fn a_request_that_is_signed_as_a_whole_is_not_asked_for_in_parts() -> anyhow::Result<()> {
+    let socket = Socket::new(vec![cut(FIRST, "0123")]).await?;
+    let request = Request::get(socket.url()).at_once();
+    let error = client(trusting()).download(request, &mut file().await?).await;
+    assert!(matches!(error.expect_err("cut").fault, Fault::Truncated));
+    assert_eq!(socket.accepted(), 1);
+    Ok(())
+}
+
+#[tokio::test]
 async fn h06_the_cap_of_a_download_counts_what_was_there_before() -> anyhow::Result<()> {
     let limits = Limits {
         body_bytes: 12,

@@ -6,14 +6,18 @@
 #[cfg(feature = "gcs")]
 use k1s_getter_address::Gcs;
 use k1s_getter_address::Origin as AddressOrigin;
+#[cfg(feature = "azure")]
+use k1s_getter_address::{Azure, AzureEndpoint};
 #[cfg(feature = "s3")]
 use k1s_getter_address::{Endpoint, S3};
 #[cfg(feature = "s3")]
 use k1s_getter_bucket::Access as Signer;
+#[cfg(feature = "azure")]
+use k1s_getter_bucket::AzureAccess;
 use k1s_getter_bucket::Bucket;
-#[cfg(feature = "gcs")]
-use k1s_getter_net::Url;
 use k1s_getter_net::{Client, Credential, Reference};
+#[cfg(feature = "gcs")]
+use k1s_getter_net::{Scheme, Url};
 
 use super::StoreError;
 use crate::network::{Author, Network};
@@ -32,6 +36,12 @@ const GOOGLE_TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
 #[cfg(feature = "gcs")]
 const GOOGLE_ELSEWHERE: &str = "STORAGE_EMULATOR_HOST";
 
+/// The variables that say who asks Azure.
+#[cfg(feature = "azure")]
+const AZURE_ACCOUNT: &str = "AZURE_STORAGE_ACCOUNT";
+#[cfg(feature = "azure")]
+const AZURE_KEY: &str = "AZURE_STORAGE_KEY";
+
 /// A bucket, and what of it is meant.
 #[derive(Clone, Debug)]
 pub(crate) enum Place {
@@ -41,6 +51,9 @@ pub(crate) enum Place {
     /// Of Google.
     #[cfg(feature = "gcs")]
     Gcs(Gcs),
+    /// Of Azure, where it is a container.
+    #[cfg(feature = "azure")]
+    Azure(Box<Azure>),
 }
 
 impl Place {
@@ -55,7 +68,11 @@ impl Place {
             AddressOrigin::Gcs(gcs) => Some(Self::Gcs(gcs.clone())),
             #[cfg(not(feature = "gcs"))]
             AddressOrigin::Gcs(_) => None,
-            AddressOrigin::Azure(_) | AddressOrigin::Http(_) | AddressOrigin::File(_) => None,
+            #[cfg(feature = "azure")]
+            AddressOrigin::Azure(azure) => Some(Self::Azure(Box::new(azure.clone()))),
+            #[cfg(not(feature = "azure"))]
+            AddressOrigin::Azure(_) => None,
+            AddressOrigin::Http(_) | AddressOrigin::File(_) => None,
         }
     }
 
@@ -66,6 +83,8 @@ impl Place {
             Self::S3(s3) => &s3.key,
             #[cfg(feature = "gcs")]
             Self::Gcs(gcs) => &gcs.object,
+            #[cfg(feature = "azure")]
+            Self::Azure(azure) => &azure.blob,
         }
     }
 
@@ -76,6 +95,9 @@ impl Place {
             Self::S3(s3) => s3.access.as_ref().map_or("", |access| access.id.expose()),
             #[cfg(feature = "gcs")]
             Self::Gcs(_) => "",
+            // A signature is renewed often, and which object it is of is asked each time.
+            #[cfg(feature = "azure")]
+            Self::Azure(_) => "",
         }
     }
 
@@ -95,6 +117,8 @@ impl Place {
                 let token = token(network, is_google && variable(GOOGLE_TOKEN).is_some())?;
                 Bucket::gcs(client, gcs, elsewhere, token)
             }
+            #[cfg(feature = "azure")]
+            Self::Azure(azure) => Bucket::azure(client, azure, key(network, azure, variable)?),
         };
         bucket.map_err(StoreError::Bucket)
     }
@@ -108,10 +132,39 @@ fn elsewhere(text: &str) -> Result<Url, StoreError> {
     } else {
         Url::parse(&format!("http://{text}"))
     };
-    url.map_err(|source| StoreError::Elsewhere {
+    let url = url.map_err(|source| StoreError::Elsewhere {
         variable: GOOGLE_ELSEWHERE,
         source,
-    })
+    })?;
+    let origin = url.origin();
+    let address = origin.peer.name.address();
+    let is_here = address.is_some_and(|address| address.is_loopback()) || origin.peer.name.as_str() == "localhost";
+    // A token that is configured goes there.
+    if origin.scheme == Scheme::Http && !is_here {
+        return Err(StoreError::Unprotected(GOOGLE_ELSEWHERE));
+    }
+    Ok(url)
+}
+
+/// Finds what Azure is asked with besides a signature in the address; `variable` reads the environment.
+#[cfg(feature = "azure")]
+fn key(
+    network: &Network,
+    azure: &Azure,
+    variable: impl Fn(&str) -> Option<String>,
+) -> Result<Option<AzureAccess>, StoreError> {
+    match &network.credentials.word {
+        Some(Credential::Bearer(token)) => return Ok(Some(AzureAccess::Token(token.clone()))),
+        Some(Credential::Basic { user, password }) if user.expose() == azure.account => {
+            return Ok(Some(AzureAccess::Key(password.clone())));
+        }
+        Some(Credential::Basic { .. } | Credential::Netrc(_)) => return Err(StoreError::Account),
+        None => {}
+    }
+    let is_official = matches!(azure.endpoint, AzureEndpoint::Official(_));
+    let is_ours = is_official && azure.signature.is_empty() && network.author == Author::User;
+    let is_named = variable(AZURE_ACCOUNT).as_deref() == Some(&azure.account) && variable(AZURE_KEY).is_some();
+    Ok((is_ours && is_named).then(|| AzureAccess::Key(Reference::Environment(AZURE_KEY.to_owned()))))
 }
 
 /// Finds the token that is shown to Google; `is_set` tells whether the environment has one for it.
@@ -154,7 +207,7 @@ fn signer(network: &Network, s3: &S3, is_set: impl Fn(&str) -> bool) -> Result<O
 }
 
 #[cfg(test)]
-#[cfg(all(feature = "s3", feature = "gcs"))]
+#[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 mod tests {
     use k1s_getter_address::{Address, Policy, Secret, Source, Transport};
 
@@ -236,6 +289,78 @@ mod tests {
             elsewhere("127.0.0.1:4443").unwrap().to_string(),
             "http://127.0.0.1:4443/"
         );
+        for text in ["http://localhost:4443", "[::1]:4443", "https://store.example"] {
+            assert!(elsewhere(text).is_ok(), "{text}");
+        }
+        for text in [
+            "store.example:4443",
+            "http://store.example",
+            "http://localhost.evil.example",
+        ] {
+            assert!(matches!(elsewhere(text), Err(StoreError::Unprotected(_))), "{text}");
+        }
         assert!(elsewhere("ftp://h").is_err());
+    }
+
+    #[test]
+    fn s05_the_environments_account_is_for_azure_and_for_ones_own_addresses() {
+        const OURS: &str = "azure::https://acct.blob.core.windows.net/c/k";
+        let azure = |address: &str| {
+            let Source::Download(download) = Address::parse(address, &Policy::default()).unwrap().source else {
+                panic!("{address}");
+            };
+            let AddressOrigin::Azure(azure) = download.origin else {
+                panic!("{address}");
+            };
+            azure
+        };
+        let variable = |name: &str| match name {
+            AZURE_ACCOUNT => Some("acct".to_owned()),
+            AZURE_KEY => Some("CANARY".to_owned()),
+            _ => None,
+        };
+        let environment = Some(AzureAccess::Key(Reference::Environment(AZURE_KEY.to_owned())));
+        let given = || Reference::Given(Secret::new("s"));
+        let account = |user| {
+            let password = given();
+            Some(Credential::Basic {
+                user: Secret::new(user),
+                password,
+            })
+        };
+        for (author, word, address, expected) in [
+            (Author::User, None, OURS, environment),
+            (Author::Stranger, None, OURS, None),
+            (
+                Author::User,
+                None,
+                "azure::https://other.blob.core.windows.net/c/k",
+                None,
+            ),
+            (
+                Author::User,
+                None,
+                "azure::https://acct.blob.core.windows.net/c/k?sig=x",
+                None,
+            ),
+            (
+                Author::User,
+                None,
+                "azure::https://blob.core.windows.net.evil.example/acct/c/k",
+                None,
+            ),
+            (Author::Stranger, account("acct"), OURS, Some(AzureAccess::Key(given()))),
+            (
+                Author::User,
+                Some(Credential::Bearer(given())),
+                OURS,
+                Some(AzureAccess::Token(given())),
+            ),
+        ] {
+            let found = key(&network(author, word), &azure(address), variable).unwrap();
+            assert_eq!(found, expected, "{address}");
+        }
+        let other = key(&network(Author::User, account("other")), &azure(OURS), variable);
+        assert!(matches!(other, Err(StoreError::Account)));
     }
 }
