@@ -5,7 +5,7 @@
 
 use std::time::Instant;
 
-use k1s_source::{Changes, Order, Problem, Reason};
+use k1s_source::{Changes, Code, Order, Problem, Reason};
 use tokio::time::sleep_until;
 
 use crate::bench::News;
@@ -26,6 +26,10 @@ pub(crate) async fn keep(desk: &mut Desk, changes: &mut Changes) -> Result<(), P
             Some(None) => return Ok(()),
             Some(Some(order)) => list(desk, order, changes).await?,
             None => look(desk, changes).await?,
+        }
+        if desk.is_lost() {
+            // What was wrong has been told; the next order opens everything anew.
+            return Err(Problem::new(Code::Internal, "the work on an address was broken off"));
         }
     }
 }

@@ -4,11 +4,12 @@
 //! read again. Depth is bounded by the longest path that the system takes, memory by the number of entries.
 //!
 //! Invariant: nothing is told of a folder in which names came, went or moved meanwhile: what was listed is there, and each
-//! directory has the times that it had before it was listed. Such a folder is walked again, and at last an error.
+//! directory has the times that it had before it was listed, and the same names where those times were too young to tell. Such a folder is walked again, and at last an error.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
+use std::ffi::CStr;
 use std::fs::File;
-use std::os::fd::AsFd as _;
+use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::SystemTime;
 
 use k1s_getter_archive::Limits;
@@ -78,10 +79,47 @@ struct Walk<'a> {
     tree: Tree,
     entries: u64,
     bytes: u64,
-    /// What directories had before they were listed.
-    listed: Vec<(RelPath, Option<Stamp>)>,
+    /// Directories as they were when they were listed.
+    listed: Vec<Listed>,
     /// Whether something that was listed was gone.
     has_missed: bool,
+}
+
+/// A directory as it was when it was listed.
+struct Listed {
+    path: RelPath,
+    /// What it had before.
+    stamp: Option<Stamp>,
+    /// What was in it, if it had changed so shortly before that another change might not show in its times.
+    names: Option<Names>,
+}
+
+/// The names in a directory, with their inodes.
+type Names = BTreeSet<(Vec<u8>, u64)>;
+
+fn is_itself(name: &CStr) -> bool {
+    matches!(name.to_bytes(), b"." | b"..")
+}
+
+fn names(fd: &OwnedFd) -> Result<Names, Errno> {
+    let entries = Dir::read_from(fd)?;
+    let entries = entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| is_itself(entry.file_name())));
+    entries
+        .map(|entry| entry.map(|entry| (entry.file_name().to_bytes().to_vec(), entry.ino())))
+        .collect()
+}
+
+impl Listed {
+    /// Returns whether no name came, went or moved in it since.
+    fn has_held_still(&self, folder: &Folder) -> bool {
+        let Ok(fd) = folder.open(&self.path) else { return false };
+        let has_its_times = fstat(&fd).is_ok_and(|now| Stamp::of(&now) == self.stamp);
+        let has_its_names = match &self.names {
+            Some(before) => names(&fd).is_ok_and(|now| now == *before),
+            None => true,
+        };
+        has_its_times && has_its_names
+    }
 }
 
 impl<'a> Walk<'a> {
@@ -103,11 +141,7 @@ impl<'a> Walk<'a> {
 
     /// Returns whether no name came, went or moved in any directory that was listed.
     fn has_held_still(&self) -> bool {
-        let is_as_it_was = |(path, before): &(RelPath, Option<Stamp>)| {
-            let now = self.folder.open(path).ok().and_then(|fd| fstat(fd).ok());
-            now.is_some_and(|now| Stamp::of(&now) == *before)
-        };
-        !self.has_missed && self.listed.iter().all(is_as_it_was)
+        !self.has_missed && self.listed.iter().all(|listed| listed.has_held_still(self.folder))
     }
 
     /// Takes what lies in a directory, and returns the directories below it that are to be listed.
@@ -127,15 +161,17 @@ impl<'a> Walk<'a> {
         };
         let mut below = Vec::new();
         let system = |errno: Errno| LocalError::Io(errno.into());
-        let before = fstat(&fd).map_err(system)?;
-        self.listed.push((directory.clone(), Stamp::of(&before)));
+        let now = SystemTime::now();
+        let stamp = Stamp::of(&fstat(&fd).map_err(system)?);
+        let mut seen = Names::new();
         for entry in Dir::read_from(&fd).map_err(system)? {
             let entry = entry.map_err(system)?;
             let raw = entry.file_name();
-            if matches!(raw.to_bytes(), b"." | b"..") {
+            if is_itself(raw) {
                 continue;
             }
             self.count()?;
+            seen.insert((raw.to_bytes().to_vec(), entry.ino()));
             let path = directory.join(&raw.to_string_lossy());
             let stat = match statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
@@ -159,6 +195,12 @@ impl<'a> Walk<'a> {
             }
             below.extend(self.entry(path, &stat)?);
         }
+        let is_settled = stamp.is_some_and(|stamp| stamp.is_settled(now));
+        self.listed.push(Listed {
+            path: directory.clone(),
+            stamp,
+            names: (!is_settled).then_some(seen),
+        });
         Ok(below)
     }
 
@@ -380,6 +422,24 @@ mod tests {
         // Nothing is missed here, and yet a file came that was not listed.
         let came = Room::new().walk(|top| fs::write(top.join("new.yaml"), "new").unwrap());
         assert_eq!(came, (false, 2));
+    }
+
+    /// Within one tick of the clock a directory changes without other times: its names are looked at again while it is young.
+    #[test]
+    fn what_changes_within_a_tick_is_seen_by_its_names() {
+        let room = Room::new();
+        let top = room.directory.path().join("top");
+        let Opened::Folder(folder) = Place::new(&top, None).open().unwrap() else {
+            panic!("it is a folder");
+        };
+        let (limits, memory) = (Limits::default(), Memory::default());
+        let mut walk = Walk::new(&folder, &room.wish, &limits, &room.cache, &memory);
+        walk.directory(&RelPath::root()).unwrap();
+        let mut listed = walk.listed.pop().unwrap();
+        assert!(listed.has_held_still(&folder) && listed.names.is_some());
+        fs::rename(top.join("a"), top.join("c")).unwrap();
+        listed.stamp = Stamp::of(&fstat(folder.open(&RelPath::root()).unwrap()).unwrap());
+        assert!(!listed.has_held_still(&folder));
     }
 
     #[test]
