@@ -21,6 +21,7 @@ mod secrets;
 #[allow(dead_code, reason = "each test program needs its part of it")]
 #[path = "../../../plugins/getter/bucket/tests/moto/server.rs"]
 mod server;
+mod signed;
 mod stage;
 mod states;
 mod web;

@@ -20,6 +20,7 @@ use crate::content::Content;
 use crate::declare::{Batch, Unread, parse};
 use crate::ignored::texts;
 use crate::kept::Kept;
+use crate::lock::{LockError, Locked};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError};
 use crate::origins;
 use crate::pick::{Picked, ignore_files, pick};
@@ -42,6 +43,8 @@ pub(crate) enum News {
 pub(crate) struct Bench {
     wish: Wish,
     wish_mark: String,
+    /// At which revision it has to be.
+    locked: Option<Locked>,
     scale: Scale,
     origin: Box<dyn Origin>,
     /// Reads what the last refresh brought; opened with the first reading.
@@ -75,6 +78,7 @@ impl Bench {
         let place = last.as_ref().and_then(|kept| kept.place.clone());
         Ok(Self {
             wish: settings.wish(target),
+            locked: settings.lock_file.as_deref().map(|path| Locked::new(path, target)),
             scale: settings.scale(),
             origin,
             contents: None,
@@ -86,9 +90,15 @@ impl Bench {
         })
     }
 
-    /// Returns the last state that was whole.
+    /// Returns the last state that was whole, if nothing else is locked.
     pub(crate) fn kept(&self) -> Option<Arc<Kept>> {
-        self.kept.clone()
+        let is_allowed = |kept: &&Arc<Kept>| match (&self.locked, &self.wish.pinned) {
+            (None, _) => true,
+            // What is locked was never read.
+            (Some(_), None) => false,
+            (Some(_), Some(revision)) => kept.revision == *revision,
+        };
+        self.kept.as_ref().filter(is_allowed).cloned()
     }
 
     /// Returns the revision by which another place took the place of the first, if one did.
@@ -101,12 +111,19 @@ impl Bench {
         let turn = Arc::clone(&self.turn);
         // The permit is never closed.
         let _turn = turn.acquire().await;
+        // An origin may put away what is open for reading.
+        self.contents = None;
+        self.pin().await?;
         let last = self.kept.as_ref().map(|kept| &kept.mark);
         let tree = match self.origin.look(last, &self.wish).await? {
-            Looked::Same => return Ok(News::None),
+            Looked::Same => {
+                let same = self.kept.as_ref().map_or("", |kept| &kept.revision);
+                self.check(same)?;
+                return Ok(News::None);
+            }
             Looked::Other(tree) => tree,
         };
-        self.contents = None;
+        self.check(&tree.revision)?;
         let picked = self.pick(&tree).await?;
         let place = match tree.descent {
             Descent::Same => self.place.clone(),
@@ -126,6 +143,24 @@ impl Bench {
         self.place.clone_from(&kept.place);
         self.kept = Some(Arc::new(kept));
         Ok(if is_news { News::Some } else { News::None })
+    }
+
+    /// Looks at which revision the address has to be now. A state of another is told to nobody, and still is what the origin
+    /// is asked on condition of.
+    async fn pin(&mut self) -> Result<(), OriginError> {
+        let Some(locked) = self.locked.clone() else {
+            return Ok(());
+        };
+        let revision = spawn_blocking(move || locked.revision()).await??;
+        self.wish.pinned = Some(revision);
+        Ok(())
+    }
+
+    fn check(&self, found: &str) -> Result<(), LockError> {
+        match (&self.locked, &self.wish.pinned) {
+            (Some(locked), Some(revision)) => locked.check(revision, found),
+            (Some(_) | None, _) => Ok(()),
+        }
     }
 
     /// Puts a state in the place of the last, once all that it names was looked at.

@@ -4,6 +4,7 @@
 //! have different scopes, and each is of a kind that this program was built with.
 
 mod limits;
+mod options;
 
 use std::collections::BTreeSet;
 use std::path::{Path, PathBuf};
@@ -36,6 +37,7 @@ use crate::wish::{Files, Wish};
 use limits::Limits;
 
 pub(crate) use limits::Bounds;
+pub(crate) use options::Options;
 
 /// The most addresses of one source.
 const SOURCES: usize = 256;
@@ -80,6 +82,9 @@ pub struct Config {
     /// Where what was fetched is kept, instead of `k1s-sync/getter` in the user's cache directory.
     #[schemars(extend("x-k1s-path" = "write", "x-k1s-effect" = "tuning"))]
     cache_dir: Option<PathBuf>,
+    /// A file that says at which revision each address has to be, as `k1s-sync-getter lock` writes it; nothing else is taken.
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    lock_file: Option<PathBuf>,
     /// The largest manifest that is read, in bytes; a larger one fails.
     #[schemars(range(min = 1, max = MOST_FILE_BYTES), extend("x-k1s-effect" = "tuning"))]
     max_file_bytes: u64,
@@ -92,7 +97,8 @@ pub struct Config {
     semver: Option<String>,
     /// Whose signature repositories must have; what is not signed so is not taken, and what was known holds.
     #[cfg(feature = "git")]
-    verify: Verify,
+    #[schemars(with = "Verify")]
+    verify: Option<Verify>,
     /// Who asks. It is told to the one server that all addresses ask; those of several servers are several sources.
     #[cfg(feature = "net")]
     credentials: Identity,
@@ -108,7 +114,7 @@ pub struct Config {
 }
 
 /// A transport that has to be named.
-#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, clap::ValueEnum)]
 #[serde(rename_all = "camelCase")]
 enum Allowed {
     Http,
@@ -137,12 +143,13 @@ impl Default for Config {
             untrusted: false,
             local_root: None,
             cache_dir: None,
+            lock_file: None,
             max_file_bytes: DEFAULT_FILE_BYTES,
             limits: Limits::default(),
             #[cfg(feature = "git")]
             semver: None,
             #[cfg(feature = "git")]
-            verify: Verify::default(),
+            verify: None,
             #[cfg(feature = "net")]
             credentials: Identity::default(),
             #[cfg(feature = "net")]
@@ -162,6 +169,8 @@ pub(crate) struct Settings {
     pub(crate) interval: Duration,
     /// Where what was fetched is kept, if that is configured.
     pub(crate) cache_dir: Option<PathBuf>,
+    /// At which revision addresses have to be, if that is configured.
+    pub(crate) lock_file: Option<PathBuf>,
     /// How origins are opened.
     pub(crate) access: Access,
     selection: Arc<Selection>,
@@ -203,6 +212,7 @@ impl Settings {
             subdir: target.address.subdir.clone(),
             files: Files::Manifests(Arc::clone(&self.selection)),
             file_bytes: self.file_bytes,
+            pinned: None,
         }
     }
 
@@ -298,6 +308,7 @@ impl Config {
             targets,
             interval: self.interval.get(),
             cache_dir: self.cache_dir.as_ref().map(|path| base.join(path)),
+            lock_file: self.lock_file.as_ref().map(|path| base.join(path)),
             access: Access {
                 local_root: self.local_root.as_ref().map(|path| base.join(path)),
                 bounds: self.limits.bounds(),
@@ -325,7 +336,7 @@ impl Config {
         };
         let repository = Repository {
             range,
-            trust: self.verify.check(base, faults),
+            trust: self.verify.as_ref().and_then(|verify| verify.check(base, faults)),
         };
         for target in targets {
             repository.check(target, faults);

@@ -5,52 +5,23 @@
 
 use std::ffi::OsString;
 use std::fs::{self, DirBuilder, OpenOptions};
-use std::io::{self, IsTerminal as _, Write as _};
+use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
 use std::process::ExitCode;
-use std::sync::Arc;
-use std::time::Duration;
+use std::slice;
 
 use clap::Parser;
-use indicatif::{ProgressBar, ProgressStyle};
-use k1s_getter_address::{Address, AddressError, Policy, Transport};
 use tempfile::TempDir;
 
-use crate::cache::Cache;
-use crate::config::Access;
+use crate::command::{CommandError, Said, parsed};
+use crate::config::Options;
 use crate::content::Content;
-use crate::origin::{Contents, Looked, Meter, OriginError};
-use crate::origins::{self, Unsupported};
+use crate::errand::Errand;
+use crate::origin::{Contents, OriginError};
 use crate::pick::{Pick, Picked, What, pick};
-use crate::tree::{Mode, Tree};
+use crate::tree::Mode;
 use crate::weigh::Scale;
-use crate::wish::{Files, Wish};
-
-/// The word that asks for it.
-const VERB: &str = "fetch";
-/// How often the progress is drawn.
-const DRAWN_EVERY: Duration = Duration::from_millis(100);
-
-/// What the command line asks for.
-#[derive(Debug)]
-pub enum Asked {
-    /// To fetch, with these arguments.
-    Fetch(Vec<OsString>),
-    /// Anything else.
-    Else,
-}
-
-impl Asked {
-    /// Reads the arguments, the program's name first.
-    pub fn of(arguments: impl Iterator<Item = OsString>) -> Self {
-        let arguments: Vec<OsString> = arguments.skip(1).collect();
-        match arguments.first() {
-            Some(first) if first == VERB => Self::Fetch(arguments),
-            Some(_) | None => Self::Else,
-        }
-    }
-}
 
 /// Brings what an address names into a new directory.
 #[derive(Debug, Parser)]
@@ -62,55 +33,11 @@ struct Arguments {
     /// Where to put it; must not be there, or be empty
     #[arg(value_name = "DIR")]
     directory: PathBuf,
-    /// Permits a transport that is not protected
-    #[arg(long, value_name = "TRANSPORT", value_enum)]
-    allow: Vec<Allowed>,
-}
-
-#[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-enum Allowed {
-    Http,
-    Git,
-    File,
-}
-
-impl Allowed {
-    fn transport(self) -> Transport {
-        match self {
-            Self::Http => Transport::Http,
-            Self::Git => Transport::Git,
-            Self::File => Transport::File,
-        }
-    }
-}
-
-/// Nothing was put into the directory.
-#[derive(Debug, thiserror::Error)]
-enum FetchError {
-    #[error("{0}")]
-    Address(#[source] AddressError),
-    #[error("{0}")]
-    Unsupported(#[source] Unsupported),
-    #[error("{}: there is something already, and nothing of it is touched", .0.display())]
-    NotEmpty(PathBuf),
-    #[error("{}: {source}", path.display())]
-    Io {
-        path: PathBuf,
-        #[source]
-        source: io::Error,
-    },
-    #[error("{address}: {source}")]
-    Origin {
-        address: String,
-        #[source]
-        source: Box<OriginError>,
-    },
-    #[error("{path}: {said}")]
-    Refused { path: String, said: String },
-    #[error("its files are more than {0} bytes together")]
-    TooMuch(u64),
-    #[error("the runtime cannot start: {0}")]
-    Runtime(#[source] io::Error),
+    /// Takes only the revision that a lock file says
+    #[arg(long, value_name = "FILE")]
+    locked: Option<PathBuf>,
+    #[command(flatten)]
+    options: Options,
 }
 
 /// What was fetched.
@@ -124,24 +51,12 @@ struct Fetched {
 /// Does what `fetch` and its arguments ask for, and returns the exit code: 0 done, 2 failed.
 #[must_use]
 pub fn fetch(arguments: &[OsString]) -> ExitCode {
-    let arguments = match Arguments::try_parse_from(arguments) {
-        Ok(arguments) => arguments,
-        Err(error) => {
-            let code = u8::try_from(error.exit_code()).unwrap_or(2);
-            return if error.print().is_ok() {
-                ExitCode::from(code)
-            } else {
-                ExitCode::FAILURE
-            };
+    match parsed::<Arguments>(arguments) {
+        Ok(arguments) => {
+            let fetched = run(&arguments).map(|fetched| report(&arguments.directory, &fetched));
+            Said::of(fetched).tell()
         }
-    };
-    let (said, code) = match run(&arguments) {
-        Ok(fetched) => (report(&arguments.directory, &fetched), ExitCode::SUCCESS),
-        Err(error) => (format!("k1s-sync-getter: {error}\n"), ExitCode::from(2)),
-    };
-    match io::stderr().write_all(said.as_bytes()) {
-        Ok(()) => code,
-        Err(_) => ExitCode::FAILURE,
+        Err(code) => code,
     }
 }
 
@@ -152,30 +67,39 @@ fn report(directory: &Path, fetched: &Fetched) -> String {
     left.chain([done]).collect()
 }
 
-fn run(arguments: &Arguments) -> Result<Fetched, FetchError> {
-    let here = std::env::current_dir().map_err(io_at(Path::new(".")))?;
-    let policy = Policy::default().relative_to(&here.to_string_lossy());
-    let policy = arguments
-        .allow
-        .iter()
-        .fold(policy, |policy, allowed| policy.allowing(allowed.transport()));
-    let address = Address::parse(&arguments.source, &policy).map_err(FetchError::Address)?;
+fn run(arguments: &Arguments) -> Result<Fetched, CommandError> {
+    let here = std::env::current_dir().map_err(CommandError::at(Path::new(".")))?;
+    let settings = arguments.options.settings(slice::from_ref(&arguments.source), &here)?;
     let directory = here.join(&arguments.directory);
     is_free(&directory)?;
     let staging = staging(&directory)?;
-    let fetched = brought(&address, staging.path())?;
+    let lock_file = arguments.locked.as_ref().map(|path| here.join(path));
+    let mut fetched = None;
+    for target in &settings.targets {
+        let mut errand = Errand::new(target, &settings, &staging.path().join("cache"), lock_file.as_deref())?;
+        fetched = Some(brought(
+            &mut errand,
+            settings.access.bounds.archive.total_bytes,
+            staging.path(),
+        )?);
+    }
     publish(staging, &directory)?;
-    Ok(fetched)
+    // There is one address.
+    Ok(fetched.unwrap_or(Fetched {
+        files: 0,
+        left: Vec::new(),
+        revision: String::new(),
+    }))
 }
 
 /// Refuses a directory in which there is anything, and all that is no directory.
-fn is_free(directory: &Path) -> Result<(), FetchError> {
-    let occupied = || FetchError::NotEmpty(directory.to_owned());
+fn is_free(directory: &Path) -> Result<(), CommandError> {
+    let occupied = || CommandError::NotEmpty(directory.to_owned());
     match fs::symlink_metadata(directory) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        Err(error) => Err(io_at(directory)(error)),
+        Err(error) => Err(CommandError::at(directory)(error)),
         Ok(found) if !found.is_dir() => Err(occupied()),
-        Ok(_) => match fs::read_dir(directory).map_err(io_at(directory))?.next() {
+        Ok(_) => match fs::read_dir(directory).map_err(CommandError::at(directory))?.next() {
             None => Ok(()),
             Some(_) => Err(occupied()),
         },
@@ -183,86 +107,32 @@ fn is_free(directory: &Path) -> Result<(), FetchError> {
 }
 
 /// Makes a directory of our own beside the one that is meant.
-fn staging(directory: &Path) -> Result<TempDir, FetchError> {
+fn staging(directory: &Path) -> Result<TempDir, CommandError> {
     let parent = directory.parent().unwrap_or(Path::new("/"));
     let made = tempfile::Builder::new().prefix(".k1s-sync-getter-").tempdir_in(parent);
-    made.map_err(io_at(parent))
+    made.map_err(CommandError::at(parent))
 }
 
 /// Brings everything into `staging/tree`.
-fn brought(address: &Address, staging: &Path) -> Result<Fetched, FetchError> {
-    let fault = |source: OriginError| FetchError::Origin {
-        address: address.to_string(),
-        source: Box::new(source),
-    };
-    let cache = Arc::new(Cache::open(&staging.join("cache")).map_err(|error| fault(error.into()))?);
-    let meter = Arc::new(Meter::default());
-    let access = Access::default();
-    let mut origin = origins::open(address, &access, cache, &meter).map_err(FetchError::Unsupported)?;
-    let wish = Wish {
-        subdir: address.subdir.clone(),
-        files: Files::All,
-        file_bytes: access.bounds.archive.file_bytes,
-    };
-    let runtime = tokio::runtime::Builder::new_current_thread()
-        .enable_all()
-        .build()
-        .map_err(FetchError::Runtime)?;
-    let bar = bar();
-    let bringing = async {
-        let tree = match origin.look(None, &wish).await? {
-            Looked::Other(tree) => tree,
-            Looked::Same => Tree::default(),
-        };
-        let picked = pick(&tree, &wish, &Default::default()).map_err(OriginError::Pick)?;
-        let wanted = picked.picks.iter().filter_map(|pick| match &pick.what {
-            What::File(blob) => Some(blob.content.clone()),
-            What::ChartPart | What::Link | What::Submodule | What::Refused(_) => None,
-        });
-        origin.bring(&wanted.collect()).await?;
-        Ok((tree.revision, picked))
-    };
-    let (revision, picked) = runtime.block_on(shown(&bar, &meter, bringing)).map_err(fault)?;
-    let scale = Scale {
-        file_bytes: wish.file_bytes,
-        total_bytes: access.bounds.archive.total_bytes,
-    };
+fn brought(errand: &mut Errand, total_bytes: u64, staging: &Path) -> Result<Fetched, CommandError> {
+    let tree = errand.look()?;
+    let picked = pick(&tree, errand.wish(), &Default::default());
+    let picked = picked.map_err(|error| errand.fault(OriginError::Pick(error)))?;
+    let wanted = picked.picks.iter().filter_map(|pick| match &pick.what {
+        What::File(blob) => Some(blob.content.clone()),
+        What::ChartPart | What::Link | What::Submodule | What::Refused(_) => None,
+    });
+    let contents = errand.bring(&wanted.collect())?;
     let mut writing = Writing {
-        contents: origin.contents(),
-        scale,
+        contents,
+        scale: Scale {
+            file_bytes: errand.wish().file_bytes,
+            total_bytes,
+        },
         written: 0,
-        fault: &fault,
+        fault: &|error| errand.fault(error).into(),
     };
-    let fetched = writing.tree(&picked, revision, &staging.join("tree"));
-    bar.finish_and_clear();
-    fetched
-}
-
-fn bar() -> ProgressBar {
-    if !io::stderr().is_terminal() {
-        return ProgressBar::hidden();
-    }
-    let bar = ProgressBar::new_spinner();
-    match ProgressStyle::with_template("{spinner} {msg} {bytes} in {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
-    }
-    .with_message("fetching")
-}
-
-/// Waits for the work, and draws how far it is.
-async fn shown<T>(bar: &ProgressBar, meter: &Meter, work: impl Future<Output = T>) -> T {
-    let mut ticks = tokio::time::interval(DRAWN_EVERY);
-    tokio::pin!(work);
-    loop {
-        tokio::select! {
-            done = &mut work => return done,
-            _ = ticks.tick() => {
-                bar.set_position(meter.bytes());
-                bar.tick();
-            }
-        }
-    }
+    writing.tree(&picked, tree.revision, &staging.join("tree"))
 }
 
 /// Files that are being written.
@@ -271,12 +141,12 @@ struct Writing<'a> {
     scale: Scale,
     /// How much was written, in bytes; a content counts wherever it goes.
     written: u64,
-    fault: &'a dyn Fn(OriginError) -> FetchError,
+    fault: &'a dyn Fn(OriginError) -> CommandError,
 }
 
 impl Writing<'_> {
     /// Writes what was picked below `top`, which is made.
-    fn tree(&mut self, picked: &Picked, revision: String, top: &Path) -> Result<Fetched, FetchError> {
+    fn tree(&mut self, picked: &Picked, revision: String, top: &Path) -> Result<Fetched, CommandError> {
         let mut fetched = Fetched {
             files: 0,
             left: Vec::new(),
@@ -284,22 +154,22 @@ impl Writing<'_> {
         };
         let mut directories = DirBuilder::new();
         directories.recursive(true).mode(0o755);
-        directories.create(top).map_err(io_at(top))?;
+        directories.create(top).map_err(CommandError::at(top))?;
         for Pick { path, what } in &picked.picks {
             match what {
                 What::File(blob) => {
                     let file = top.join(path);
                     let parent = file.parent().unwrap_or(top);
-                    directories.create(parent).map_err(io_at(parent))?;
+                    directories.create(parent).map_err(CommandError::at(parent))?;
                     let bytes = self.content(path, &blob.content)?;
-                    write(&file, &bytes, blob.mode).map_err(io_at(&file))?;
+                    write(&file, &bytes, blob.mode).map_err(CommandError::at(&file))?;
                     fetched.files += 1;
                 }
                 What::Link => fetched.left.push(format!("{path}: a link, which is not made")),
                 What::Submodule => fetched.left.push(format!("{path}: a submodule, which is not fetched")),
                 What::ChartPart => {}
                 What::Refused(refusal) => {
-                    return Err(FetchError::Refused {
+                    return Err(CommandError::Refused {
                         path: path.clone(),
                         said: refusal.said.clone(),
                     });
@@ -309,14 +179,14 @@ impl Writing<'_> {
         Ok(fetched)
     }
 
-    fn content(&mut self, path: &str, content: &Content) -> Result<Vec<u8>, FetchError> {
+    fn content(&mut self, path: &str, content: &Content) -> Result<Vec<u8>, CommandError> {
         let Scale {
             file_bytes,
             total_bytes,
         } = self.scale;
         let read = self.contents.read(content, file_bytes);
         let bytes = read.map_err(|error| match error.refusal("the limit", file_bytes) {
-            Some(refusal) => FetchError::Refused {
+            Some(refusal) => CommandError::Refused {
                 path: path.to_owned(),
                 said: refusal.said,
             },
@@ -325,7 +195,7 @@ impl Writing<'_> {
         let length = u64::try_from(bytes.len()).unwrap_or(u64::MAX);
         self.written = self.written.saturating_add(length);
         if self.written > total_bytes {
-            return Err(FetchError::TooMuch(total_bytes));
+            return Err(CommandError::TooMuch(total_bytes));
         }
         Ok(bytes)
     }
@@ -341,9 +211,9 @@ fn write(file: &Path, bytes: &[u8], mode: Mode) -> io::Result<()> {
 }
 
 /// Gives the tree the name that is meant, in one step.
-fn publish(staging: TempDir, directory: &Path) -> Result<(), FetchError> {
+fn publish(staging: TempDir, directory: &Path) -> Result<(), CommandError> {
     let tree = staging.path().join("tree");
-    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755)).map_err(io_at(&tree))?;
+    fs::set_permissions(&tree, fs::Permissions::from_mode(0o755)).map_err(CommandError::at(&tree))?;
     let occupied = [
         io::ErrorKind::DirectoryNotEmpty,
         io::ErrorKind::AlreadyExists,
@@ -351,20 +221,12 @@ fn publish(staging: TempDir, directory: &Path) -> Result<(), FetchError> {
     ];
     fs::rename(&tree, directory).map_err(|error| {
         if occupied.contains(&error.kind()) {
-            FetchError::NotEmpty(directory.to_owned())
+            CommandError::NotEmpty(directory.to_owned())
         } else {
-            io_at(directory)(error)
+            CommandError::at(directory)(error)
         }
     })?;
-    staging.close().map_err(io_at(directory))
-}
-
-fn io_at(path: &Path) -> impl Fn(io::Error) -> FetchError {
-    let path = path.to_owned();
-    move |source| FetchError::Io {
-        path: path.clone(),
-        source,
-    }
+    staging.close().map_err(CommandError::at(directory))
 }
 
 #[cfg(test)]
@@ -401,7 +263,7 @@ mod tests {
             fault: &|error| panic!("{error}"),
         };
         let written = writing.tree(&picked, String::new(), &room.path().join("tree"));
-        assert!(matches!(written, Err(FetchError::TooMuch(5000))));
+        assert!(matches!(written, Err(CommandError::TooMuch(5000))));
         assert_eq!(fs::read_dir(room.path().join("tree")).unwrap().count(), 5);
     }
 }

@@ -102,9 +102,14 @@ impl Git {
     }
 
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
-        let revision = match &self.asked.range {
-            Some(range) => Revision::Newest(range.clone()),
-            None => revision(self.revision.as_ref())?,
+        let wants_tag = self.asked.trust.as_ref().is_some_and(|trust| trust.mode.wants_tag());
+        // Of a commit nobody knows which tag led to it.
+        let pinned = wish.pinned.as_deref().filter(|_| !wants_tag);
+        let pinned = pinned.and_then(|pinned| ObjectId::parse(pinned.as_bytes()));
+        let revision = match (pinned, &self.asked.range) {
+            (Some(commit), _) => Revision::Commit(commit),
+            (None, Some(range)) => Revision::Newest(range.clone()),
+            (None, None) => revision(self.revision.as_ref())?,
         };
         let trusted = match self.asked.trust.clone() {
             Some(trust) => Some(spawn_blocking(move || trust.read()).await?.map_err(GitFault::Trust)?),

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use k1s_getter_address::Secret as Key;
-use k1s_getter_net::{Credential, Proxy};
+use k1s_getter_net::{Credential, Proxy, Reference};
 use k1s_source::{Diagnostic, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
-use crate::network::{Credentials, word};
+use crate::network::Credentials;
 
 /// Who asks, in one of these ways; a certificate besides.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -17,34 +17,48 @@ use crate::network::{Credentials, word};
 pub(crate) struct Identity {
     /// The user, with `password`.
     #[schemars(extend("x-k1s-effect" = "tuning"))]
-    username: Option<String>,
+    pub(crate) username: Option<String>,
     /// The password of `username`.
     #[serde(skip_serializing)]
-    password: Option<Secret>,
+    pub(crate) password: Option<Secret>,
+    /// A file with the password of `username`, which is read whenever it is needed.
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    pub(crate) password_file: Option<PathBuf>,
     /// A token, sent as `Authorization: Bearer`.
     #[serde(skip_serializing)]
-    token: Option<Secret>,
+    pub(crate) token: Option<Secret>,
+    /// A file with a token, which is read whenever it is needed.
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    pub(crate) token_file: Option<PathBuf>,
     /// A netrc file that has user and password of the server.
     #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
-    netrc: Option<PathBuf>,
+    pub(crate) netrc: Option<PathBuf>,
     /// A certificate that is shown to a server that asks for one, with those between it and its authority, in PEM.
     #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
-    client_certificate: Option<PathBuf>,
+    pub(crate) client_certificate: Option<PathBuf>,
     /// The key of `clientCertificate`, in PEM.
     #[serde(skip_serializing)]
-    client_key: Option<Secret>,
+    pub(crate) client_key: Option<Secret>,
 }
 
 impl Identity {
     /// Checks what is said of who asks; relative paths begin at `base`.
     pub(crate) fn check(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Credentials {
         let fault = |field: &str, said: &str| Diagnostic::error(format!("/credentials/{field}"), said);
-        let ways = [self.username.is_some(), self.token.is_some(), self.netrc.is_some()];
+        let ways = [
+            self.username.is_some(),
+            self.token.is_some(),
+            self.token_file.is_some(),
+            self.netrc.is_some(),
+        ];
         if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
-            let said = "more than one of `username`, `token` and `netrc`";
+            let said = "more than one of `username`, `token`, `tokenFile` and `netrc`";
             faults.push(Diagnostic::error("/credentials", said).suggestion("keep the one that the server takes"));
         }
-        if self.password.is_some() && self.username.is_none() {
+        if self.password.is_some() && self.password_file.is_some() {
+            faults.push(fault("passwordFile", "there is a `password`, too"));
+        }
+        if (self.password.is_some() || self.password_file.is_some()) && self.username.is_none() {
             faults.push(fault("username", "missing, and there is a `password`"));
         }
         if self.username.as_ref().is_some_and(|user| user.contains(':')) {
@@ -65,17 +79,25 @@ impl Identity {
                 None
             }
         };
-        let expose = |secret: &Option<Secret>| secret.as_ref().map(|secret| secret.expose().to_owned());
-        let given = word(
-            expose(&self.token).as_deref(),
-            self.username.as_deref(),
-            expose(&self.password).as_deref(),
-        );
-        let netrc = self.netrc.as_ref().map(|path| Credential::Netrc(base.join(path)));
         Credentials {
-            word: given.or(netrc),
+            word: self.word(base),
             certificate,
         }
+    }
+
+    fn word(&self, base: &Path) -> Option<Credential> {
+        let place = |secret: &Option<Secret>, file: &Option<PathBuf>| match (secret, file) {
+            (Some(secret), _) => Some(Reference::Given(Key::new(secret.expose()))),
+            (None, Some(path)) => Some(Reference::File(base.join(path))),
+            (None, None) => None,
+        };
+        let token = place(&self.token, &self.token_file).map(Credential::Bearer);
+        let basic = self.username.as_ref().map(|user| Credential::Basic {
+            user: Key::new(user),
+            password: place(&self.password, &self.password_file).unwrap_or(Reference::Given(Key::new(""))),
+        });
+        let netrc = self.netrc.as_ref().map(|path| Credential::Netrc(base.join(path)));
+        token.or(basic).or(netrc)
     }
 }
 

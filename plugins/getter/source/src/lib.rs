@@ -6,8 +6,8 @@
 //!
 //! The way of a file: an `origin` finds it (`look`), by a `wish` that knows what may be wanted; `pick` decides what is;
 //! contents go into the `cache` under their own names; `bench` publishes the whole as a snapshot that holds until the next
-//! one is whole, after `weigh` looked at all of it; `desk` says when, and `declare` tells the host what it does not hold. `keeper` is the loop, `pace` its clock, `fetch` the
-//! command without a host.
+//! one is whole, after `weigh` looked at all of it; `desk` says when, and `declare` tells the host what it does not hold. `keeper` is the loop, `pace` its clock. `fetch`
+//! and `relock` are the verbs without a host.
 //!
 //! Does not render kustomizations or charts, and does not tell the host of a state that is not whole.
 
@@ -16,11 +16,13 @@
 mod attention;
 mod bench;
 mod cache;
+mod command;
 mod config;
 mod content;
 mod custody;
 mod declare;
 mod desk;
+mod errand;
 mod fetch;
 mod getter;
 #[cfg(feature = "git")]
@@ -33,6 +35,7 @@ mod ignored;
 mod keeper;
 mod kept;
 mod local;
+mod lock;
 #[cfg(feature = "net")]
 mod network;
 #[cfg(feature = "oci")]
@@ -41,6 +44,7 @@ mod origin;
 mod origins;
 mod pace;
 mod pick;
+mod relock;
 #[cfg(feature = "bucket")]
 mod store;
 mod target;
@@ -53,6 +57,8 @@ mod weigh;
 mod whose;
 mod wish;
 
+pub use command::Asked;
 pub use config::Config;
-pub use fetch::{Asked, fetch};
+pub use fetch::fetch;
 pub use getter::Getter;
+pub use relock::lock;

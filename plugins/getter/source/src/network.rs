@@ -9,8 +9,8 @@ use std::path::{Path, PathBuf};
 
 use k1s_getter_address::{Secret, Site, Transport};
 use k1s_getter_net::{
-    Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Reference,
-    Settings, SettingsError, Trust, Url, UrlError,
+    Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Settings,
+    SettingsError, Trust, Url, UrlError,
 };
 
 /// The longest file of certificates, in bytes.
@@ -197,17 +197,4 @@ fn pem(path: &Path) -> Result<String, NetworkError> {
         .ok()
         .filter(|_| !is_too_long)
         .ok_or_else(|| NetworkError::NotPem(path.to_owned()))
-}
-
-/// Makes a credential of a token, or of a user and a password.
-pub(crate) fn word(token: Option<&str>, user: Option<&str>, password: Option<&str>) -> Option<Credential> {
-    let given = |text: &str| Reference::Given(Secret::new(text));
-    match (token, user) {
-        (Some(token), _) => Some(Credential::Bearer(given(token))),
-        (None, Some(user)) => Some(Credential::Basic {
-            user: Secret::new(user),
-            password: given(password.unwrap_or_default()),
-        }),
-        (None, None) => None,
-    }
 }

@@ -9,7 +9,7 @@ use std::fs::File;
 use std::io;
 use std::sync::Arc;
 
-use k1s_getter_address::{Archive, Oci};
+use k1s_getter_address::{Algorithm, Archive, Digest, Oci};
 use k1s_getter_oci::{self as oci, Layer, Registry};
 use k1s_manifests::RelPath;
 use tokio::task::spawn_blocking;
@@ -72,7 +72,11 @@ impl Artifact {
     }
 
     async fn changed(&self, registry: &mut Registry, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
-        let digest = registry.look().await.map_err(OriginError::Oci)?;
+        // What is pinned need not be what the tag stands for any more.
+        let digest = match wish.pinned.as_deref().and_then(digest_of) {
+            Some(digest) => digest,
+            None => registry.look().await.map_err(OriginError::Oci)?,
+        };
         let mark = Mark(digest.to_string());
         if last == Some(&mark) {
             return Ok(Looked::Same);
@@ -167,6 +171,15 @@ impl Merged {
     }
 }
 
+/// Reads the digest of an artifact.
+fn digest_of(text: &str) -> Option<Digest> {
+    let (name, hexadecimal) = text.split_once(':')?;
+    let algorithm = [Algorithm::Sha256, Algorithm::Sha512]
+        .into_iter()
+        .find(|algorithm| algorithm.name() == name)?;
+    Digest::of(algorithm, hexadecimal).ok()
+}
+
 /// Tells how a layer is taken; `None` if it is not.
 fn taken_of(layer: &Layer, wish: &Wish) -> Result<Option<Taken>, OriginError> {
     match layer.content() {
@@ -208,8 +221,6 @@ fn one(mut file: File, path: RelPath, wish: &Wish, cache: &Cache) -> Result<Tree
 
 #[cfg(test)]
 mod tests {
-    use k1s_getter_address::{Algorithm, Digest};
-
     use super::*;
     use crate::wish::Files;
 
@@ -218,6 +229,7 @@ mod tests {
             subdir: None,
             files: Files::All,
             file_bytes: 4,
+            pinned: None,
         }
     }
 
@@ -245,6 +257,15 @@ mod tests {
             taken_of(&layer("application/octet-stream", None), &wish()).unwrap(),
             None
         );
+    }
+
+    #[test]
+    fn a_digest_that_is_pinned_is_read_as_it_is_told() {
+        for algorithm in [Algorithm::Sha256, Algorithm::Sha512] {
+            let digest = Digest::of(algorithm, &"ab".repeat(algorithm.length())).unwrap();
+            assert_eq!(digest_of(&digest.to_string()), Some(digest));
+        }
+        assert_eq!(digest_of("md5:00"), None);
     }
 
     #[test]

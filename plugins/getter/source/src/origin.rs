@@ -28,6 +28,7 @@ use crate::custody::Broken;
 #[cfg(feature = "git")]
 use crate::git::GitFault;
 use crate::local::LocalError;
+use crate::lock::LockError;
 #[cfg(feature = "net")]
 use crate::network::NetworkError;
 use crate::pick::PickError;
@@ -115,6 +116,9 @@ pub(crate) enum OriginError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// It is not at the revision that is locked.
+    #[error(transparent)]
+    Lock(#[from] LockError),
     /// It has more ignore files than are read.
     #[error("more than {0} files `.sourceignore`")]
     IgnoreFiles(usize),
@@ -210,6 +214,7 @@ impl OriginError {
             | Self::ForeignSums
             | Self::Pick(_)
             | Self::Cache(_)
+            | Self::Lock(_)
             | Self::IgnoreFiles(_)
             | Self::IgnoreBytes(_)
             | Self::TooMuch(_)
@@ -229,6 +234,8 @@ impl OriginError {
             Self::Local(error) => error.code(),
             Self::Archive(error) => code_of_archive(error),
             Self::Mismatch(_) | Self::Sums(_) | Self::ForeignSums => Code::DataInvalid,
+            Self::Lock(LockError::Moved { .. }) => Code::DataInvalid,
+            Self::Lock(_) => Code::ConfigInvalid,
             Self::IgnoreFiles(_) | Self::IgnoreBytes(_) | Self::TooMuch(_) => Code::TooLarge,
             Self::Pick(_) => Code::RootNotFound,
             Self::Cache(error) => error.code(),

@@ -41,17 +41,20 @@ pub(crate) struct Verify {
 }
 
 /// What has to be signed; the words are Flux'.
-#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, Default, Deserialize, JsonSchema, PartialEq, Eq, Serialize, clap::ValueEnum)]
 #[schemars(inline)]
 pub(crate) enum Mode {
     /// The commit.
     #[default]
     #[serde(rename = "HEAD")]
+    #[value(name = "HEAD")]
     Head,
     /// The tag.
+    #[value(name = "Tag")]
     Tag,
     /// Both.
     #[serde(rename = "TagAndHEAD")]
+    #[value(name = "TagAndHEAD")]
     TagAndHead,
 }
 
@@ -170,17 +173,26 @@ impl std::fmt::Display for What {
 }
 
 impl Verify {
-    /// Checks what is said of who is trusted; relative paths begin at `base`. `None` if nothing has to be signed.
+    /// Says what has to be signed, and by whom; `None` if nothing is said.
+    pub(crate) fn of(mode: Option<Mode>, allowed_signers: Option<PathBuf>, keyring: Option<PathBuf>) -> Option<Self> {
+        let is_said = mode.is_some() || allowed_signers.is_some() || keyring.is_some();
+        is_said.then(|| Self {
+            mode: mode.unwrap_or_default(),
+            allowed_signers,
+            keyring,
+        })
+    }
+
+    /// Checks what is said of who is trusted; relative paths begin at `base`. `None` is a fault: nobody would be
+    /// trusted.
     pub(crate) fn check(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Option<Trust> {
         let absolute = |path: &Option<PathBuf>| path.as_ref().map(|path| base.join(path));
         let trust = Trust::new(self.mode, absolute(&self.allowed_signers), absolute(&self.keyring));
         if trust.allowed_signers.is_some() || trust.keyring.is_some() {
             return Some(trust);
         }
-        if self.mode != Mode::default() {
-            let fault = Diagnostic::error("/verify", "nobody is trusted, so that nothing would be taken");
-            faults.push(fault.suggestion("name a file of `allowedSigners`, or a `keyring`"));
-        }
+        let fault = Diagnostic::error("/verify", "nobody is trusted, so that nothing would be taken");
+        faults.push(fault.suggestion("name a file of `allowedSigners`, or a `keyring`"));
         None
     }
 }

@@ -20,6 +20,8 @@ pub(crate) struct Wish {
     pub(crate) files: Files,
     /// The largest file that is taken, in bytes; a larger one is refused, and the others are not.
     pub(crate) file_bytes: u64,
+    /// The revision that is taken, where the origin can be asked for one by itself; it is looked at in any case.
+    pub(crate) pinned: Option<String>,
 }
 
 /// Which files are wanted.
@@ -143,6 +145,7 @@ mod tests {
             subdir: Address::parse(address, &Policy::default()).unwrap().subdir,
             files: Files::Manifests(Arc::new(selection)),
             file_bytes: 1 << 20,
+            pinned: None,
         }
     }
 

@@ -71,8 +71,10 @@ fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
             subdir: None,
             files: Files::All,
             file_bytes: 100,
+            pinned: None,
         },
         wish_mark: "w".to_owned(),
+        locked: None,
         scale: Scale {
             file_bytes: 100,
             total_bytes: 1000,
@@ -146,6 +148,48 @@ async fn another_place_stays_another_one() {
         assert_eq!(bench.place(), place);
         assert_eq!(room.cache.last().unwrap().place.as_deref(), place);
     }
+}
+
+#[tokio::test]
+async fn what_is_not_at_the_revision_of_the_lock_file_is_not_taken() {
+    let (mut room, mut bench) = bench(|cache| {
+        let (one, two) = (put(cache, "one"), put(cache, "two"));
+        vec![tree("one", &one), tree("two", &two), tree("two", &two)]
+    });
+    let address = k1s_getter_address::Address::parse("/a", &k1s_getter_address::Policy::default()).unwrap();
+    let (target, path) = (Target::new(address), room.folder.path().join("lock"));
+    let says = |revision: &str| {
+        let mut lock = crate::lock::Lock::default();
+        lock.note(&target, revision.to_owned());
+        lock.write(&path).unwrap();
+    };
+    bench.locked = Some(Locked::new(&path, &target));
+    assert!(
+        matches!(bench.refresh().await, Err(OriginError::Lock(_))),
+        "there is none"
+    );
+    says("one");
+    bench.refresh().await.unwrap();
+    let moved = bench.refresh().await.unwrap_err();
+    assert!(moved.to_string().contains("it is at two"), "{moved}");
+    assert_eq!(revision(&bench).as_deref(), Some("one"));
+    // Once another is locked, what was known is not it, and still is what the origin is asked with.
+    says("three");
+    assert!(bench.refresh().await.is_err());
+    assert_eq!(revision(&bench), None);
+    assert!(
+        matches!(bench.refresh().await, Err(OriginError::Lock(_))),
+        "it is the same"
+    );
+    says("one");
+    bench.refresh().await.unwrap();
+    assert_eq!(revision(&bench).as_deref(), Some("one"));
+    let asked: Vec<_> = std::iter::from_fn(|| room.asked.try_recv().ok()).collect();
+    assert_eq!(asked[0], None);
+    assert!(
+        asked[1..].iter().all(|mark| *mark == Some(Mark("one".to_owned()))),
+        "{asked:?}"
+    );
 }
 
 /// A session that ends while its state is published leaves it to be published, and the next one begins with that.

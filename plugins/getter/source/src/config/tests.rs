@@ -68,6 +68,8 @@ fn versions_and_signatures_are_of_repositories() {
         (by_name, r#""semver": "1""#, "/semver", "`ref`"),
         (r#""source": "/a""#, r#""semver": "1""#, "/semver", "only a repository"),
         (git, r#""verify": {"mode": "Tag"}"#, "/verify", "nobody is trusted"),
+        (git, r#""verify": {"mode": "HEAD"}"#, "/verify", "nobody is trusted"),
+        (git, r#""verify": {}"#, "/verify", "nobody is trusted"),
         (
             r#""source": "/a""#,
             r#""verify": {"keyring": "k"}"#,

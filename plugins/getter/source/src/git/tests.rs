@@ -112,6 +112,7 @@ impl Room {
             subdir: address.subdir.clone(),
             files: Files::Manifests(Arc::new(selection)),
             file_bytes: 1 << 20,
+            pinned: None,
         };
         (origin, wish, cache)
     }

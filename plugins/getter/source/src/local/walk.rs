@@ -386,6 +386,7 @@ mod tests {
                     subdir: None,
                     files: Files::All,
                     file_bytes: 100,
+                    pinned: None,
                 },
             }
         }

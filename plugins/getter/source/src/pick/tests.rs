@@ -18,6 +18,7 @@ fn wish(address: &str) -> Wish {
             Selection::configured(&include, &OneOrMany::Many(Vec::new())).unwrap(),
         )),
         file_bytes: 1 << 20,
+        pinned: None,
     }
 }
 

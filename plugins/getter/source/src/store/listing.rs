@@ -137,6 +137,7 @@ mod tests {
                 .unwrap()
                 .subdir,
             files: Files::All,
+            pinned: None,
             file_bytes: 10,
         }
     }

@@ -4,6 +4,8 @@
 
 mod archives;
 mod fetched;
+#[cfg(feature = "git")]
+mod locking;
 mod making;
 mod paths;
 #[cfg(feature = "git")]

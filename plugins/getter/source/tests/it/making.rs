@@ -33,13 +33,16 @@ impl Room {
         path
     }
 
+    /// Runs the program in the room.
+    pub(crate) fn run(&self, arguments: &[&str]) -> Output {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-sync-getter"));
+        command.args(arguments).current_dir(self.directory.path());
+        command.output().unwrap()
+    }
+
     /// Fetches into `out`; a relative address begins in the room.
     pub(crate) fn fetch(&self, source: &str) -> Output {
-        let mut command = Command::new(env!("CARGO_BIN_EXE_k1s-sync-getter"));
-        command
-            .args(["fetch", "--allow=file", source, "out"])
-            .current_dir(self.directory.path());
-        command.output().unwrap()
+        self.run(&["fetch", "--allow=file", source, "out"])
     }
 
     /// Fetches, and returns what came.
@@ -59,7 +62,7 @@ impl Room {
     }
 }
 
-fn said(output: &Output) -> String {
+pub(crate) fn said(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned() + &String::from_utf8_lossy(&output.stdout)
 }
 
@@ -73,7 +76,7 @@ fn names(directory: &Path) -> Vec<String> {
 }
 
 /// The files below a directory, by their paths.
-fn files(top: &Path) -> BTreeMap<String, String> {
+pub(crate) fn files(top: &Path) -> BTreeMap<String, String> {
     let mut found = BTreeMap::new();
     let mut directories = vec![top.to_owned()];
     while let Some(directory) = directories.pop() {

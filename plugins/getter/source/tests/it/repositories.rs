@@ -8,7 +8,7 @@ use std::process::Command;
 use crate::making::{Room, expected};
 
 /// A repository `made` in a room.
-fn room() -> Room {
+pub(crate) fn room() -> Room {
     let room = Room::new();
     room.write("made/apps/one.yaml", "one");
     room.write("made/apps/deep/two.yaml", "two");
@@ -18,7 +18,7 @@ fn room() -> Room {
     room
 }
 
-fn git(room: &Room, arguments: &[&str]) -> String {
+pub(crate) fn git(room: &Room, arguments: &[&str]) -> String {
     let output = Command::new("git")
         .env_clear()
         .env("PATH", std::env::var_os("PATH").unwrap_or_default())
@@ -38,13 +38,13 @@ fn git(room: &Room, arguments: &[&str]) -> String {
     String::from_utf8(output.stdout).unwrap().trim().to_owned()
 }
 
-fn commit(room: &Room) -> String {
+pub(crate) fn commit(room: &Room) -> String {
     git(room, &["add", "--all"]);
     git(room, &["commit", "--quiet", "--message", "A change"]);
     git(room, &["rev-parse", "HEAD"])
 }
 
-fn address(room: &Room, rest: &str) -> String {
+pub(crate) fn address(room: &Room, rest: &str) -> String {
     format!("git::file://{}{rest}", room.path("made").display())
 }
 
