@@ -25,3 +25,4 @@ mod signed;
 mod stage;
 mod states;
 mod web;
+mod webhook;

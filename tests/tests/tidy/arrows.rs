@@ -47,6 +47,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "k1s-getter-net",
             "k1s-getter-oci",
             "k1s-getter-signature",
+            "k1s-getter-webhook",
             "k1s-manifests",
             "k1s-source",
         ],

@@ -22,6 +22,8 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 use sha2::{Digest as _, Sha256};
 
+#[cfg(feature = "webhook")]
+use crate::hearing::{Heard, Webhook};
 #[cfg(feature = "net")]
 use crate::identity::{self, Identity};
 use crate::kept::hexadecimal;
@@ -99,6 +101,10 @@ pub struct Config {
     #[cfg(feature = "git")]
     #[schemars(with = "Verify")]
     verify: Option<Verify>,
+    /// Who may say that something changed, so that the origins are asked at once; they are asked at their interval besides.
+    #[cfg(feature = "webhook")]
+    #[schemars(with = "Webhook")]
+    webhook: Option<Webhook>,
     /// Who asks. It is told to the one server that all addresses ask; those of several servers are several sources.
     #[cfg(feature = "net")]
     credentials: Identity,
@@ -150,6 +156,8 @@ impl Default for Config {
             semver: None,
             #[cfg(feature = "git")]
             verify: None,
+            #[cfg(feature = "webhook")]
+            webhook: None,
             #[cfg(feature = "net")]
             credentials: Identity::default(),
             #[cfg(feature = "net")]
@@ -171,6 +179,9 @@ pub(crate) struct Settings {
     pub(crate) cache_dir: Option<PathBuf>,
     /// At which revision addresses have to be, if that is configured.
     pub(crate) lock_file: Option<PathBuf>,
+    /// What is heard of changes, if anything is.
+    #[cfg(feature = "webhook")]
+    pub(crate) heard: Option<Heard>,
     /// How origins are opened.
     pub(crate) access: Access,
     selection: Arc<Selection>,
@@ -297,6 +308,11 @@ impl Config {
         faults.extend(self.limits.faults());
         #[cfg(feature = "git")]
         let repository = self.repository(base, &targets, &mut faults);
+        #[cfg(feature = "webhook")]
+        let heard = self
+            .webhook
+            .as_ref()
+            .and_then(|webhook| webhook.check(base, &mut faults));
         #[cfg(feature = "net")]
         let network = self.network(base, &targets, &mut faults);
         let selection = match selection {
@@ -309,6 +325,8 @@ impl Config {
             interval: self.interval.get(),
             cache_dir: self.cache_dir.as_ref().map(|path| base.join(path)),
             lock_file: self.lock_file.as_ref().map(|path| base.join(path)),
+            #[cfg(feature = "webhook")]
+            heard,
             access: Access {
                 local_root: self.local_root.as_ref().map(|path| base.join(path)),
                 bounds: self.limits.bounds(),

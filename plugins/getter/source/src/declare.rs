@@ -30,7 +30,10 @@ pub(crate) async fn declare(
         Ok(bench) => bench.kept(),
         Err(broken) => return Ok(Err(broken.into())),
     };
-    let Some(kept) = kept else { return Ok(Ok(())) };
+    // Nothing that is known is not the same as nothing that is there.
+    let Some(kept) = kept else {
+        return Ok(Err(OriginError::Unknown));
+    };
     let total = u64::try_from(kept.picks.len()).unwrap_or(u64::MAX);
     let mut progress = Progress {
         total: Some(total),

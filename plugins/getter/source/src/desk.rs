@@ -58,6 +58,11 @@ impl Desk {
         self.pace.next_timeout()
     }
 
+    /// Returns whether the origin may be asked now.
+    pub(crate) fn admits(&self, asker: Asker) -> bool {
+        self.pace.admits(asker, Instant::now())
+    }
+
     /// Lists the address: asks the origin, if it may be asked now, and declares what is known then.
     pub(crate) async fn list(&mut self, asker: Asker, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
         out.root_identity(self.target.identity.as_str())?;
@@ -68,7 +73,7 @@ impl Desk {
         });
         let is_unknown = is_unknown.await?.map_err(OriginError::from);
         let is_unknown = is_unknown.map_err(|error| error.problem(&self.target.shown()))?;
-        if is_unknown && self.trouble.is_none() || self.pace.admits(asker, Instant::now()) {
+        if is_unknown && self.trouble.is_none() || self.admits(asker) {
             self.ask(out).await?;
         }
         self.declare(out).await
@@ -85,10 +90,11 @@ impl Desk {
         out.root_identity(self.target.identity_at(place.as_deref()))?;
         let shown = self.target.shown();
         let declared = declare(&mut self.bench, &shown, out).await?;
-        declared.map_err(|error| error.problem(&shown))?;
-        self.trouble
-            .as_ref()
-            .map_or(Ok(()), |trouble| Err(trouble.problem.clone()))
+        match (&self.trouble, declared) {
+            (Some(trouble), Ok(()) | Err(OriginError::Unknown)) => Err(trouble.problem.clone()),
+            (Some(_) | None, Err(error)) => Err(error.problem(&shown)),
+            (None, Ok(())) => Ok(()),
+        }
     }
 
     /// Asks the origin, and tells whether there is anything to say: another state, a failure, or the end of one. A failure

@@ -15,7 +15,9 @@ use tokio::sync::{Mutex, MutexGuard, Semaphore};
 use crate::bench::Turn;
 use crate::config::{Config, Settings};
 use crate::desk::Desk;
-use crate::keeper;
+#[cfg(feature = "webhook")]
+use crate::hearing::Hearing;
+use crate::keeper::{self, Words};
 use crate::kept::hexadecimal;
 use crate::pace::Asker;
 use crate::target::Target;
@@ -30,6 +32,8 @@ const CACHE_NAME: usize = 32;
 /// Manifests from wherever go-getter fetches.
 pub struct Getter {
     settings: Arc<Settings>,
+    #[cfg(feature = "webhook")]
+    hearing: Hearing,
     plan_by_scope: BTreeMap<Scope, Plan>,
 }
 
@@ -86,6 +90,8 @@ impl Source for Getter {
         });
         Ok(Self {
             plan_by_scope: plans.collect(),
+            #[cfg(feature = "webhook")]
+            hearing: Hearing::new(settings.heard.clone()),
             settings: Arc::new(settings),
         })
     }
@@ -117,9 +123,21 @@ impl Source for Getter {
             return list_on_order(self, scope, changes).await;
         };
         match plan.desk(&self.settings).await?.as_mut() {
-            Some(desk) => keeper::keep(desk, changes).await,
+            Some(desk) => keeper::keep(desk, changes, self.words().await).await,
             None => Ok(()),
         }
+    }
+}
+
+impl Getter {
+    #[cfg(feature = "webhook")]
+    async fn words(&self) -> Words {
+        self.hearing.words().await
+    }
+
+    #[cfg(not(feature = "webhook"))]
+    fn words(&self) -> std::future::Ready<Words> {
+        std::future::ready(Words::none())
     }
 }
 

@@ -27,6 +27,8 @@ mod fetch;
 mod getter;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "webhook")]
+mod hearing;
 #[cfg(feature = "http")]
 mod http;
 #[cfg(feature = "net")]

@@ -116,6 +116,9 @@ pub(crate) enum OriginError {
     /// The cache cannot be used.
     #[error(transparent)]
     Cache(#[from] CacheError),
+    /// Nothing is known of it yet.
+    #[error("nothing is known of it yet")]
+    Unknown,
     /// It is not at the revision that is locked.
     #[error(transparent)]
     Lock(#[from] LockError),
@@ -214,6 +217,7 @@ impl OriginError {
             | Self::ForeignSums
             | Self::Pick(_)
             | Self::Cache(_)
+            | Self::Unknown
             | Self::Lock(_)
             | Self::IgnoreFiles(_)
             | Self::IgnoreBytes(_)
@@ -234,6 +238,7 @@ impl OriginError {
             Self::Local(error) => error.code(),
             Self::Archive(error) => code_of_archive(error),
             Self::Mismatch(_) | Self::Sums(_) | Self::ForeignSums => Code::DataInvalid,
+            Self::Unknown => Code::Unavailable,
             Self::Lock(LockError::Moved { .. }) => Code::DataInvalid,
             Self::Lock(_) => Code::ConfigInvalid,
             Self::IgnoreFiles(_) | Self::IgnoreBytes(_) | Self::TooMuch(_) => Code::TooLarge,

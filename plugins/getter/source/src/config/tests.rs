@@ -159,6 +159,13 @@ fn secrets_and_paths_are_said_where_the_host_looks_for_them() {
         let pointer = format!("/properties/credentials/properties/{field}/x-k1s-secret");
         assert_eq!(schema.pointer(&pointer), Some(&true.into()), "{field}");
     }
+    #[cfg(feature = "webhook")]
+    {
+        let secret = schema.pointer("/properties/webhook/properties/secret/x-k1s-secret");
+        assert_eq!(secret, Some(&true.into()));
+        let file = schema.pointer("/properties/webhook/properties/secretFile/x-k1s-path");
+        assert!(file.is_some());
+    }
     for field in [
         "credentials/properties/netrc",
         "credentials/properties/clientCertificate",

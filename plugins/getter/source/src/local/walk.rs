@@ -94,8 +94,8 @@ struct Listed {
     names: Option<Names>,
 }
 
-/// The names in a directory, with their inodes.
-type Names = BTreeSet<(Vec<u8>, u64)>;
+/// The names in a directory.
+type Names = BTreeSet<Vec<u8>>;
 
 fn is_itself(name: &CStr) -> bool {
     matches!(name.to_bytes(), b"." | b"..")
@@ -105,7 +105,7 @@ fn names(fd: &OwnedFd) -> Result<Names, Errno> {
     let entries = Dir::read_from(fd)?;
     let entries = entries.filter(|entry| !entry.as_ref().is_ok_and(|entry| is_itself(entry.file_name())));
     entries
-        .map(|entry| entry.map(|entry| (entry.file_name().to_bytes().to_vec(), entry.ino())))
+        .map(|entry| entry.map(|entry| entry.file_name().to_bytes().to_vec()))
         .collect()
 }
 
@@ -171,7 +171,7 @@ impl<'a> Walk<'a> {
                 continue;
             }
             self.count()?;
-            seen.insert((raw.to_bytes().to_vec(), entry.ino()));
+            seen.insert(raw.to_bytes().to_vec());
             let path = directory.join(&raw.to_string_lossy());
             let stat = match statat(fd.as_fd(), raw, AtFlags::SYMLINK_NOFOLLOW) {
                 Ok(stat) => stat,
