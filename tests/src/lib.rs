@@ -22,7 +22,6 @@ pub mod kubectl;
 pub mod oracle;
 pub mod processes;
 pub mod program;
-pub mod random;
 pub mod registry;
 pub mod repository;
 pub mod room;
@@ -32,5 +31,6 @@ pub mod web;
 
 mod poll;
 
+pub use k1s_fuzz::random;
 pub use k1s_object::Key;
 pub use poll::eventually;

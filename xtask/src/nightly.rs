@@ -56,6 +56,22 @@ const PARTS: &[Part] = &[
         draws: Draws::Own,
     },
     Part {
+        name: "fuzz",
+        tests: &[
+            "--package",
+            "k1s-getter-address",
+            "--package",
+            "k1s-getter-archive",
+            "--package",
+            "k1s-getter-git",
+            "--",
+            "--nocapture",
+            "fuzz::changed",
+        ],
+        settings: &[("K1S_FUZZ_TIMES", "100")],
+        draws: Draws::Seeds(1),
+    },
+    Part {
         name: "properties",
         tests: &["--workspace", "--exclude", "k1s-tests", "--exclude", "k1s-bench"],
         settings: &[],
@@ -65,7 +81,7 @@ const PARTS: &[Part] = &[
 
 #[derive(Debug, clap::Args)]
 pub(crate) struct Arguments {
-    /// Runs only this part (kills, load, properties); may be given again.
+    /// Runs only this part (kills, load, fuzz, properties); may be given again.
     #[arg(long = "only", value_name = "PART")]
     parts: Vec<String>,
 }

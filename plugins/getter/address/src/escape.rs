@@ -30,6 +30,8 @@ const QUERY: &AsciiSet = &NON_ALPHANUMERIC
     .remove(b'~')
     .remove(b'/')
     .remove(b':');
+/// What can stand in a user as it is: neither what ends it nor what begins a password.
+const USER: &AsciiSet = &QUERY.add(b'/').add(b':');
 
 /// Decodes a text that may hold escapes; refuses broken ones, control characters and what is not UTF-8.
 pub(crate) fn decode(text: &str) -> Result<String, Rule> {
@@ -59,6 +61,11 @@ pub(crate) fn encode_plain_path(plain: &str) -> String {
         encoded = encoded.replace("//", "/%2F");
     }
     encoded
+}
+
+/// Encodes a user in front of a host.
+pub(crate) fn encode_user(plain: &str) -> String {
+    utf8_percent_encode(plain, USER).to_string()
 }
 
 /// Encodes a name or value of a query.

@@ -5,7 +5,7 @@ use std::fmt;
 use crate::address::{Address, Download, Git, Mercurial, Source};
 use crate::archive::Archive;
 use crate::checksum::Checksum;
-use crate::escape::{encode_plain_path, encode_query};
+use crate::escape::{encode_plain_path, encode_query, encode_user};
 use crate::origin::Origin;
 use crate::origin::azure::AzureEndpoint;
 use crate::origin::oci::{Oci, Reference};
@@ -111,7 +111,7 @@ fn of_site(site: &Site, path: &str) -> String {
         Some(login) => {
             // Over SSH a user is a name; over HTTP it may be a token.
             let user = match site.transport {
-                Transport::Ssh => encode_query(login.user.expose()),
+                Transport::Ssh => encode_user(login.user.expose()),
                 Transport::Https | Transport::Http | Transport::Git | Transport::File => REDACTED.to_owned(),
             };
             let password = if login.password.is_some() { ":redacted" } else { "" };

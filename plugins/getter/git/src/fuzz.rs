@@ -1,13 +1,11 @@
 //! Bytes of servers with changes anywhere: they are read within the limits or refused, and what is read is what libgit2 reads.
 
-use std::fs;
 use std::io::Write as _;
 use std::path::PathBuf;
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use k1s_fuzz::{Case, Fuzz, corpus};
 use sha1::{Digest as _, Sha1};
 
 use crate::advertised;
@@ -41,18 +39,49 @@ const LIMITS: Limits = Limits {
 };
 
 /// The files of the corpus whose names end so.
-fn corpus(extension: &str) -> Vec<Vec<u8>> {
+fn kept(extension: &str) -> Vec<Vec<u8>> {
     let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("fixtures/corpus");
-    let paths = fs::read_dir(directory).unwrap().map(|entry| entry.unwrap().path());
-    let mut paths: Vec<PathBuf> = paths
-        .filter(|path| path.extension().is_some_and(|found| found == extension))
-        .collect();
-    paths.sort();
-    paths.into_iter().map(|path| fs::read(path).unwrap()).collect()
+    let read = corpus(&directory).unwrap().into_iter();
+    read.filter(|(path, _)| path.extension().is_some_and(|found| found == extension))
+        .map(|(_, bytes)| bytes)
+        .collect()
 }
 
-static PACKED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| corpus("pack"));
-static SAID: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| corpus("message"));
+/// What means something in a message.
+const WORDS: &[&str] = &[
+    "0000",
+    "0001",
+    "0002",
+    "0003",
+    "0004",
+    "0005",
+    "fff0",
+    "ffff",
+    "ERR ",
+    "ACK ",
+    "NAK",
+    "unborn ",
+    "symref-target:",
+    "peeled:",
+    "refs/heads/",
+    "refs/tags/v1^{}",
+    "HEAD",
+    "/../",
+    "-",
+    "version 2",
+    "version 1",
+    "object-format=sha256",
+    "fetch=shallow filter",
+    "capabilities^{}",
+    "symref=HEAD:",
+    "# service=git-upload-pack",
+    "packfile",
+    "\0",
+    "\n",
+];
+
+static PACKED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| kept("pack"));
+static SAID: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| kept("message"));
 
 /// Measures a pack in pieces of some size.
 fn measure(pack: &[u8], piece: usize) -> Option<Measured> {
@@ -104,50 +133,33 @@ fn is_plain(name: &str) -> bool {
     !name.starts_with('-') && !name.contains("..") && !name.chars().any(char::is_control)
 }
 
-type Change = (Index, u8, u8);
-
-fn change(bytes: &mut Vec<u8>, changes: &[Change]) {
-    for (place, byte, how) in changes {
-        let at = place.index(bytes.len() + 1);
-        match how {
-            0 => bytes.insert(at, *byte),
-            1 => bytes.truncate(at),
-            2 if at < bytes.len() => drop(bytes.remove(at)),
-            _ if at < bytes.len() => {
-                bytes[at] = if *how == 3 {
-                    bytes[at] ^ (1 << (byte % 8))
-                } else {
-                    *byte
-                }
-            }
-            _ => bytes.push(*byte),
-        }
-    }
+#[test]
+fn the_corpus_is_what_it_was() {
+    assert!(PACKED.len() >= 4 && SAID.len() >= 6);
+    let is_taken = |pack: &[u8], piece| measure(pack, piece).is_some();
+    assert!(PACKED.iter().all(|pack| is_taken(pack, 1) && is_taken(pack, 64 << 10)));
+    assert_eq!(SAID.iter().map(|message| read(message)).sum::<usize>(), 7);
 }
 
 #[test]
-fn the_corpus_is_what_it_was() {
-    assert!(PACKED.len() >= 4 && SAID.len() >= 3);
-    let is_taken = |pack: &[u8], piece| measure(pack, piece).is_some();
-    assert!(PACKED.iter().all(|pack| is_taken(pack, 1) && is_taken(pack, 64 << 10)));
-    assert!(SAID.iter().map(|message| read(message)).sum::<usize>() == 4);
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: PACKS, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn changed_packs_are_measured_alike_in_any_pieces(
-        mut pack in select(PACKED.as_slice()),
-        changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0_u8..5), 0..4),
-        piece in 1_usize..100,
-    ) {
-        change(&mut pack, &changes);
-        // With a sum that is right, so that its reading is tried and not only its sum.
-        sum(&mut pack);
-        let measured = measure(&pack, 64 << 10);
-        prop_assert_eq!(measure(&pack, piece).is_some(), measured.is_some());
-        if let Some(measured) = measured {
+fn changed_packs_are_measured_alike_in_any_pieces() {
+    let fuzz = Fuzz {
+        name: "packs",
+        corpus: &PACKED,
+        words: &["PACK\0\0\0\u{2}"],
+    };
+    fuzz.run(
+        PACKS,
+        |Case {
+             bytes: mut pack,
+             mut random,
+             ..
+         }| {
+            // With a sum that is right, so that its reading is tried and not only its sum.
+            sum(&mut pack);
+            let measured = measure(&pack, 64 << 10);
+            assert_eq!(measure(&pack, 1 + random.below(100)).is_some(), measured.is_some());
+            let Some(measured) = measured else { return };
             let directory = tempfile::tempdir().unwrap();
             let cache = Cache::open(&directory.path().join("cache")).unwrap();
             let (mut spool, mut made) = (cache.spool().unwrap(), cache.spool().unwrap());
@@ -157,19 +169,18 @@ proptest! {
             if whole::write(&spool, &measured, &objects, &LIMITS, &mut made).is_ok() && !measured.entries.is_empty() {
                 cache.take_in(made).unwrap();
             }
-        }
-    }
+        },
+    );
 }
 
-proptest! {
-    #![proptest_config(ProptestConfig { cases: MESSAGES, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn changed_messages_are_read_or_refused(
-        mut message in select(SAID.as_slice()),
-        changes in prop::collection::vec((any::<Index>(), any::<u8>(), 0_u8..5), 0..8),
-    ) {
-        change(&mut message, &changes);
-        read(&message);
-    }
+#[test]
+fn changed_messages_are_read_or_refused() {
+    let fuzz = Fuzz {
+        name: "messages",
+        corpus: &SAID,
+        words: WORDS,
+    };
+    fuzz.run(MESSAGES, |case| {
+        read(&case.bytes);
+    });
 }

@@ -1,83 +1,130 @@
-//! Addresses with changes anywhere: whatever is read is shown and read again as the same, and nothing else happens.
+//! Addresses and files of checksums with changes anywhere: whatever is read is shown and read again as the same, nothing is
+//! found that was not said, and nothing else happens.
 
-use std::sync::LazyLock;
+use std::path::PathBuf;
 
-use proptest::prelude::*;
-use proptest::sample::{Index, select};
+use k1s_fuzz::{Fuzz, corpus};
+use k1s_getter_address::Sums;
 
 use crate::golden::lines;
 use crate::roundtrip::check;
+use crate::sums;
 
 /// How many addresses are tried; a few seconds' worth.
-const CASES: u32 = 20_000;
-/// The most changes of one.
-const CHANGES: usize = 6;
+const ADDRESSES: u32 = 20_000;
+/// How many files of checksums are tried.
+const SUMS: u32 = 20_000;
+/// What means something in an address.
+const WORDS: &[&str] = &[
+    "/",
+    "//",
+    "..",
+    "/../",
+    "?",
+    "&",
+    "=",
+    "#",
+    "@",
+    ":",
+    "::",
+    "%",
+    "%2e",
+    "%2F",
+    "%00",
+    ".",
+    "-",
+    "*",
+    "[",
+    "]",
+    "\\",
+    "^",
+    "~",
+    "+",
+    " ",
+    ";",
+    "|",
+    "\0",
+    "\n",
+    "\u{7f}",
+    "é",
+    "git::",
+    "s3::",
+    "file://",
+    "https://",
+    "ssh://",
+    "oci://",
+    "git@",
+    "ref=",
+    "depth=",
+    "sshkey=",
+    "checksum=file:",
+    "checksum=sha256:",
+    "filename=",
+    "archive=",
+    "region=",
+    "aws_access_key_id=",
+    "sig=",
+    "[::1]",
+    "169.254.169.254",
+    "github.com/",
+    ".git",
+    ".tar.gz",
+];
+/// What means something in a file of checksums.
+const MARKS: &[&str] = &[
+    " ", "  ", " *", " ?", "\t", "\r\n", "\n", "(", ") = ", "\\", "\\n", "./", "../", "x.zip", "0x", "af", "SHA256 (",
+    "MD5 (", "\u{feff}", "\0",
+];
 
-static CORPUS: LazyLock<Vec<String>> = LazyLock::new(|| {
+fn kept(directory: &str) -> Vec<Vec<u8>> {
+    let directory = PathBuf::from(env!("CARGO_MANIFEST_DIR"))
+        .join("fixtures/corpus")
+        .join(directory);
+    let read = corpus(&directory).unwrap().into_iter();
+    read.map(|(_, bytes)| bytes).collect()
+}
+
+fn addresses() -> Vec<Vec<u8>> {
     let picked = include_str!("../../fixtures/corpus/addresses.txt")
         .lines()
         .map(str::to_owned);
-    picked.chain(lines().into_iter().map(|line| line.address)).collect()
-});
-
-/// A change of a text at some place.
-#[derive(Clone, Debug)]
-enum Change {
-    Insert(char),
-    Remove(usize),
-    /// Copies what is between two places to a third.
-    Copy(Index, Index),
-    /// Goes on with another text from the same place on.
-    Splice(String),
+    let all = picked.chain(lines().into_iter().map(|line| line.address));
+    all.map(String::into_bytes).collect()
 }
 
-fn change() -> impl Strategy<Value = Change> {
-    let telling: Vec<char> = "/?&=#@:%.-*[]\\^~+ ;|0aZ\u{0}\n\u{7f}é".chars().collect();
-    prop_oneof![
-        6 => select(telling).prop_map(Change::Insert),
-        1 => any::<char>().prop_map(Change::Insert),
-        4 => (1_usize..6).prop_map(Change::Remove),
-        2 => (any::<Index>(), any::<Index>()).prop_map(|(from, to)| Change::Copy(from, to)),
-        2 => select(CORPUS.as_slice()).prop_map(Change::Splice),
-    ]
+#[test]
+fn changed_addresses_are_read_or_refused() {
+    let fuzz = Fuzz {
+        name: "addresses",
+        corpus: &addresses(),
+        words: WORDS,
+    };
+    fuzz.run(ADDRESSES, |case| drop(check(&String::from_utf8_lossy(&case.bytes))));
 }
 
-fn apply(text: &mut Vec<char>, change: &Change, place: Index) {
-    let at = place.index(text.len() + 1);
-    match change {
-        Change::Insert(char) => text.insert(at, *char),
-        Change::Remove(count) => drop(text.drain(at..(at + count).min(text.len()))),
-        Change::Copy(from, to) => {
-            let (one, other) = (from.index(text.len() + 1), to.index(text.len() + 1));
-            let copied = text[one.min(other)..one.max(other)].to_vec();
-            text.splice(at..at, copied);
-        }
-        Change::Splice(other) => {
-            text.truncate(at);
-            text.extend(other.chars().skip(at));
-        }
-    }
-}
-
-proptest! {
-    #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
-
-    #[test]
-    fn changed_addresses_are_read_or_refused(
-        seed in select(CORPUS.as_slice()),
-        changes in prop::collection::vec((change(), any::<Index>()), 0..CHANGES),
-    ) {
-        let mut text: Vec<char> = seed.chars().collect();
-        for (change, place) in &changes {
-            apply(&mut text, change, *place);
-        }
-        drop(check(&text.into_iter().collect::<String>()));
-    }
+#[test]
+fn changed_files_of_checksums_say_nothing_new() {
+    let mut corpus = kept("sums");
+    corpus.extend(sums::texts().into_iter().map(String::into_bytes));
+    let fuzz = Fuzz {
+        name: "files of checksums",
+        corpus: &corpus,
+        words: MARKS,
+    };
+    fuzz.run(SUMS, |case| sums::check(&case.bytes));
 }
 
 #[test]
 fn the_corpus_is_read() {
     for address in include_str!("../../fixtures/corpus/addresses.txt").lines() {
         check(address).unwrap_or_else(|error| panic!("{address}: {error}"));
+    }
+    let sums = kept("sums");
+    assert!(sums.len() >= 7, "{}", sums.len());
+    for bytes in sums {
+        let read = Sums::parse(&bytes).unwrap();
+        read.find("/d/x.zip", "/d/SUMS")
+            .unwrap_or_else(|error| panic!("{}: {error}", bytes.escape_ascii()));
+        sums::check(&bytes);
     }
 }

@@ -2,7 +2,6 @@
 
 use k1s_getter_address::{Address, Algorithm, Checksum, Digest, SUMS_BYTES, Source, Sums, SumsError, Verifier};
 use proptest::prelude::*;
-use proptest::sample::{Index, select};
 use serde::Deserialize;
 
 use crate::golden::open;
@@ -10,8 +9,8 @@ use crate::golden::open;
 const FIXTURE: &str = include_str!("../../fixtures/checksums.jsonl");
 /// Where the files of the fixture are.
 const SUMS: &str = "/d/SUMS";
-/// How many changed files are tried.
-const CASES: u32 = 20_000;
+/// How many digests are tried.
+const CASES: u32 = 2_000;
 const SHA256: &str = "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855";
 const MD5: &str = "d41d8cd98f00b204e9800998ecf8427e";
 
@@ -191,35 +190,28 @@ fn bytes_are_verified() {
     }
 }
 
-fn corpus() -> Vec<String> {
+/// The files of the fixture.
+pub(crate) fn texts() -> Vec<String> {
     lines().into_iter().map(|line| line.text).collect()
+}
+
+/// Reads a file, and checks that whatever is found was in it, beside the name, and is as long as checksums are.
+pub(crate) fn check(bytes: &[u8]) {
+    let Ok(sums) = Sums::parse(bytes) else { return };
+    let Ok(digest) = sums.find("/d/x.zip", SUMS) else {
+        return;
+    };
+    let text = str::from_utf8(bytes).unwrap();
+    let shown = digest.to_string();
+    let (_, hexadecimal) = shown.split_once(':').unwrap();
+    assert_eq!(digest.bytes().len(), digest.algorithm().length());
+    let is_all = text.trim_start_matches('\u{feff}').trim().len() == hexadecimal.len();
+    let has_it = |line: &str| line.to_lowercase().contains(hexadecimal) && (is_all || line.contains("x.zip"));
+    assert!(text.lines().any(has_it), "{shown:?} is not in {text:?}");
 }
 
 proptest! {
     #![proptest_config(ProptestConfig { cases: CASES, failure_persistence: None, ..ProptestConfig::default() })]
-
-    /// Whatever is found was in the file, beside the name, and as long as checksums are.
-    #[test]
-    fn changed_files_say_nothing_new(
-        seed in select(corpus()),
-        changes in prop::collection::vec((select(b" \t\r\n()=*?\\./xX0af\xef\xbb\xbf\x00".to_vec()), any::<Index>(), any::<bool>()), 0..6),
-    ) {
-        let mut bytes = seed.into_bytes();
-        for (byte, place, replaces) in changes {
-            let at = place.index(bytes.len() + 1);
-            if replaces && at < bytes.len() { bytes[at] = byte } else { bytes.insert(at, byte) }
-        }
-        if let Ok(sums) = Sums::parse(&bytes)
-            && let Ok(digest) = sums.find("/d/x.zip", SUMS)
-        {
-            let text = String::from_utf8(bytes).unwrap();
-            let shown = digest.to_string();
-            let (_, hexadecimal) = shown.split_once(':').unwrap();
-            prop_assert_eq!(digest.bytes().len(), digest.algorithm().length());
-            let is_there = text.lines().any(|line| line.to_lowercase().contains(hexadecimal) && (line.contains("x.zip") || text.trim().len() == hexadecimal.len() || text.trim_start_matches('\u{feff}').trim().len() == hexadecimal.len()));
-            prop_assert!(is_there, "{:?} is not in {:?}", shown, text);
-        }
-    }
 
     #[test]
     fn digests_are_read_as_shown(bytes in prop::collection::vec(any::<u8>(), 0..70)) {
