@@ -27,6 +27,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .btree_map(".")
         .build_transport(false)
         .skip_debug(WITHOUT_DEBUG)
+        .extern_path(".k1s.source.v1.KnownObject", "crate::KnownObject")
         .type_attribute(".k1s.source.v1.Key", "#[derive(PartialOrd, Ord)]")
         .compile_fds(files)?;
     println!("cargo:rerun-if-changed=k1s");

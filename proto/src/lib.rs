@@ -10,10 +10,12 @@
 
 mod digest;
 pub mod features;
+mod known;
 pub mod limits;
 mod redacted;
 
 pub use digest::SnapshotDigest;
+pub use known::KnownObject;
 
 /// The newest major version of the contract that this crate speaks.
 pub const PROTOCOL_MAJOR: u32 = 1;

@@ -2,10 +2,10 @@
 
 use std::time::Duration;
 
-use k1s_object::{DeclaredKey, KindNames, Timestamp};
+use k1s_object::{KindNames, Timestamp};
 
 use crate::event::Event;
-use crate::id::{Generation, ScopeId, Seq, SourceVersion, Token};
+use crate::id::{Generation, ScopeId, Seq, Token};
 use crate::problem::{Problem, ProblemCode};
 
 /// Events that are committed all together.
@@ -177,17 +177,6 @@ pub enum Mode {
     Once,
 }
 
-/// An object the host holds of a source.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct KnownObject {
-    /// The key as the source declared it.
-    pub key: DeclaredKey,
-    /// As last sent.
-    pub source_version: SourceVersion,
-    /// As last sent.
-    pub path: Box<str>,
-}
-
 /// An event the host refused.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Refusal {
@@ -199,20 +188,11 @@ pub struct Refusal {
     pub message: String,
 }
 
-/// A message of the host on the session's stream.
+/// A message of the host on the session's stream; what it holds is told beside these, from the store's rows as they are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum HostMessage {
     /// Opens the session.
     Begin(Mode),
-    /// Part of the inventory of a scope.
-    Known {
-        /// The scope.
-        scope: ScopeId,
-        /// At most 512.
-        objects: Vec<KnownObject>,
-        /// Whether more of this scope follow.
-        more: More,
-    },
     /// A stored token.
     Resume {
         /// The scope.

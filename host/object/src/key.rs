@@ -94,10 +94,19 @@ impl Key {
     /// # Errors
     /// When the bytes are not four parts of UTF-8.
     pub fn decode(bytes: &[u8]) -> Result<Self, KeyDecodeError> {
+        let [group, kind, namespace, name] = Self::split(bytes)?;
+        Ok(Self::new(group, kind, namespace, name))
+    }
+
+    /// Reads group, kind, namespace and name of what [`Key::encode`] wrote.
+    ///
+    /// # Errors
+    /// As [`Key::decode`].
+    pub fn split(bytes: &[u8]) -> Result<[&str; 4], KeyDecodeError> {
         let text = std::str::from_utf8(bytes).map_err(|_| KeyDecodeError)?;
         let mut parts = text.split('\0');
         let mut next = || parts.next().ok_or(KeyDecodeError);
-        let key = Self::new(next()?, next()?, next()?, next()?);
+        let key = [next()?, next()?, next()?, next()?];
         if parts.next().is_some() {
             Err(KeyDecodeError)
         } else {

@@ -53,7 +53,12 @@ pub(crate) fn split_inventory(bytes: &[u8]) -> Option<(&str, ScopeId, &[u8])> {
 
 /// Reads the key of an object.
 pub(crate) fn object(table: Table, bytes: &[u8]) -> Result<Key, EngineError> {
-    Key::decode(bytes).map_err(|error| EngineError::Row {
+    parts(table, bytes).map(|[group, kind, namespace, name]| Key::new(group, kind, namespace, name))
+}
+
+/// Group, kind, namespace and name of an object at a place that begins with it.
+pub(crate) fn parts(table: Table, bytes: &[u8]) -> Result<[&str; 4], EngineError> {
+    Key::split(bytes).map_err(|error| EngineError::Row {
         table: table.name(),
         detail: error.to_string(),
     })

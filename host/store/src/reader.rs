@@ -30,7 +30,7 @@ mod remembered;
 
 pub use changes::{ChangeFilter, Changes};
 pub use control::{Prune, PruneState, PrunedObject, SourceFacts};
-pub use remembered::{HeldPrune, KnownPage, KnownPosition};
+pub use remembered::{HeldPrune, KnownPosition, KnownRow};
 
 /// An object as readers get it: the body beside what the store adds to it.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -8,8 +8,8 @@ use std::collections::BTreeMap;
 use std::hash::{BuildHasher as _, RandomState};
 
 use hashbrown::HashTable;
-use k1s_source_proto::limits;
-use k1s_source_proto::v1::{Key, KnownObject};
+use k1s_source_proto::v1::Key;
+use k1s_source_proto::{KnownObject, limits};
 use sha2::{Digest as _, Sha256};
 
 /// Most entries of one scope.
@@ -197,19 +197,18 @@ impl Known {
         Some((key_of(&entry.parts()), entry.version().to_owned()))
     }
 
-    pub(crate) fn told(&mut self, object: KnownObject) {
-        let KnownObject {
-            key,
-            source_version,
-            path,
-        } = object;
-        if let Some(key) = key {
-            self.hold(&key, &path, &source_version, 0);
+    pub(crate) fn told(&mut self, object: &KnownObject) {
+        let key = object.key();
+        if key.iter().any(|part| !part.is_empty()) {
+            self.hold_at(key, object.path(), object.source_version(), 0);
         }
     }
 
     pub(crate) fn hold(&mut self, key: &Key, path: &str, version: &str, generation: u64) {
-        let parts = parts(key);
+        self.hold_at(parts(key), path, version, generation);
+    }
+
+    fn hold_at(&mut self, parts: KeyParts<'_>, path: &str, version: &str, generation: u64) {
         let key_hash = self.hasher.hash_one(parts);
         if let Some(index) = self.index_of(key_hash, &parts) {
             match self.entry_mut(index) {

@@ -58,7 +58,7 @@ impl Opening {
             (Self::Begun(_), Some(Message::Begin(_))) => Err(Status::failed_precondition("Begin was sent twice")),
             (Self::Begun(mut opened), Some(Message::Known(known))) => {
                 let told = opened.told(known.scope);
-                known.objects.into_iter().for_each(|object| told.known.told(object));
+                known.objects.iter().for_each(|object| told.known.told(object));
                 Ok(Step::Wait(Self::Begun(opened)))
             }
             (Self::Begun(mut opened), Some(Message::Resume(resume))) => {
@@ -85,6 +85,8 @@ impl Opened {
 
 #[cfg(test)]
 mod tests {
+    use k1s_source_proto::KnownObject;
+
     use super::*;
 
     fn message(message: Message) -> v1::HostMessage {
@@ -116,11 +118,7 @@ mod tests {
             name: "a".into(),
             ..Default::default()
         };
-        let object = v1::KnownObject {
-            key: Some(key.clone()),
-            source_version: "v".into(),
-            path: "p".into(),
-        };
+        let object = KnownObject::new(["", "ConfigMap", "", "a"], "v", "p");
         let opened = play(vec![
             begin(Mode::Resume),
             message(Message::Known(v1::Known {

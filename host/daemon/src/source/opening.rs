@@ -3,12 +3,13 @@
 use std::collections::BTreeSet;
 
 use k1s_source_proto::limits::KNOWN_ENTRIES;
-use k1s_source_proto::v1;
-use k1s_store::reader::{KnownPage, KnownPosition};
+use k1s_source_proto::v1::host_message::Message;
+use k1s_source_proto::{KnownObject, v1};
+use k1s_store::reader::{KnownPosition, KnownRow};
 use k1s_store::writer::{Knowledge, Opening};
 use k1s_store::{Reader, StoreError};
 use k1s_sync_engine::id::{ScopeId, SourceName};
-use k1s_sync_engine::message::{HostMessage, Mode, More};
+use k1s_sync_engine::message::{HostMessage, Mode};
 use k1s_sync_engine::session::Capability;
 use tokio::sync::mpsc;
 use tokio::task::spawn_blocking;
@@ -88,19 +89,19 @@ async fn tell_known(
     mut next: Option<KnownPosition>,
 ) -> Result<(), StoreError> {
     loop {
-        let page = match next {
+        let (objects, after) = match next {
             Some(from) => known(reader, source, scope, from).await?,
-            None => KnownPage::default(),
+            None => (Vec::new(), None),
         };
-        next = page.next;
-        let more = if next.is_some() { More::Follows } else { More::Last };
-        let known = HostMessage::Known {
-            scope: scope.clone(),
-            objects: page.objects,
-            more,
-        };
-        tell(stream, known).await;
-        if more == More::Last {
+        next = after;
+        let known = Message::Known(v1::Known {
+            scope: scope.as_str().to_owned(),
+            objects,
+            last: next.is_none(),
+        });
+        // A stream that has ended is noticed by whoever reads it.
+        drop(stream.send(v1::HostMessage { message: Some(known) }).await);
+        if next.is_none() {
             return Ok(());
         }
     }
@@ -112,9 +113,14 @@ async fn known(
     source: &SourceName,
     scope: &ScopeId,
     from: KnownPosition,
-) -> Result<KnownPage, StoreError> {
+) -> Result<(Vec<KnownObject>, Option<KnownPosition>), StoreError> {
     let (reader, source, scope) = (reader.clone(), source.clone(), scope.clone());
-    let read = spawn_blocking(move || reader.known(&source, &scope, from, KNOWN_ENTRIES));
+    let read = spawn_blocking(move || {
+        let mut objects = Vec::with_capacity(KNOWN_ENTRIES);
+        let mut take = |row: KnownRow<'_>| objects.push(KnownObject::new(row.key, row.source_version, row.path));
+        let next = reader.known(&source, &scope, from, KNOWN_ENTRIES, &mut take)?;
+        Ok((objects, next))
+    });
     // It is given up only where the host is.
     read.await.map_err(|_| StoreError::Closed)?
 }

@@ -1,9 +1,8 @@
 //! From the engine's messages to the wire's.
 
-use k1s_object::DeclaredKey;
 use k1s_source_proto::v1;
 use k1s_source_proto::v1::host_message::Message;
-use k1s_sync_engine::message::{HostMessage, KnownObject, Mode, More, Refusal, SyncReason};
+use k1s_sync_engine::message::{HostMessage, Mode, Refusal, SyncReason};
 
 use super::words;
 
@@ -13,11 +12,6 @@ pub(crate) fn host_message(message: HostMessage) -> v1::HostMessage {
         HostMessage::Begin(mode) => Message::Begin(v1::Begin {
             mode: begin_mode(mode).into(),
             traceparent: String::new(),
-        }),
-        HostMessage::Known { scope, objects, more } => Message::Known(v1::Known {
-            scope: scope.as_str().to_owned(),
-            objects: objects.into_iter().map(known_object).collect(),
-            last: more == More::Last,
         }),
         HostMessage::Resume { scope, token } => Message::Resume(v1::Resume {
             scope: scope.as_str().to_owned(),
@@ -51,27 +45,10 @@ fn begin_mode(mode: Mode) -> v1::begin::Mode {
     }
 }
 
-fn known_object(known: KnownObject) -> v1::KnownObject {
-    v1::KnownObject {
-        key: Some(key(known.key)),
-        source_version: known.source_version.into(),
-        path: known.path.into(),
-    }
-}
-
 fn refusal(refusal: Refusal) -> v1::Refusal {
     v1::Refusal {
         event: refusal.event,
         code: words::wire_problem_code(refusal.code),
         message: refusal.message,
-    }
-}
-
-fn key(key: DeclaredKey) -> v1::Key {
-    v1::Key {
-        group: key.group_kind.group.into(),
-        kind: key.group_kind.kind.into(),
-        namespace: key.namespace.into(),
-        name: key.name.into(),
     }
 }

@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::ops::ControlFlow;
 
 use k1s_object::{DeclaredKey, Key};
-use k1s_sync_engine::id::{Epoch, ScopeId, SourceName, SourceVersion, TooLong};
-use k1s_sync_engine::message::KnownObject;
+use k1s_sync_engine::id::{Epoch, ScopeId, SourceName};
 
 use super::{Reader, each};
 use crate::engine::{EngineError, KeyRange, Read};
@@ -43,52 +42,52 @@ impl Default for KnownPosition {
     }
 }
 
-/// Some of what the host holds of a scope.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct KnownPage {
-    /// In the order of the tables.
-    pub objects: Vec<KnownObject>,
-    /// Where the next page begins; `None` after the last.
-    pub next: Option<KnownPosition>,
+/// What the host holds of one object of a source, as it lies in the store.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct KnownRow<'r> {
+    /// Group, kind, namespace and name as the source declared them.
+    pub key: [&'r str; 4],
+    /// As last sent with the object.
+    pub source_version: &'r str,
+    /// As last sent with the object.
+    pub path: &'r str,
 }
 
-impl KnownPage {
-    /// Takes a row, if the page is not full; else notes where the next one begins.
-    fn take(
-        &mut self,
-        limit: usize,
-        place: &[u8],
-        position: impl FnOnce(Vec<u8>) -> Position,
-        read: impl FnOnce() -> Result<Option<KnownObject>, EngineError>,
-    ) -> Result<ControlFlow<()>, EngineError> {
-        self.objects.extend(read()?);
-        if self.objects.len() < limit {
-            return Ok(ControlFlow::Continue(()));
+/// A page that is being read.
+struct Page<'v> {
+    room: usize,
+    visit: &'v mut dyn FnMut(KnownRow<'_>),
+    /// Where the next one begins, once this one is full.
+    next: Option<KnownPosition>,
+}
+
+impl Page<'_> {
+    fn take(&mut self, row: KnownRow<'_>) {
+        self.room = self.room.saturating_sub(1);
+        (self.visit)(row);
+    }
+
+    /// Ends behind a row, if the page is full.
+    fn after(&mut self, place: &[u8], position: impl FnOnce(Vec<u8>) -> Position) -> ControlFlow<()> {
+        if self.room > 0 {
+            return ControlFlow::Continue(());
         }
         self.next = Some(KnownPosition(position(place.to_vec())));
-        Ok(ControlFlow::Break(()))
+        ControlFlow::Break(())
     }
 }
 
 /// Reads an inventory row; `None` for what is merely remembered, which the source has to send whole.
-fn applied(key: &[u8], value: &[u8]) -> Result<Option<KnownObject>, EngineError> {
+fn applied<'r>(key: &'r [u8], value: &'r [u8]) -> Result<Option<KnownRow<'r>>, EngineError> {
     let row = row::view(value)?;
     if row.standing == Standing::Orphaned {
         return Ok(None);
     }
-    let too_long = |error: TooLong| EngineError::Row {
-        table: Table::Inventory.name(),
-        detail: error.to_string(),
-    };
-    let Key { group_kind, name, .. } = place::object(Table::Inventory, key)?;
-    Ok(Some(KnownObject {
-        key: DeclaredKey {
-            group_kind,
-            namespace: row.declared_namespace.into(),
-            name,
-        },
-        source_version: SourceVersion::new(row.source_version).map_err(too_long)?,
-        path: row.path.into(),
+    let [group, kind, _, name] = place::parts(Table::Inventory, key)?;
+    Ok(Some(KnownRow {
+        key: [group, kind, row.declared_namespace, name],
+        source_version: row.source_version,
+        path: row.path,
     }))
 }
 
@@ -101,8 +100,9 @@ fn range(prefix: &[u8], after: Option<&[u8]>) -> KeyRange {
 }
 
 impl Reader {
-    /// A page of what the host holds of a scope: applied declarations, then pending ones. Each page is read by itself; a
-    /// row that is written between two of them is in neither, one or both.
+    /// Visits a page of what the host holds of a scope, at most `limit` rows in the order of the tables: applied
+    /// declarations, then pending ones. Returns where the next page begins; `None` after the last. Each page is read by
+    /// itself; a row that is written between two of them is in neither, one or both.
     ///
     /// # Errors
     /// When the engine fails.
@@ -112,19 +112,22 @@ impl Reader {
         scope: &ScopeId,
         from: KnownPosition,
         limit: usize,
-    ) -> Result<KnownPage, StoreError> {
+        visit: &mut dyn FnMut(KnownRow<'_>),
+    ) -> Result<Option<KnownPosition>, StoreError> {
         let tables = self.engine.read()?;
         let prefix = place::scope(source, scope);
-        let mut page = KnownPage::default();
+        let mut page = Page {
+            room: limit,
+            visit,
+            next: None,
+        };
         let is_pending = match from.0 {
             Position::Applied(after) => {
                 let mut visit = |key: &[u8], value: &[u8]| {
-                    page.take(
-                        limit,
-                        key,
-                        |bytes| Position::Applied(Some(bytes)),
-                        || applied(key.get(prefix.len()..).unwrap_or_default(), value),
-                    )
+                    if let Some(row) = applied(key.get(prefix.len()..).unwrap_or_default(), value)? {
+                        page.take(row);
+                    }
+                    Ok(page.after(key, |place| Position::Applied(Some(place))))
                 };
                 each(
                     &*tables,
@@ -138,23 +141,22 @@ impl Reader {
         };
         if let Some(after) = is_pending {
             let mut visit = |key: &[u8], value: &[u8]| {
-                page.take(
-                    limit,
-                    key,
-                    |bytes| Position::Pending(Some(bytes)),
-                    || {
-                        let row: PendingRow = row::decode(Table::Pending, value)?;
-                        Ok(Some(KnownObject {
-                            key: row.key,
-                            source_version: row.source_version,
-                            path: row.provenance.path,
-                        }))
-                    },
-                )
+                let row: PendingRow = row::decode(Table::Pending, value)?;
+                let DeclaredKey {
+                    group_kind,
+                    namespace,
+                    name,
+                } = &row.key;
+                page.take(KnownRow {
+                    key: [&*group_kind.group, &*group_kind.kind, &**namespace, &**name],
+                    source_version: row.source_version.as_str(),
+                    path: &row.provenance.path,
+                });
+                Ok(page.after(key, |place| Position::Pending(Some(place))))
             };
             each(&*tables, Table::Pending, &range(&prefix, after.as_deref()), &mut visit)?;
         }
-        Ok(page)
+        Ok(page.next)
     }
 
     /// What a source declares and the host could not apply.

@@ -390,7 +390,7 @@ fn a_reset_forgets_where_it_was_and_keeps_what_it_has() {
         harness
             .known("files")
             .iter()
-            .all(|known| known.source_version.as_str().is_empty())
+            .all(|known| known.source_version.is_empty())
     );
     let session = harness.session("files");
     assert!(

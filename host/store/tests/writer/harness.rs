@@ -7,16 +7,15 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
-use k1s_object::{InstanceId, Key, Timestamp};
+use k1s_object::{DeclaredKey, InstanceId, Key, Timestamp};
 use k1s_store::clock::Clock;
 use k1s_store::engine::{Engine, KeyRange, MemoryEngine, RedbEngine, RedbOptions};
-use k1s_store::reader::{HeldPrune, KnownPosition, StoredObject, Version};
+use k1s_store::reader::{HeldPrune, KnownPosition, KnownRow, StoredObject, Version};
 use k1s_store::row::{HeldRow, InventoryRow, PendingRow, Standing};
 use k1s_store::served::Servery;
 use k1s_store::writer::{Edit, EditBody, Edited, Precondition, Writer};
 use k1s_store::{OpenOptions, Reader, Store, StoreError, Table};
 use k1s_sync_engine::id::{Epoch, Revision, ScopeId, SourceName, Token};
-use k1s_sync_engine::message::KnownObject;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::problem::ProblemCode;
 use serde_json::Value;
@@ -308,11 +307,32 @@ impl Harness {
     pub(crate) fn known_of(&self, source: &SourceName, scope: &ScopeId) -> Vec<KnownObject> {
         let (mut known, mut next) = (Vec::new(), Some(KnownPosition::default()));
         while let Some(from) = next {
-            let page = self.reader().known(source, scope, from, 2).expect("readable");
-            known.extend(page.objects);
-            next = page.next;
+            let mut take = |row: KnownRow<'_>| known.push(KnownObject::of(row));
+            next = self
+                .reader()
+                .known(source, scope, from, 2, &mut take)
+                .expect("readable");
         }
         known
+    }
+}
+
+/// What the host holds of an object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct KnownObject {
+    pub(crate) key: DeclaredKey,
+    pub(crate) source_version: String,
+    pub(crate) path: String,
+}
+
+impl KnownObject {
+    fn of(row: KnownRow<'_>) -> Self {
+        let [group, kind, namespace, name] = row.key;
+        Self {
+            key: DeclaredKey::new(group, kind, namespace, name),
+            source_version: row.source_version.to_owned(),
+            path: row.path.to_owned(),
+        }
     }
 }
 

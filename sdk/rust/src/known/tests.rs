@@ -86,26 +86,10 @@ fn a_key_that_moves_belongs_to_its_last_path() {
 #[test]
 fn a_complete_generation_forgets_what_it_did_not_touch() {
     let mut known = Known::default();
-    known.told(KnownObject {
-        key: Some(key("gone")),
-        source_version: "1".into(),
-        path: "p".into(),
-    });
-    known.told(KnownObject {
-        key: Some(key("pinned")),
-        source_version: "1".into(),
-        path: "broken".into(),
-    });
-    known.told(KnownObject {
-        key: Some(key("seen")),
-        source_version: "1".into(),
-        path: "p".into(),
-    });
-    known.told(KnownObject {
-        key: None,
-        source_version: "1".into(),
-        path: "p".into(),
-    });
+    known.told(&KnownObject::new(parts(&key("gone")), "1", "p"));
+    known.told(&KnownObject::new(parts(&key("pinned")), "1", "broken"));
+    known.told(&KnownObject::new(parts(&key("seen")), "1", "p"));
+    known.told(&KnownObject::new([""; 4], "1", "p"));
     known.hold(&key("sent"), "p", "2", 4);
     known.touch(&key("seen"), 4);
     known.complete(4, |path| path == "broken");

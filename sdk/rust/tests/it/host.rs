@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use hyper_util::rt::TokioIo;
 use k1s_source::Source;
-use k1s_source_proto::limits;
 use k1s_source_proto::v1::host_message::Message as ToSource;
 use k1s_source_proto::v1::source_client::SourceClient;
 use k1s_source_proto::v1::source_message::Message;
 use k1s_source_proto::v1::*;
+use k1s_source_proto::{KnownObject, limits};
 use tempfile::TempDir;
 use tokio::net::{UnixListener, UnixStream};
 use tokio::sync::mpsc;
@@ -246,11 +246,8 @@ pub(crate) fn full() -> Vec<ToSource> {
 }
 
 pub(crate) fn known(scope: &str, objects: &[(&str, &str, &str)]) -> ToSource {
-    let object = |(name, version, path): &(&str, &str, &str)| KnownObject {
-        key: Some(key(name)),
-        source_version: (*version).to_owned(),
-        path: (*path).to_owned(),
-    };
+    let object =
+        |(name, version, path): &(&str, &str, &str)| KnownObject::new(["", "ConfigMap", "", name], version, path);
     ToSource::Known(Known {
         scope: scope.into(),
         objects: objects.iter().map(object).collect(),

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use k1s_object::{DeclaredKey, Key};
-use k1s_sync_engine::message::{KnownObject, ScopeGone};
+use k1s_sync_engine::message::ScopeGone;
 use k1s_sync_engine::policy::SourcePolicy;
 use k1s_sync_engine::work::Absence;
 
@@ -12,7 +12,7 @@ use super::{
     Declared, Ending, Field, Form, Live, NAMES, SCOPES, SOURCES, Setup, Step, Who, document, object, sent, word,
 };
 use crate::documents::{config_map, declared, delete, failed, seen};
-use crate::harness::{Harness, scope, source};
+use crate::harness::{Harness, KnownObject, scope, source};
 use crate::session::Session;
 
 /// A run, and what the model knows of it.
@@ -216,7 +216,7 @@ impl<'h> Run<'h> {
 
     fn known(&self, who: Who) -> BTreeSet<(DeclaredKey, String)> {
         let known = self.harness.known_of(&source(SOURCES[who.0]), &scope(SCOPES[who.1]));
-        let pair = |object: KnownObject| (object.key, object.source_version.into());
+        let pair = |object: KnownObject| (object.key, object.source_version);
         known.into_iter().map(pair).collect()
     }
 

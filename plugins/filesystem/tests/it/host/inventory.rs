@@ -2,8 +2,9 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use k1s_source_proto::KnownObject;
 use k1s_source_proto::v1::event::Change;
-use k1s_source_proto::v1::{Event, Key, Known, KnownObject};
+use k1s_source_proto::v1::{Event, Key, Known};
 use serde_json::Value;
 
 use super::listing::Listing;
@@ -47,10 +48,9 @@ impl Inventory {
         let objects: Vec<_> = self
             .0
             .iter()
-            .map(|(key, row)| KnownObject {
-                key: Some(key.clone()),
-                source_version: row.version.clone(),
-                path: row.path.clone(),
+            .map(|(key, row)| {
+                let parts = [&*key.group, &*key.kind, &*key.namespace, &*key.name];
+                KnownObject::new(parts, &row.version, &row.path)
             })
             .collect();
         let known = |objects: &[KnownObject], last| Known {
