@@ -5,7 +5,7 @@
 //! finds what those started, [`room`] lets their disks run full, [`scene`] is a folder with a store that the host keeps for
 //! it, [`daemon`] is the host that stays over one, [`kubectl`] is Kubernetes' own client, [`diary`] is a source that
 //! remembers what it was told is durable, [`web`] is a server of HTTP that fails as it is told, [`registry`] one of
-//! artifacts, [`repository`] makes repositories of git and serves them, [`canary`] looks for secrets where none may be,
+//! artifacts, [`repository`] makes repositories of git and serves them, [`sshd`] is OpenSSH's server, [`canary`] looks for secrets where none may be,
 //! [`oracle`] judges what a store did with a folder, and [`eventually`] waits for a
 //! condition. The tests themselves are in `tests/`.
 //!
@@ -26,6 +26,7 @@ pub mod registry;
 pub mod repository;
 pub mod room;
 pub mod scene;
+pub mod sshd;
 pub mod tree;
 pub mod web;
 

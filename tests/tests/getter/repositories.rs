@@ -1,10 +1,13 @@
 //! Origins that are repositories of git.
 
+use std::fs;
 use std::process::Command;
 
 use anyhow::ensure;
 use k1s_tests::eventually;
+use k1s_tests::program::run;
 use k1s_tests::scene::{DEADLINE, Scene, config_map};
+use k1s_tests::sshd::Sshd;
 use serde_json::json;
 
 use crate::stage::{Stage, values};
@@ -33,11 +36,11 @@ fn git(scene: &Scene, arguments: &[&str]) -> anyhow::Result<String> {
 fn commit(scene: &Scene, maps: &[(&str, &str)]) -> anyhow::Result<()> {
     let apps = scene.outside("repository/apps");
     if apps.exists() {
-        std::fs::remove_dir_all(&apps)?;
+        fs::remove_dir_all(&apps)?;
     }
-    std::fs::create_dir_all(&apps)?;
+    fs::create_dir_all(&apps)?;
     for (name, value) in maps {
-        std::fs::write(apps.join(format!("{name}.yaml")), config_map(name, value))?;
+        fs::write(apps.join(format!("{name}.yaml")), config_map(name, value))?;
     }
     git(scene, &["add", "--all"])?;
     git(scene, &["commit", "--quiet", "--allow-empty", "--message", "A change"]).map(drop)
@@ -46,7 +49,7 @@ fn commit(scene: &Scene, maps: &[(&str, &str)]) -> anyhow::Result<()> {
 /// A repository with two ConfigMaps, and a source of it that asks each second.
 fn stage() -> anyhow::Result<Stage> {
     let scene = Scene::new()?;
-    std::fs::create_dir(scene.outside("repository"))?;
+    fs::create_dir(scene.outside("repository"))?;
     git(&scene, &["init", "--quiet", "--initial-branch=main"])?;
     commit(&scene, &[("a", "1"), ("b", "1")])?;
     git(&scene, &["branch", "live"])?;
@@ -82,5 +85,36 @@ fn a_branch_is_followed_wherever_it_goes() -> anyhow::Result<()> {
     daemon.until_printed("ROOT_NOT_FOUND")?;
     assert_eq!(values(&daemon.scene)?, ["a=1", "b=1"]);
     daemon.stop()?;
+    Ok(())
+}
+
+#[test]
+fn a_repository_behind_ssh_is_a_source_once_its_server_is_known() -> anyhow::Result<()> {
+    let server = Sshd::start(&["ed25519"], &["AcceptEnv GIT_PROTOCOL"])?;
+    let key = server.user_key("key", "ed25519", "a canary")?;
+    let known = server.path("known");
+    fs::write(&known, "")?;
+    let scene = Scene::new()?;
+    fs::create_dir(scene.outside("repository"))?;
+    git(&scene, &["init", "--quiet", "--initial-branch=main"])?;
+    commit(&scene, &[("a", "1"), ("b", "1")])?;
+    fs::copy(&key, scene.outside("key"))?;
+    fs::write(scene.outside("passphrase"), "a canary")?;
+    let config = json!({
+        "source": format!("git::ssh://git@{}{}//apps", server.address(), scene.outside("repository").display()),
+        "credentials": {"sshKey": "@key", "sshKeyPassphrase": "@passphrase", "knownHosts": known},
+    });
+    let stage = Stage::over(scene, config)?;
+    let refused = run(&mut stage.command(&stage.scene.data_dir(), &["--once"])?, DEADLINE)?;
+    let line = format!("{} {}", server.name(), server.host_key("ed25519")?);
+    for said in [refused.stdout.as_str(), refused.stderr.as_str()] {
+        ensure!(!said.contains("canary") && !said.contains("PRIVATE"), "{said}");
+    }
+    ensure!(
+        format!("{}{}", refused.stdout, refused.stderr).contains(&line),
+        "{refused:?}"
+    );
+    fs::write(&known, line)?;
+    ensure!(stage.once(0)?.stdout.contains("2 created"));
     Ok(())
 }

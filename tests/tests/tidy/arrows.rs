@@ -37,6 +37,7 @@ const ARROWS: &[(&str, &[&str])] = &[
     ("k1s-getter-net", &["k1s-getter-address"]),
     ("k1s-getter-oci", &["k1s-getter-address", "k1s-getter-net"]),
     ("k1s-getter-signature", &[]),
+    ("k1s-getter-ssh", &["k1s-getter-address", "k1s-getter-net"]),
     ("k1s-getter-webhook", &["k1s-getter-address"]),
     (
         "k1s-sync-getter",
@@ -48,6 +49,7 @@ const ARROWS: &[(&str, &[&str])] = &[
             "k1s-getter-net",
             "k1s-getter-oci",
             "k1s-getter-signature",
+            "k1s-getter-ssh",
             "k1s-getter-webhook",
             "k1s-manifests",
             "k1s-source",

@@ -42,6 +42,11 @@ const IMPURE: &[&str] = &[
 const UNAVOIDABLE: &[(&str, &str, &str)] = &[
     (
         "getrandom",
+        "crypto-common",
+        "russh has keys made with it, and so it is built for whoever is built together with that",
+    ),
+    (
+        "getrandom",
         "zip",
         "zip names it for the salts of encryption, which is not built",
     ),
@@ -60,6 +65,7 @@ const UNAVOIDABLE: &[(&str, &str, &str)] = &[
         "zip",
         "zip can unpack to disk on other systems, which nobody has it do",
     ),
+    ("rand_core", "crypto-common", "the same as getrandom through it"),
     ("rand_core", "getrandom", "the same as getrandom through zip"),
 ];
 

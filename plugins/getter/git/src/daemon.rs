@@ -43,7 +43,7 @@ impl Transport for Daemon {
 }
 
 /// A conversation over one connection.
-struct Duplex(Box<dyn Stream>);
+pub(crate) struct Duplex(pub(crate) Box<dyn Stream>);
 
 impl Session for Duplex {
     fn greeting(&mut self) -> Pending<'_, Reply<'_>> {

@@ -9,7 +9,8 @@
 //!
 //! The wire is protocol version 2, spoken here: two commands, with everything counted while it is read. Libraries that speak it
 //! read a whole list of references or a whole pack before anyone can object, and bring their own network, credentials and
-//! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], and [`Daemon`] over a [`Dialled`] peer.
+//! programs; here what goes over a network goes through `k1s-getter-net`: [`SmartHttp`], [`Daemon`] over a
+//! [`Dialled`] peer, and [`Upload`] over whatever runs a program, as SSH does.
 //! Objects, packs and their indexes are libgit2's, which gets no byte of a pack before `meter` has passed it, and no delta: `whole`
 //! has applied them. So SHA-1 is computed with detection of collisions, of every object, when it comes and when it is read. Of servers that know no version 2, all
 //! references are read at each poll, and whole commits that they name; repositories of SHA-256 are refused by name.
@@ -53,6 +54,7 @@ mod revision;
 mod size;
 mod transport;
 mod tree;
+mod upload;
 mod varint;
 mod whole;
 mod wire;
@@ -77,4 +79,5 @@ pub use remote::Remote;
 pub use revision::{Revision, RevisionError, Target};
 pub use transport::{Dial, Pending, Reply, Session, Stream, Transport, TransportError};
 pub use tree::{Entry, Found, Kind, PathFault, TreeError};
+pub use upload::Upload;
 pub use wire::WireError;

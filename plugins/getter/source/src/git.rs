@@ -10,17 +10,19 @@
 
 mod contents;
 mod fault;
+#[cfg(feature = "ssh")]
+mod ssh;
 
 use std::collections::BTreeSet;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use k1s_getter_address::{self as address, Site, Transport};
+use k1s_getter_address::{self as address, Secret, Site, Transport};
 use k1s_getter_git::{
     self as git, Daemon, Dialled, GitError, Local, ObjectId, Objects, Remote, Revision, RevisionError, SmartHttp,
     Target, Unsupported,
 };
-use k1s_getter_net::{Client, Peer, Url};
+use k1s_getter_net::{Peer, Url};
 use k1s_manifests::RelPath;
 use tokio::task::spawn_blocking;
 
@@ -66,6 +68,8 @@ struct Directory {
 /// A repository on a server.
 struct Server {
     site: Site,
+    /// The key that the address has.
+    key: Option<Secret>,
     network: Arc<Network>,
     /// Where its objects are kept.
     folder: PathBuf,
@@ -87,6 +91,7 @@ impl Git {
             })),
             address::Remote::Site(site) => Place::Server(Box::new(Server {
                 site: site.clone(),
+                key: named.ssh_key.clone(),
                 network: Arc::clone(&access.network),
                 folder: cache.folder().join(OBJECTS),
                 meter,
@@ -253,10 +258,9 @@ impl Server {
             Some(asked) => asked,
             None => {
                 let (network, site, folder) = (Arc::clone(&self.network), self.site.clone(), self.folder.clone());
-                let limits = self.limits;
+                let (key, limits) = (self.key.clone(), self.limits);
                 let made = spawn_blocking(move || {
-                    let client = network.client(&site).map_err(OriginError::Network)?;
-                    let remote = Remote::new(transport(client, &site)?, limits);
+                    let remote = Remote::new(transport(&network, &site, key.as_ref())?, limits);
                     let cache = git::Cache::open(&folder).map_err(GitError::Cache)?;
                     Ok::<_, OriginError>((remote, cache))
                 });
@@ -275,8 +279,9 @@ fn descent(has_known: Option<bool>) -> Descent {
     }
 }
 
-/// Returns the way to a server.
-fn transport(client: Client, site: &Site) -> Result<Box<dyn git::Transport>, OriginError> {
+/// Returns the way to a server, over SSH with the key of its address where none is configured.
+fn transport(network: &Network, site: &Site, key: Option<&Secret>) -> Result<Box<dyn git::Transport>, OriginError> {
+    let client = network.client(site).map_err(OriginError::Network)?;
     match site.transport {
         Transport::Http | Transport::Https => {
             let url = Url::of(site).map_err(|error| OriginError::Network(NetworkError::Url(error)))?;
@@ -292,7 +297,11 @@ fn transport(client: Client, site: &Site) -> Result<Box<dyn git::Transport>, Ori
             let daemon = Daemon::new(dial, &host, &site.decoded_path()).ok_or(GitFault::Place)?;
             Ok(Box::new(daemon))
         }
-        Transport::Ssh | Transport::File => Err(GitFault::Transport(site.transport.scheme()).into()),
+        #[cfg(feature = "ssh")]
+        Transport::Ssh => Ok(ssh::transport(client, site, &network.credentials.ssh, key)?),
+        #[cfg(not(feature = "ssh"))]
+        Transport::Ssh => Err(GitFault::Transport(site.transport.scheme()).into()),
+        Transport::File => Err(GitFault::Transport(site.transport.scheme()).into()),
     }
 }
 
@@ -302,6 +311,9 @@ pub(crate) fn supports(named: &address::Git) -> Result<(), &'static str> {
         address::Remote::Directory(_) => Ok(()),
         address::Remote::Site(site) => match site.transport {
             Transport::Http | Transport::Https | Transport::Git => Ok(()),
+            #[cfg(feature = "ssh")]
+            Transport::Ssh => Ok(()),
+            #[cfg(not(feature = "ssh"))]
             Transport::Ssh => Err("git over SSH"),
             Transport::File => Err("a repository by `file`"),
         },

@@ -9,6 +9,8 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use crate::network::Credentials;
+#[cfg(feature = "ssh")]
+use crate::network::SshKeys;
 
 /// Who asks, in one of these ways; a certificate besides.
 #[derive(Clone, Debug, Default, Deserialize, JsonSchema, Serialize)]
@@ -39,6 +41,18 @@ pub(crate) struct Identity {
     /// The key of `clientCertificate`, in PEM.
     #[serde(skip_serializing)]
     pub(crate) client_key: Option<Secret>,
+    /// A private key for SSH, as `ssh-keygen` writes it.
+    #[cfg(feature = "ssh")]
+    #[serde(skip_serializing)]
+    pub(crate) ssh_key: Option<Secret>,
+    /// The passphrase of `sshKey`.
+    #[cfg(feature = "ssh")]
+    #[serde(skip_serializing)]
+    pub(crate) ssh_key_passphrase: Option<Secret>,
+    /// A file that says which keys servers of SSH have, instead of `~/.ssh/known_hosts` and `/etc/ssh/ssh_known_hosts`.
+    #[cfg(feature = "ssh")]
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    pub(crate) known_hosts: Option<PathBuf>,
 }
 
 impl Identity {
@@ -82,6 +96,23 @@ impl Identity {
         Credentials {
             word: self.word(base),
             certificate,
+            #[cfg(feature = "ssh")]
+            ssh: self.ssh(base, faults),
+        }
+    }
+
+    /// Checks what is said of SSH.
+    #[cfg(feature = "ssh")]
+    fn ssh(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> SshKeys {
+        let secret = |secret: &Secret| Key::new(secret.expose());
+        if self.ssh_key.is_none() && self.ssh_key_passphrase.is_some() {
+            let said = "missing, and there is a `sshKeyPassphrase`";
+            faults.push(Diagnostic::error("/credentials/sshKey", said));
+        }
+        let passphrase = self.ssh_key_passphrase.as_ref().map(secret);
+        SshKeys {
+            key: self.ssh_key.as_ref().map(|key| (secret(key), passphrase)),
+            known_hosts: self.known_hosts.as_ref().map(|path| base.join(path)),
         }
     }
 

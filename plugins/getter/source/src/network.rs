@@ -48,11 +48,28 @@ pub(crate) struct Credentials {
     pub(crate) word: Option<Credential>,
     /// The files of a certificate and of its key.
     pub(crate) certificate: Option<(PathBuf, Secret)>,
+    /// What is used over SSH.
+    #[cfg(feature = "ssh")]
+    pub(crate) ssh: SshKeys,
+}
+
+/// What is used over SSH.
+#[cfg(feature = "ssh")]
+#[derive(Clone, Debug, Default)]
+pub(crate) struct SshKeys {
+    /// A private key, and its passphrase if it has one.
+    pub(crate) key: Option<(Secret, Option<Secret>)>,
+    /// The file of known hosts; the user's and everybody's if it is none.
+    pub(crate) known_hosts: Option<PathBuf>,
 }
 
 impl Credentials {
     /// Returns whether nothing is configured.
     pub(crate) fn is_empty(&self) -> bool {
+        #[cfg(feature = "ssh")]
+        if self.ssh.key.is_some() {
+            return false;
+        }
         self.word.is_none() && self.certificate.is_none()
     }
 

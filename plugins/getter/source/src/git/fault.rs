@@ -4,6 +4,8 @@ use k1s_getter_git::{
     GitError, HttpError, Limit, LocalError, PackFault, RevisionError, TransportError, TreeError, Unsupported, WireError,
 };
 use k1s_getter_net::NetError;
+#[cfg(feature = "ssh")]
+use k1s_getter_ssh::SshError;
 use k1s_source::Code;
 
 use crate::origin::code_of_net;
@@ -27,6 +29,14 @@ pub(crate) enum GitFault {
     /// The address cannot be asked over what it names.
     #[error("{0} is not supported in this version")]
     Transport(&'static str),
+    /// The key for SSH cannot be used.
+    #[cfg(feature = "ssh")]
+    #[error(transparent)]
+    Identity(#[from] k1s_getter_ssh::IdentityError),
+    /// Nobody can be asked for over SSH.
+    #[cfg(feature = "ssh")]
+    #[error(transparent)]
+    User(#[from] k1s_getter_ssh::UserError),
     /// The host is none that can be asked.
     #[error("its host or path cannot be asked")]
     Place,
@@ -53,6 +63,8 @@ impl GitFault {
             }
             Self::Trust(_) => Code::DataInvalid,
             Self::Transport(_) => Code::Unsupported,
+            #[cfg(feature = "ssh")]
+            Self::Identity(_) | Self::User(_) => Code::ConfigInvalid,
             Self::Place => Code::ConfigInvalid,
         }
     }
@@ -62,6 +74,8 @@ impl GitFault {
     pub(crate) fn net(&self) -> Option<&NetError> {
         match self {
             Self::Git(GitError::Transport(error)) => net_of(error),
+            #[cfg(feature = "ssh")]
+            Self::Identity(_) | Self::User(_) => None,
             Self::Git(_) | Self::Local(_) | Self::Revision(_) | Self::Trust(_) | Self::Transport(_) | Self::Place => {
                 None
             }
@@ -71,6 +85,10 @@ impl GitFault {
 
 fn net_of(error: &TransportError) -> Option<&NetError> {
     let error = error.get();
+    #[cfg(feature = "ssh")]
+    if let Some(SshError::Net(error)) = error.downcast_ref() {
+        return Some(error);
+    }
     match error.downcast_ref::<HttpError>() {
         Some(HttpError::Net(error)) => Some(error),
         Some(HttpError::Url(_) | HttpError::Type(_) | HttpError::Wandering) => None,
@@ -83,6 +101,8 @@ fn code_of_git(error: &GitError) -> Code {
         GitError::Transport(error) => match (net_of(error), error.get().downcast_ref()) {
             (Some(error), _) => code_of_net(error.class()),
             (None, Some(HttpError::Type(_) | HttpError::Wandering)) => Code::Unsupported,
+            #[cfg(feature = "ssh")]
+            (None, None) if let Some(error) = error.get().downcast_ref() => code_of_ssh(error),
             (None, _) => Code::Unavailable,
         },
         GitError::Limit(limit) | GitError::Wire(WireError::Limit(limit)) => code_of_limit(*limit),
@@ -93,6 +113,16 @@ fn code_of_git(error: &GitError) -> Code {
         GitError::Pack(_) | GitError::Misled(_) | GitError::Object(_) | GitError::Tree(_) => Code::DataInvalid,
         GitError::Wire(_) | GitError::Spool(_) | GitError::Cache(_) => Code::Unavailable,
         GitError::Ending => Code::Internal,
+    }
+}
+
+#[cfg(feature = "ssh")]
+fn code_of_ssh(error: &SshError) -> Code {
+    match error {
+        SshError::Net(error) => code_of_net(error.class()),
+        SshError::Host(_) | SshError::NoKey(_) | SshError::Refused { .. } => Code::Permission,
+        SshError::Strangers { .. } | SshError::OldSignature => Code::Unsupported,
+        SshError::NotRun | SshError::Protocol(_) => Code::Unavailable,
     }
 }
 

@@ -1,0 +1,5 @@
+//! Programs and repositories behind OpenSSH's own server.
+#![forbid(unsafe_code)]
+
+mod logins;
+mod repositories;
