@@ -14,22 +14,37 @@ use crate::tree::TreeError;
 /// More packs than these become one: libgit2 looks into each of them for each object.
 const PACKS: usize = 64;
 
-/// Makes one pack of all if they are many or large: with what `targets` reach, as far as it is there, and nothing else. Nobody may
-/// read meanwhile.
+/// Makes one pack of all if they are many or large: with what a commit that was fetched before has and what is to be fetched now,
+/// as far as it is there, and nothing else; with the first alone if both together are too much, or the second is not as it should
+/// be. Nobody may read meanwhile.
 ///
-/// What cannot be made one is thrown away, for it would grow without end, and can be fetched again.
-pub(crate) fn compact(cache: &Cache, targets: &[ObjectId], limits: &Limits) -> Result<(), GitError> {
+/// What cannot be made one even so is thrown away, for it would grow without end, and can be fetched again. If the disk fails,
+/// everything stays, and nothing is to be added.
+pub(crate) fn compact(
+    cache: &Cache,
+    known: Option<&ObjectId>,
+    target: &ObjectId,
+    limits: &Limits,
+) -> Result<(), GitError> {
     let before = cache.packs().map_err(CacheError::Copy)?;
     if !is_due(&before, limits) {
         return Ok(());
     }
-    let Ok(made) = one(cache, targets, limits) else {
-        return Ok(cache.clear()?);
-    };
-    for name in before.keys().filter(|name| **name != made) {
-        cache.remove(name).map_err(CacheError::Copy)?;
+    let both: Vec<ObjectId> = known.copied().into_iter().chain([*target]).collect();
+    let first = known.copied().into_iter().collect();
+    for targets in [both, first] {
+        match one(cache, &targets, limits) {
+            Ok(made) => {
+                for name in before.keys().filter(|name| **name != made) {
+                    cache.remove(name).map_err(CacheError::Copy)?;
+                }
+                return Ok(());
+            }
+            Err(GitError::Object(_) | GitError::Tree(_) | GitError::Pack(_)) => {}
+            Err(error) => return Err(error),
+        }
     }
-    Ok(())
+    Ok(cache.clear()?)
 }
 
 /// Tells whether there are too many packs, or besides the largest, which is what was made one the last time, as much again.

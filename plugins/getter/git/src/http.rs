@@ -26,8 +26,16 @@ const GREETING_PATH: &str = "/info/refs";
 const QUESTION_PATH: &str = "/git-upload-pack";
 /// The most times that the greeting leads to another origin, each of which is then asked by itself.
 const CROSSINGS: usize = 2;
-/// The most characters of a type that are shown.
-const TYPE_CHARACTERS: usize = 60;
+/// The types that are named when an answer has one of them and should have another.
+const TYPES: [&str; 7] = [
+    GREETING,
+    ANSWER,
+    "application/json",
+    "application/octet-stream",
+    "application/xml",
+    "text/html",
+    "text/plain",
+];
 
 /// A repository that a server of HTTP has.
 ///
@@ -58,7 +66,7 @@ pub enum HttpError {
         "the server answers with {0}, not as a server of git does: there may be no repository, or one has to log in, or it is one \
          without a program behind it (\"dumb HTTP\"), which is not supported"
     )]
-    Type(String),
+    Type(&'static str),
     /// One origin leads to another, and that to another again.
     #[error("the repository is said to be at another origin more than {CROSSINGS} times in a row")]
     Wandering,
@@ -155,17 +163,23 @@ fn above(url: &Url) -> Option<Url> {
     url.with(path, query).ok()
 }
 
-/// Checks what an answer is.
+/// Checks what an answer is. Of its type no word is repeated that is not known: the server was told secrets.
 fn typed(answer: Answer, expected: &str) -> Result<Answer, HttpError> {
-    let value = answer.headers().get(CONTENT_TYPE);
-    let text = value.map_or("nothing that has a type", |value| {
-        value.to_str().unwrap_or("an unreadable type")
-    });
-    let essence = text.split(';').next().unwrap_or_default().trim();
+    let Some(value) = answer.headers().get(CONTENT_TYPE) else {
+        return Err(HttpError::Type("nothing that has a type"));
+    };
+    let essence = value
+        .to_str()
+        .unwrap_or_default()
+        .split(';')
+        .next()
+        .unwrap_or_default()
+        .trim();
     if essence.eq_ignore_ascii_case(expected) {
         return Ok(answer);
     }
-    Err(HttpError::Type(essence.chars().take(TYPE_CHARACTERS).collect()))
+    let known = TYPES.into_iter().find(|known| essence.eq_ignore_ascii_case(known));
+    Err(HttpError::Type(known.unwrap_or("something of another type")))
 }
 
 type Chunk = Result<Option<Bytes>, NetError>;

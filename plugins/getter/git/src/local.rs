@@ -100,11 +100,12 @@ impl Local {
     /// # Errors
     /// Fails if the references cannot be read.
     pub fn resolve(&self, revisions: &[Revision]) -> Result<Vec<Result<Target, RevisionError>>, LocalError> {
-        let repository = self.open()?;
+        let objects = self.objects()?;
+        let repository = objects.repository();
         let mut found = Vec::new();
         for name in revisions.iter().flat_map(Revision::names) {
             match repository.find_reference(&name) {
-                Ok(reference) => found.extend(advertised(&reference)),
+                Ok(reference) => found.extend(advertised(&objects, &reference)),
                 Err(error) if matches!(error.code(), ErrorCode::NotFound | ErrorCode::InvalidSpec) => {}
                 Err(error) => return Err(LocalError::References(error)),
             }
@@ -115,7 +116,7 @@ impl Local {
                 if seen >= self.limits.references {
                     return Err(LocalError::Limit(Limit::References(self.limits.references)));
                 }
-                found.extend(advertised(&tag.map_err(LocalError::References)?));
+                found.extend(advertised(&objects, &tag.map_err(LocalError::References)?));
             }
         }
         Ok(revisions.iter().map(|revision| revision.choose(&found)).collect())
@@ -139,17 +140,17 @@ impl Local {
 }
 
 /// Returns a reference as a server would list it; one that leads nowhere has no commit yet.
-fn advertised(reference: &Reference<'_>) -> Option<Advertised> {
+fn advertised(objects: &Objects, reference: &Reference<'_>) -> Option<Advertised> {
     let id = |oid: git2::Oid| ObjectId::from_bytes(oid.as_bytes());
     let name = RefName::parse(std::str::from_utf8(reference.name_bytes()).ok()?)?;
     let stands_for = reference.symbolic_target().ok().flatten();
     let direct = reference.resolve().ok();
+    let named = direct.as_ref().and_then(Reference::target).and_then(id);
+    let peeled = named.and_then(|named| objects.peel(&named).ok());
     Some(Advertised {
         name,
-        id: direct.as_ref().and_then(Reference::target).and_then(id),
-        peeled: direct
-            .and_then(|direct| direct.peel_to_commit().ok())
-            .and_then(|commit| id(commit.id())),
+        id: named,
+        peeled: peeled.filter(|peeled| objects.commit(peeled).is_ok()),
         stands_for: stands_for.and_then(RefName::parse),
     })
 }

@@ -8,7 +8,7 @@ use crate::commit::{Commit, Tag};
 use crate::id::ObjectId;
 use crate::limits::Limits;
 use crate::pack::Packed;
-use crate::size::Sizes;
+use crate::size::{SizeError, Sizes};
 
 /// The most tags that lead one to another.
 const TAG_CHAIN: usize = 8;
@@ -35,7 +35,7 @@ pub enum ObjectError {
         wanted: &'static str,
     },
     /// It is larger than was wanted.
-    #[error("the object {id} has more than {most} bytes")]
+    #[error("the object {id} has more than {most} bytes, or is made of more than is read")]
     TooLarge {
         /// Its name.
         id: ObjectId,
@@ -99,17 +99,22 @@ impl Objects {
     /// # Errors
     /// Fails if it is not there, is none, is larger, or is not what its name says.
     pub fn blob(&self, id: &ObjectId, most: u64) -> Result<Vec<u8>, ObjectError> {
-        let fits = |size: u64| {
-            if size > most {
-                Err(ObjectError::TooLarge { id: *id, most })
-            } else {
-                Ok(())
-            }
-        };
-        self.sizes.of(id).map_or(Ok(()), fits)?;
-        let bytes = self.bytes(id, ObjectType::Blob)?;
-        fits(bytes.len() as u64)?;
-        Ok(bytes)
+        if self.size(id)? > most {
+            return Err(ObjectError::TooLarge { id: *id, most });
+        }
+        self.bytes(id, ObjectType::Blob)
+    }
+
+    /// Returns how large an object is that may be read.
+    fn size(&self, id: &ObjectId) -> Result<u64, ObjectError> {
+        self.sizes.of(id, &self.limits).map_err(|error| match error {
+            SizeError::Missing => ObjectError::Missing(*id),
+            SizeError::TooLarge => ObjectError::TooLarge {
+                id: *id,
+                most: self.limits.object_bytes,
+            },
+            SizeError::Damaged(why) => damaged(id, git2::Error::from_str(why)),
+        })
     }
 
     /// Returns the bytes of an object of some kind.
@@ -126,8 +131,8 @@ impl Objects {
 
     /// Returns an object, whatever it is.
     pub(crate) fn any(&self, id: &ObjectId) -> Result<(Packed, Vec<u8>), ObjectError> {
+        self.size(id)?;
         let odb = self.repository.odb().map_err(|source| damaged(id, source))?;
-        // Without a look at its head by libgit2: of a pack that is damaged, git2 cannot tell the kind, and ends the program.
         let object = odb.read(named(id)?).map_err(|error| failed(id, error))?;
         let kind = Packed::of(object.kind()).ok_or(ObjectError::Missing(*id))?;
         Ok((kind, object.data().to_vec()))

@@ -24,6 +24,8 @@ pub(crate) struct Older {
     pub(crate) references: Vec<Advertised>,
     /// Whether it can stop at a depth.
     can_stop: bool,
+    /// Whether its deltas may name their bases by how far away they are.
+    can_count: bool,
     /// Whether it can tell a pack from what is said besides.
     can_divide: bool,
     /// The reference that HEAD stands for.
@@ -41,6 +43,7 @@ impl Older {
             match word {
                 b"shallow" => older.can_stop = true,
                 b"side-band-64k" => older.can_divide = true,
+                b"ofs-delta" => older.can_count = true,
                 word => {
                     if word
                         .strip_prefix(b"object-format=")
@@ -105,10 +108,11 @@ impl Older {
             return Err(Unsupported::Version);
         }
         let mut request = Request::default();
-        let stop = if self.can_stop { " shallow" } else { "" };
-        request.line(&format!(
-            "want {want} side-band-64k ofs-delta no-progress{stop} {AGENT}"
-        ));
+        let mut asked = "side-band-64k no-progress".to_owned();
+        for (can, word) in [(self.can_count, " ofs-delta"), (self.can_stop, " shallow")] {
+            asked.push_str(if can { word } else { "" });
+        }
+        request.line(&format!("want {want} {asked} {AGENT}"));
         if self.can_stop {
             request.line("deepen 1");
         }

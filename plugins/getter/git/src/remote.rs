@@ -265,8 +265,8 @@ impl Remote {
     /// Makes one pack of many: of what was fetched before and, if it is there, of what is to be fetched now.
     async fn compact(&self, cache: &Cache, target: &Target, known: Option<&ObjectId>) -> Result<(), GitError> {
         let (cache, limits) = (cache.clone(), self.limits);
-        let targets: Vec<ObjectId> = [target.id].into_iter().chain(known.copied()).collect();
-        blocking(move || compact(&cache, &targets, &limits)).await
+        let (known, target) = (known.copied(), target.id);
+        blocking(move || compact(&cache, known.as_ref(), &target, &limits)).await
     }
 
     /// Returns whether a commit that was fetched before is in the cache.

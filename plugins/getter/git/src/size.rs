@@ -1,7 +1,9 @@
-//! How large an object is, from its first bytes: libgit2 tells it too, but of a pack that is damaged it tells kinds that git2 ends
-//! the program for.
+//! How large an object is, and of how much it is made, from its first bytes and those of what it leans on.
+//!
+//! libgit2 tells it too, but of a pack that is damaged it tells kinds that git2 ends the program for, and it follows deltas as far as
+//! they go, be it in a circle. So nothing is read by it before it was measured here; what is found here only is not there.
 
-use std::cell::{Cell, OnceCell};
+use std::cell::{Cell, RefCell};
 use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
@@ -10,50 +12,96 @@ use std::path::{Path, PathBuf};
 use flate2::bufread::ZlibDecoder;
 
 use crate::id::ObjectId;
-use crate::varint::LittleEndian;
+use crate::limits::Limits;
+use crate::varint::{Distance, LittleEndian, TooLong};
 
 /// What an index of version 2 begins with.
 const HEAD: [u8; 8] = [0xff, b't', b'O', b'c', 0, 0, 0, 2];
 /// The bytes before the names of an index: its head, and for each first byte how many names there are up to it.
 const NAMES: u64 = 8 + 4 * 256;
-/// The most bytes of what an object begins with: its kind and its size, or the name of a base and two sizes.
+/// The most bytes of what an object begins with: its kind and its size, or of a delta two sizes.
 const BEGINNING: u64 = 64;
+/// How much of a pack is read at once: what an object begins with, deflated.
+const READ: usize = 256;
 /// The two forms of deltas in a pack.
 const DISTANT: u8 = 6;
 const NAMED: u8 = 7;
 
-/// The sizes of the objects in a directory of objects, as it was when the first was asked for.
+/// The sizes of the objects in a directory of objects.
 #[derive(Debug)]
 pub(crate) struct Sizes {
     objects: PathBuf,
-    indexes: OnceCell<Vec<PathBuf>>,
+    indexes: RefCell<Vec<PathBuf>>,
     /// The index that had the last, which has the next one more often than not.
     last: Cell<usize>,
+}
+
+/// An object cannot be measured, or is not to be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum SizeError {
+    /// It is not there.
+    Missing,
+    /// It, or what it leans on, is larger than is read, or all of that together is.
+    TooLarge,
+    /// It is not what a pack has.
+    Damaged(&'static str),
+}
+
+impl From<io::Error> for SizeError {
+    fn from(_: io::Error) -> Self {
+        Self::Damaged("its beginning cannot be read")
+    }
+}
+
+impl From<TooLong> for SizeError {
+    fn from(_: TooLong) -> Self {
+        Self::Damaged("it has a number that is too long")
+    }
 }
 
 impl Sizes {
     pub(crate) fn new(objects: PathBuf) -> Self {
         Self {
             objects,
-            indexes: OnceCell::new(),
+            indexes: RefCell::default(),
             last: Cell::new(0),
         }
     }
 
-    /// Returns how large an object says it is; `None` if it is not there, or nothing is said that can be read.
-    pub(crate) fn of(&self, id: &ObjectId) -> Option<u64> {
-        let indexes = self.indexes.get_or_init(|| indexes(&self.objects));
-        let count = indexes.len();
-        for turn in 0..count {
-            let at = (self.last.get() + turn) % count;
-            if let Some(index) = indexes.get(at)
-                && let Ok(Some(size)) = packed(index, id)
-            {
+    /// Returns how large an object says it is, after a look at all that it leans on.
+    pub(crate) fn of(&self, id: &ObjectId, limits: &Limits) -> Result<u64, SizeError> {
+        if let Some(size) = self.packed(id, limits)? {
+            return Ok(size);
+        }
+        if let Some(size) = loose(&self.objects, id)? {
+            return if size > limits.object_bytes {
+                Err(SizeError::TooLarge)
+            } else {
+                Ok(size)
+            };
+        }
+        // It may have come in the meantime.
+        self.indexes.replace(indexes(&self.objects));
+        self.packed(id, limits)?.ok_or(SizeError::Missing)
+    }
+
+    fn packed(&self, id: &ObjectId, limits: &Limits) -> Result<Option<u64>, SizeError> {
+        let indexes = self.indexes.borrow();
+        for turn in 0..indexes.len() {
+            let at = (self.last.get() + turn) % indexes.len();
+            let Some(path) = indexes.get(at) else { continue };
+            let index = match File::open(path) {
+                Ok(index) => index,
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => return Err(error.into()),
+            };
+            if let Some(offset) = offset(&index, id)? {
                 self.last.set(at);
-                return Some(size);
+                let pack = File::open(path.with_extension("pack"))?;
+                return measured(&index, &pack, offset, limits).map(Some);
             }
         }
-        loose(&self.objects, id).ok().flatten()
+        Ok(None)
     }
 }
 
@@ -65,29 +113,76 @@ fn indexes(objects: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Returns how large an object of a pack says it is.
-fn packed(index: &Path, id: &ObjectId) -> io::Result<Option<u64>> {
-    let Some(offset) = offset(&File::open(index)?, id)? else {
-        return Ok(None);
-    };
-    let mut pack = File::open(index.with_extension("pack"))?;
-    pack.seek(SeekFrom::Start(offset))?;
-    let mut bytes = BufReader::new(pack);
-    let first = byte(&mut bytes)?;
-    let mut size = LittleEndian::after(u64::from(first & 0x0f), 4);
-    let said = if first & 0x80 == 0 {
-        Some(u64::from(first & 0x0f))
-    } else {
-        number(&mut size, &mut bytes)?
-    };
-    match first >> 4 & 7 {
-        DISTANT => while byte(&mut bytes)? & 0x80 != 0 {},
-        NAMED => bytes.read_exact(&mut [0; ObjectId::BYTES])?,
-        _ => return Ok(said),
+/// Follows an object of a pack to one that leans on nothing, and returns how large it is.
+fn measured(index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<u64, SizeError> {
+    let (mut at, mut held, mut size) = (offset, 0_u64, None);
+    for _ in 0..=limits.delta_depth {
+        let part = part(index, pack, at)?;
+        held = held.saturating_add(part.size).saturating_add(part.made);
+        if part.size.max(part.made) > limits.object_bytes || held > limits.held_bytes.max(limits.object_bytes) {
+            return Err(SizeError::TooLarge);
+        }
+        let size = *size.get_or_insert(part.made);
+        match part.base {
+            None => return Ok(size),
+            Some(base) => at = base,
+        }
     }
+    Err(SizeError::Damaged("more deltas lean one upon another than are read"))
+}
+
+/// A part of what an object is made of.
+struct Part {
+    /// Its bytes in the pack, inflated.
+    size: u64,
+    /// The bytes of the object that it makes.
+    made: u64,
+    /// Where that is in the pack on which it leans.
+    base: Option<u64>,
+}
+
+fn part(index: &File, mut pack: &File, at: u64) -> Result<Part, SizeError> {
+    pack.seek(SeekFrom::Start(at))?;
+    let mut bytes = BufReader::with_capacity(READ, pack);
+    let first = byte(&mut bytes)?;
+    let low = u64::from(first & 0x0f);
+    let size = if first & 0x80 == 0 {
+        low
+    } else {
+        number(LittleEndian::after(low, 4), &mut bytes)?
+    };
+    let base = match first >> 4 & 7 {
+        1..=4 => {
+            return Ok(Part {
+                size,
+                made: size,
+                base: None,
+            });
+        }
+        DISTANT => {
+            let mut distance = Distance::default();
+            let distance = loop {
+                if let Some(distance) = distance.take(byte(&mut bytes)?)? {
+                    break distance;
+                }
+            };
+            at.checked_sub(distance).filter(|_| distance > 0)
+        }
+        NAMED => {
+            let mut name = [0; ObjectId::BYTES];
+            bytes.read_exact(&mut name)?;
+            ObjectId::from_bytes(&name).map_or(Ok(None), |name| offset(index, &name))?
+        }
+        _ => return Err(SizeError::Damaged("it is of a kind that packs do not have")),
+    };
+    let base = base.ok_or(SizeError::Damaged("it leans on what its pack does not have"))?;
     let mut delta = ZlibDecoder::new(bytes).take(BEGINNING);
-    number(&mut LittleEndian::default(), &mut delta)?;
-    number(&mut LittleEndian::default(), &mut delta)
+    number(LittleEndian::default(), &mut delta)?;
+    Ok(Part {
+        size,
+        made: number(LittleEndian::default(), &mut delta)?,
+        base: Some(base),
+    })
 }
 
 /// Looks up where in its pack an object is.
@@ -131,24 +226,28 @@ fn four(index: &File, at: u64) -> io::Result<u64> {
 }
 
 /// Returns how large an object that is a file of its own says it is.
-fn loose(objects: &Path, id: &ObjectId) -> io::Result<Option<u64>> {
+fn loose(objects: &Path, id: &ObjectId) -> Result<Option<u64>, SizeError> {
     let name = id.to_string();
     let (directory, rest) = name.split_at(2);
-    let file = File::open(objects.join(directory).join(rest))?;
+    let file = match File::open(objects.join(directory).join(rest)) {
+        Ok(file) => file,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
+        Err(error) => return Err(error.into()),
+    };
     let mut beginning = Vec::new();
-    let mut inflated = ZlibDecoder::new(BufReader::new(file)).take(BEGINNING);
+    let mut inflated = ZlibDecoder::new(BufReader::with_capacity(READ, file)).take(BEGINNING);
     inflated.read_to_end(&mut beginning)?;
     let head = beginning.split(|byte| *byte == 0).next().unwrap_or_default();
     let size = std::str::from_utf8(head).ok().and_then(|head| head.split_once(' '));
-    Ok(size.and_then(|(_, digits)| digits.parse().ok()))
+    let size = size.and_then(|(_, digits)| digits.parse().ok());
+    size.map(Some)
+        .ok_or(SizeError::Damaged("it does not say how large it is"))
 }
 
-fn number(number: &mut LittleEndian, bytes: &mut impl io::Read) -> io::Result<Option<u64>> {
+fn number(mut number: LittleEndian, bytes: &mut impl io::Read) -> Result<u64, SizeError> {
     loop {
-        match number.take(byte(bytes)?) {
-            Ok(None) => {}
-            Ok(Some(size)) => return Ok(Some(size)),
-            Err(_) => return Ok(None),
+        if let Some(number) = number.take(byte(bytes)?)? {
+            return Ok(number);
         }
     }
 }

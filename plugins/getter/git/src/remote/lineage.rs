@@ -52,7 +52,8 @@ async fn read(packets: &mut Packets<'_>, id: &ObjectId) -> Result<bool, WireErro
         match packets.next().await? {
             Packet::Line(line) => match trimmed(line) {
                 b"acknowledgments" => {}
-                b"NAK" => has_it = Some(false),
+                // Some say this behind the other, too.
+                b"NAK" => has_it = has_it.or(Some(false)),
                 line => {
                     let told = line.strip_prefix(b"ACK ").and_then(ObjectId::parse);
                     if told != Some(*id) {

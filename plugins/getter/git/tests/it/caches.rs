@@ -143,7 +143,7 @@ async fn packs_become_one_whatever_their_trees_name() {
     let path = directory.path().join("cache");
     let cache = Cache::open(&path).unwrap();
     let packs = || fs::read_dir(path.join("objects/pack")).unwrap().count() / 2;
-    let mut known = None;
+    let (mut known, mut before) = (None, None);
     let mut most = 0;
     for at in 0..150 {
         let text = format!("{at:03}");
@@ -153,31 +153,42 @@ async fn packs_become_one_whatever_their_trees_name() {
         let (pack, next) = repository(&[root, inner]);
         let mut remote = Script::answering(packed(&pack)).remote();
         remote.fetch(&cache, &next, known.as_ref()).await.unwrap();
-        known = Some(next.commit);
+        before = known.replace(next.commit);
         most = most.max(packs());
         assert!(cache.objects(&Limits::default()).unwrap().has(&wrong).unwrap());
     }
     assert!(most <= 66, "{most} packs");
-    // What is there whole is no reason to keep the rest, either; and what cannot become one is thrown away.
-    let few = Limits {
-        pack_bytes: 1_000,
-        total_bytes: 10,
-        ..Limits::default()
-    };
-    let known = known.unwrap();
+    // What is there whole is no reason to keep the rest, either: if both are too much, what was known stays; and what cannot become
+    // one is thrown away.
+    let [known, before] = [known, before].map(|id| id.unwrap());
     let target = Target {
         reference: None,
-        id: known,
-        commit: known,
+        id: before,
+        commit: before,
     };
-    let before = packs();
-    assert!(before > 10, "{before} packs");
-    let error = Script::answering(Vec::new())
-        .remote_within(few)
-        .fetch(&cache, &target, None)
-        .await;
-    assert!(matches!(error, Err(GitError::Wire(_))), "{error:?}");
-    assert_eq!(packs(), 0);
+    assert!(packs() > 10, "{} packs", packs());
+    for (total_bytes, left) in [(400, 1), (10, 0)] {
+        let few = Limits {
+            pack_bytes: 1,
+            total_bytes,
+            ..Limits::default()
+        };
+        let mut remote = Script::answering(Vec::new()).remote_within(few);
+        let error = remote.fetch(&cache, &target, Some(&known)).await;
+        assert!(matches!(error, Err(GitError::Wire(_))), "{error:?}");
+        assert_eq!(packs(), left);
+        let objects = cache.objects(&Limits::default()).unwrap();
+        assert_eq!(objects.has(&known).unwrap(), left == 1);
+        assert!(!objects.has(&before).unwrap());
+        drop(objects);
+        // Something beside it, so that it is due again.
+        for text in ["some", "other"] {
+            let (pack, _) = repository(&[tree(&[("100644", text.as_bytes(), id("blob", b""))])]);
+            let mut remote = Script::answering(packed(&pack)).remote();
+            let wanted = id("blob", text.as_bytes());
+            remote.fetch_blobs(&cache, &[wanted]).await.unwrap_err();
+        }
+    }
 }
 
 #[tokio::test]

@@ -49,12 +49,16 @@ async fn what_a_server_cannot_or_does_not_tell_is_not_guessed() {
     let less = message(&["version 2", "fetch=shallow filter"]);
     assert_eq!(asked(less, &["acknowledgments", "NAK"]).await.unwrap(), None);
     let newest = || message(GREETING);
-    assert_eq!(
-        asked(newest(), &["acknowledgments", &format!("ACK {ID}")])
-            .await
-            .unwrap(),
-        Some(true)
-    );
+    let yes = format!("ACK {ID}");
+    for (lines, told) in [
+        (&[yes.as_str()][..], true),
+        (&["NAK"], false),
+        (&[&yes, "NAK"], true),
+        (&["NAK", &yes], true),
+    ] {
+        let answer = [&["acknowledgments"], lines].concat();
+        assert_eq!(asked(newest(), &answer).await.unwrap(), Some(told), "{lines:?}");
+    }
     for answer in [
         &[][..],
         &["acknowledgments"],

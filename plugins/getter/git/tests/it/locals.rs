@@ -6,7 +6,10 @@ use std::path::Path;
 
 use k1s_getter_git::{Kind, Limits, Local, LocalError, ObjectError, ObjectId, Range, Revision, RevisionError, Target};
 
+use sha1::{Digest as _, Sha1};
+
 use crate::making::{Made, Served, revision};
+use crate::packs::{BLOB, Pack, varint};
 
 fn local(path: &Path) -> Result<Local, LocalError> {
     Local::new(path, Limits::default())
@@ -211,6 +214,77 @@ fn a_file_that_is_larger_than_wanted_is_not_read() {
         errors.iter().all(|error| matches!(error, ObjectError::TooLarge { .. })),
         "{errors:?}"
     );
+}
+
+/// An index of version 2 that says that objects of these names begin at these places of a pack.
+fn index(mut names: Vec<(ObjectId, u32)>, pack: &[u8]) -> Vec<u8> {
+    names.sort_unstable();
+    let up_to = |byte: u8| names.iter().filter(|(id, _)| id.as_bytes()[0] <= byte).count() as u32;
+    let mut bytes = vec![0xff, b't', b'O', b'c', 0, 0, 0, 2];
+    bytes.extend((0..=255).flat_map(|byte| up_to(byte).to_be_bytes()));
+    bytes.extend(names.iter().flat_map(|(id, _)| *id.as_bytes()));
+    bytes.extend(vec![0; 4 * names.len()]);
+    bytes.extend(names.iter().flat_map(|(_, at)| at.to_be_bytes()));
+    bytes.extend(&pack[pack.len() - 20..]);
+    let sum = Sha1::digest(&bytes);
+    bytes.extend(sum);
+    bytes
+}
+
+/// Packs of somebody's that lean upon themselves, or make more than is read: libgit2 follows them as far as they go.
+#[test]
+fn deltas_in_a_circle_and_without_end_are_not_followed() {
+    let made = Made::with_files();
+    let name = |byte| ObjectId::from_bytes(&[byte; 20]).unwrap();
+    let mut pack = Pack::default();
+    let mut names = Vec::new();
+    for (own, base) in [(1, 1), (2, 3), (3, 2), (4, 9)] {
+        let at = pack.named(&name(base), &[4, 4, 0x90, 4]);
+        names.push((name(own), pack.start(at)));
+    }
+    let whole = pack.whole(BLOB, b"base");
+    let large = pack.delta(whole, &[&[4], varint(1 << 40).as_slice()].concat());
+    names.push((name(5), pack.start(large)));
+    let mut last = whole;
+    for _ in 0..300 {
+        last = pack.delta(last, &[4, 4, 0x90, 4]);
+    }
+    names.push((name(6), pack.start(last)));
+    names.push((name(7), pack.start(whole)));
+    // An index of as many as the pack has, or libgit2 takes it for none.
+    for at in names.len()..=last {
+        let other = Sha1::digest(at.to_be_bytes());
+        names.push((ObjectId::from_bytes(&other).unwrap(), pack.start(at)));
+    }
+    let directory = made.path().join(".git/objects/pack");
+    fs::create_dir_all(&directory).unwrap();
+    let pack = pack.finish();
+    fs::write(directory.join("pack-1.idx"), index(names, &pack)).unwrap();
+    fs::write(directory.join("pack-1.pack"), pack).unwrap();
+
+    let local = local(&made.path()).unwrap();
+    let objects = local.objects().unwrap();
+    for (byte, said) in [
+        (1, "more deltas lean one upon another than are read"),
+        (2, "more deltas lean one upon another than are read"),
+        (3, "more deltas lean one upon another than are read"),
+        (4, "it leans on what its pack does not have"),
+        (5, "or is made of more than is read"),
+        (6, "more deltas lean one upon another than are read"),
+        // This is what it is, but not what it is called.
+        (7, "hash"),
+    ] {
+        let error = objects.blob(&name(byte), u64::MAX).unwrap_err();
+        assert!(error.to_string().contains(said), "{byte}: {error}");
+        let error = objects.commit(&name(byte)).unwrap_err();
+        assert!(error.to_string().contains(said), "{byte}: {error}");
+    }
+    for byte in 1..=7 {
+        fs::write(made.path().join(".git/refs/tags/circle"), format!("{}\n", name(byte))).unwrap();
+        let target = resolved(&local, revision("circle")).unwrap();
+        assert_eq!(target.id, name(byte));
+        assert!(objects.commit(&target.commit).is_err());
+    }
 }
 
 #[test]

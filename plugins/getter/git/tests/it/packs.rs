@@ -77,6 +77,11 @@ impl Pack {
         self.starts.len() - 1
     }
 
+    /// Where an object begins.
+    pub(crate) fn start(&self, object: usize) -> u32 {
+        self.starts[object] as u32 + 12
+    }
+
     pub(crate) fn finish(self) -> Vec<u8> {
         let count = self.starts.len() as u32;
         self.counting(2, count)

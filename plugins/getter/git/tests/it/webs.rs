@@ -180,21 +180,18 @@ async fn what_is_no_repository_is_told_apart() {
     let error = fails(&mut remote(&trusted, url("http", web.address, "/other"))).await;
     assert_eq!(class(&error), Class::Missing);
 
-    let page: Rule = Box::new(|_| {
-        let page = Full::from(Bytes::from_static(b"<html>Log in"));
-        Some(
-            Response::builder()
-                .header(CONTENT_TYPE, "text/html; charset=utf-8")
-                .body(page)
-                .unwrap(),
-        )
-    });
-    let web = Web::http(&made, page).await;
+    let typed = |kind: &'static str| -> Rule {
+        Box::new(move |_| {
+            let page = Full::from(Bytes::from_static(b"<html>Log in"));
+            Some(Response::builder().header(CONTENT_TYPE, kind).body(page).unwrap())
+        })
+    };
+    let web = Web::http(&made, typed("a-canary/what-it-was-told")).await;
     let error = fails(&mut remote(&trusted, url("http", web.address, "/repository"))).await;
-    assert!(
-        matches!(http(&error), HttpError::Type(kind) if kind == "text/html"),
-        "{error}"
-    );
+    assert!(!error.to_string().contains("canary"), "{error}");
+    let web = Web::http(&made, typed("text/html; charset=utf-8")).await;
+    let error = fails(&mut remote(&trusted, url("http", web.address, "/repository"))).await;
+    assert!(matches!(http(&error), HttpError::Type("text/html")), "{error}");
 }
 
 /// A server that knows no version 2 says all references at once, and gives whole commits.
