@@ -5,6 +5,8 @@ use std::fs;
 use std::path::PathBuf;
 
 use anyhow::{Context as _, ensure};
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use k1s_tests::canary::{Canary, Search};
 use k1s_tests::kubectl::{Client, Kubectl};
 use k1s_tests::processes::children;
@@ -113,7 +115,23 @@ impl Stand {
         let (machine, entry) = (netrc.web.authority(), entry.text());
         keep("netrc", &format!("machine {machine} login ann password {entry}\n"))?;
         ways.push(netrc);
-        ways.extend([through_proxy()?, of_store()?, of_git(&scene)?]);
+        let [late, heard, key] = ["Late", "Heard", "AzureKey"].map(Canary::new);
+        keep("late", late.text())?;
+        keep("heard", heard.text())?;
+        let mut hearing = json!({"credentials": {"tokenFile": "./late"}});
+        hearing["webhook"] =
+            json!({"listen": "127.0.0.1:0", "path": "/changed", "provider": "gitlab", "secretFile": "./heard"});
+        let mut hearing = Way::file("token-late", &[&late], plain, hearing)?;
+        hearing.kept = Some(heard);
+        ways.push(hearing);
+        keep("azure-key", &BASE64_STANDARD.encode(key.text()))?;
+        ways.extend([
+            through_proxy()?,
+            of_store()?,
+            in_shared_signature()?,
+            of_azure(key)?,
+            of_git(&scene)?,
+        ]);
         let registry = of_registry()?;
         keep("registry", registry.secrets[0].text())?;
         fs::write(scene.outside("ca.pem"), registry.web.authority_pem())?;
@@ -281,6 +299,33 @@ fn of_store() -> anyhow::Result<Way> {
     way.kept = Some(key.clone());
     way.web.put("/pail/a.yaml", Page::of(config_map("store", "1")));
     way.paths = vec!["/pail/a.yaml".to_owned(), "/pail/".to_owned()];
+    Ok(way)
+}
+
+fn in_shared_signature() -> anyhow::Result<Way> {
+    let secret = Canary::new("Shared");
+    let address = |place: &str| {
+        format!(
+            "azure::http://{place}/acct/pail/a.yaml?sv=2024-11-04&sig={}",
+            secret.encoded()
+        )
+    };
+    of_blob(Way::file("azure-signature", &[&secret], address, json!({}))?)
+}
+
+/// The key signs, and is told to nobody.
+fn of_azure(key: Canary) -> anyhow::Result<Way> {
+    let address = |place: &str| format!("azure::http://{place}/acct/pail/a.yaml");
+    let credentials = json!({"credentials": {"username": "acct", "password": "@azure-key"}});
+    let mut way = Way::file("azure-key", &[], address, credentials)?;
+    way.kept = Some(key);
+    of_blob(way)
+}
+
+fn of_blob(mut way: Way) -> anyhow::Result<Way> {
+    let page = Page::of(config_map(way.name, "1")).with("Last-Modified", "Sun, 06 Nov 1994 08:49:37 GMT");
+    way.web.put("/acct/pail/a.yaml", page);
+    way.paths = ["/acct/pail/a.yaml", "/acct/pail"].map(str::to_owned).to_vec();
     Ok(way)
 }
 
