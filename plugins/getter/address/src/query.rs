@@ -173,6 +173,20 @@ impl<'a> Query<'a> {
         Parameters(pairs.map(|pair| (pair.name, Secret::new(&pair.value))).collect())
     }
 
+    /// Ends with what goes to the server, which is of these names alone, and each of them once.
+    pub(crate) fn forward_only(self, names: &[&str]) -> Result<Parameters, AddressError> {
+        for (at, pair) in self.pairs.iter().enumerate() {
+            let refuse = |rule| Err(self.text.refuse(Part::Query, pair.slice, rule));
+            if !names.contains(&pair.name.as_str()) {
+                return refuse(Rule::Meaningless);
+            }
+            if self.pairs[..at].iter().any(|before| before.name == pair.name) {
+                return refuse(Rule::Twice);
+            }
+        }
+        Ok(self.forward())
+    }
+
     /// Ends where nothing goes to a server: what is left would be lost.
     pub(crate) fn finish(self, known: &[&str]) -> Result<(), AddressError> {
         let Some(pair) = self.pairs.first() else { return Ok(()) };

@@ -178,7 +178,9 @@ fn of_origin(origin: &Origin) -> Pieces {
                 AzureEndpoint::Official(domain) => format!("azure::https://{account}.{domain}/{within}"),
                 AzureEndpoint::Compatible(site) => format!("azure::{}", of_site(site, &format!("/{account}/{within}"))),
             };
-            pieces.add_all(&azure.signature);
+            if !azure.signature.is_empty() {
+                pieces.add("sig", REDACTED);
+            }
         }
         Origin::File(path) => pieces.source = format!("file://{}", encode_plain_path(path)),
     }

@@ -69,7 +69,7 @@ impl Azure {
         })
     }
 
-    /// Adds the signature that the address holds.
+    /// Begins with the signature that the address holds; what is asked besides counts before it.
     fn signed(&self, ask: Ask) -> Ask {
         let parameters = self.signature.iter();
         parameters.fold(ask, |ask, (name, value)| ask.with(name, value.expose()))
@@ -129,13 +129,12 @@ impl Store for Azure {
     }
 
     fn page(&self, prefix: &str, most: usize, next: Option<&str>) -> Ask {
-        let ask = Ask::get(self.base.clone())
+        self.signed(Ask::get(self.base.clone()))
             .with("restype", "container")
             .with("comp", "list")
             .with("maxresults", &most.to_string())
             .with("prefix", prefix)
-            .with_some("marker", next);
-        self.signed(ask)
+            .with_some("marker", next)
     }
 
     fn listed(&self, page: &[u8], prefix: &str) -> Result<Page, ListingError> {

@@ -12,6 +12,12 @@ const DOMAINS: [&str; 3] = [
     "blob.core.chinacloudapi.cn",
     "blob.core.usgovcloudapi.net",
 ];
+/// The parameters of a shared access signature, of a container, an account or a user's delegation. Others would ask for something
+/// else than what the address names.
+const SIGNATURE: [&str; 26] = [
+    "sv", "ss", "srt", "sp", "st", "se", "spr", "sip", "sr", "si", "sig", "sdd", "ses", "skoid", "sktid", "skt", "ske",
+    "sks", "skv", "saoid", "suoid", "scid", "rscc", "rscd", "rsce", "rsct",
+];
 const SPELLING: &str = "`azure::https://ACCOUNT.blob.core.windows.net/CONTAINER/BLOB`";
 
 /// Blobs of Azure.
@@ -89,7 +95,7 @@ pub(crate) fn azure(text: Text<'_>, slice: &str, site: Site, query: Query<'_>) -
         account,
         container,
         blob,
-        signature: query.forward(),
+        signature: query.forward_only(&SIGNATURE)?,
     })
 }
 

@@ -46,6 +46,8 @@ impl Sheet {
                 }
                 self.listed.push(std::mem::take(&mut self.blob));
             }
+            // What is below is listed flat: where it is folded, something is missing.
+            [b"Blobs", b"BlobPrefix"] => return Err(ListingError::Other),
             [b"Prefix"] => self.prefixes.push(decoded(element)?),
             [b"NextMarker"] => self.markers.push(element.text),
             _ => {}
@@ -150,6 +152,12 @@ mod tests {
                 ListingError::Entry,
             ),
             ("a/", blob("k").repeat(PAGE_KEYS + 1), END, ListingError::TooMany),
+            (
+                "a/",
+                "<BlobPrefix><Name>a/b/</Name></BlobPrefix>".to_owned(),
+                END,
+                ListingError::Other,
+            ),
         ] {
             let read = listed(prefix, &blobs, end).map(|page| page.listed.len());
             assert_eq!(read, Err(expected), "{prefix} {end}");
