@@ -15,6 +15,7 @@ mod emulator;
 mod gcs_server;
 mod hostile;
 mod local;
+mod mercurial;
 mod replaced;
 mod repositories;
 mod secrets;

@@ -4,9 +4,13 @@ use std::fmt;
 
 use http::Uri;
 use k1s_getter_address::{Secret, Site, Transport};
+use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 
 use crate::origin::{Name, NameError, Origin, Peer, Scheme};
 
+/// What is not encoded in a part of a path or in a parameter, as signatures want it; and in a path, whose slashes stay.
+const PART: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+const PATH: &AsciiSet = &PART.remove(b'/');
 /// The longest URL that is asked for or followed, in bytes.
 const URL_BYTES: usize = 16 << 10;
 /// The longest scheme that is told in an error, in bytes.
@@ -87,6 +91,26 @@ impl Url {
         check(path)?;
         check(query.unwrap_or_default())?;
         Self::at(self.origin.clone(), path, query.map(Secret::new))
+    }
+
+    /// Returns the URL of what is below it, by a path and by parameters that are not encoded; its own parameters stay.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is too long.
+    pub fn below(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Self, UrlError> {
+        let base = self.path.trim_end_matches('/');
+        let path = format!("{base}/{}", utf8_percent_encode(path, PATH));
+        let part = |text| utf8_percent_encode(text, PART);
+        let mut query: Vec<String> = parameters
+            .iter()
+            .map(|(name, value)| format!("{}={}", part(name), part(value)))
+            .collect();
+        query.extend(self.query.as_ref().map(|own| own.expose().to_owned()));
+        self.with(
+            &path,
+            Some(query.join("&")).filter(|query| !query.is_empty()).as_deref(),
+        )
     }
 
     /// Returns its origin.
@@ -264,6 +288,23 @@ mod tests {
     fn shown(url: &Url) -> String {
         let query = url.query().map(|query| format!("?{}", query.expose()));
         format!("{}{}{}", url.origin(), url.path(), query.unwrap_or_default())
+    }
+
+    #[test]
+    fn what_is_below_is_encoded_and_keeps_what_was_asked_with() -> Result<(), UrlError> {
+        for (url, path, parameters, expected) in [
+            ("https://h", "a b/ü?#", vec![], "https://h/a%20b/%C3%BC%3F%23"),
+            ("https://h/r/", "", vec![("key", "a&b")], "https://h/r/?key=a%26b"),
+            ("https://h/r?t=1", "x", vec![("k", "v")], "https://h/r/x?k=v&t=1"),
+            ("https://h/r?t=1", "x", vec![], "https://h/r/x?t=1"),
+        ] {
+            assert_eq!(
+                Url::parse(url)?.below(path, &parameters)?,
+                Url::parse(expected)?,
+                "{url} {path}"
+            );
+        }
+        Ok(())
     }
 
     #[test]

@@ -38,6 +38,8 @@ mod keeper;
 mod kept;
 mod local;
 mod lock;
+#[cfg(feature = "hg")]
+mod mercurial;
 #[cfg(feature = "net")]
 mod network;
 #[cfg(feature = "oci")]

@@ -29,6 +29,8 @@ use crate::custody::Broken;
 use crate::git::GitFault;
 use crate::local::LocalError;
 use crate::lock::LockError;
+#[cfg(feature = "hg")]
+use crate::mercurial::MercurialError;
 #[cfg(feature = "net")]
 use crate::network::NetworkError;
 use crate::pick::PickError;
@@ -143,6 +145,10 @@ pub(crate) enum OriginError {
     #[cfg(feature = "git")]
     #[error(transparent)]
     Git(#[from] GitFault),
+    /// A repository of Mercurial does not give what is wanted.
+    #[cfg(feature = "hg")]
+    #[error(transparent)]
+    Mercurial(#[from] MercurialError),
     /// A bucket cannot be read as it is meant.
     #[cfg(feature = "bucket")]
     #[error(transparent)]
@@ -202,6 +208,8 @@ impl OriginError {
             Self::Network(_) => None,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.net().and_then(NetError::retry_after),
+            #[cfg(feature = "hg")]
+            Self::Mercurial(error) => error.net().and_then(NetError::retry_after),
             #[cfg(feature = "bucket")]
             Self::Store(error) => error.retry_after(),
             #[cfg(feature = "oci")]
@@ -250,6 +258,8 @@ impl OriginError {
             Self::Network(_) => Code::ConfigInvalid,
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.code(),
+            #[cfg(feature = "hg")]
+            Self::Mercurial(error) => code_of_net(error.class()),
             #[cfg(feature = "bucket")]
             Self::Store(error) => code_of_net(error.class()),
             #[cfg(feature = "oci")]

@@ -15,6 +15,8 @@ use crate::git::{self, Git};
 #[cfg(feature = "http")]
 use crate::http::Http;
 use crate::local::Local;
+#[cfg(feature = "hg")]
+use crate::mercurial::{self, Mercurial};
 #[cfg(feature = "oci")]
 use crate::oci::Artifact;
 use crate::origin::{Meter, Origin};
@@ -35,6 +37,8 @@ enum Way<'a> {
     Http(&'a Site, &'a Download),
     #[cfg(feature = "git")]
     Git(&'a k1s_getter_address::Git),
+    #[cfg(feature = "hg")]
+    Mercurial(&'a k1s_getter_address::Mercurial, &'a Site),
     #[cfg(feature = "bucket")]
     Bucket(BucketPlace, &'a Download),
 }
@@ -45,6 +49,12 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
         Source::Git(named) => git::supports(named).map(|()| Way::Git(named)).map_err(Unsupported),
         #[cfg(not(feature = "git"))]
         Source::Git(_) => Err(Unsupported("git")),
+        #[cfg(feature = "hg")]
+        Source::Mercurial(named) => match mercurial::supports(named) {
+            Ok(site) => Ok(Way::Mercurial(named, site)),
+            Err(what) => Err(Unsupported(what)),
+        },
+        #[cfg(not(feature = "hg"))]
         Source::Mercurial(_) => Err(Unsupported("Mercurial")),
         #[cfg(feature = "oci")]
         Source::Oci(oci) => Ok(Way::Oci(oci)),
@@ -103,6 +113,8 @@ pub(crate) fn open(
         Way::Git(named) => Box::new(Git::new(named, access, &cache, Arc::clone(meter))),
         #[cfg(feature = "oci")]
         Way::Oci(oci) => Box::new(Artifact::new(oci, access, cache, Arc::clone(meter))),
+        #[cfg(feature = "hg")]
+        Way::Mercurial(named, site) => Box::new(Mercurial::new(named, site, access, cache, Arc::clone(meter))),
         Way::Local(path, download) => Box::new(Local::new(path, download, access, cache, Arc::clone(meter))),
     })
 }

@@ -31,7 +31,7 @@ fn faults_name_their_field() {
         ("{}", "/source", "no address"),
         (r#"{"source": ["/a", ""]}"#, "/source/1", "empty"),
         (r#"{"source": ["/a", "/a"]}"#, "/source/1", "twice"),
-        (r#"{"source": "hg::https://h.org/r"}"#, "/source", "not supported"),
+        (r#"{"source": "hg::ssh://hg@h.org/r"}"#, "/source", "not supported"),
         (r#"{"source": "/a//../b"}"#, "/source", "sub-directory"),
         (r#"{"source": "/a", "untrusted": true}"#, "/source", "untrusted"),
         (
