@@ -8,6 +8,8 @@ use crate::local::LocalError;
 
 /// Files by which a repository says that part of it is elsewhere.
 const POINTERS: [&str; 3] = ["commondir", "gitdir", "objects/info/alternates"];
+/// Indexes of several packs, whose word for where an object is counts more than that of the packs' own.
+const INDEXES: [&str; 2] = ["objects/pack/multi-pack-index", "objects/pack/multi-pack-index.d"];
 /// Its files that are read, which need not all be there.
 const FILES: [&str; 5] = ["HEAD", CONFIGURATIONS[0], CONFIGURATIONS[1], "packed-refs", "shallow"];
 const CONFIGURATIONS: [&str; 2] = ["config", "config.worktree"];
@@ -29,6 +31,12 @@ pub(crate) fn check(directory: &Path) -> Result<(), LocalError> {
                 "commondir" | "gitdir" => elsewhere(name),
                 _ => LocalError::Alternates(directory.join(name)),
             });
+        }
+    }
+    for name in INDEXES {
+        let path = directory.join(name);
+        if look(&path)?.is_some() {
+            return Err(LocalError::Indexed(path));
         }
     }
     for name in FILES {

@@ -13,6 +13,7 @@ use crate::limits::{Limit, Limits};
 use crate::name::RefName;
 use crate::objects::Objects;
 use crate::revision::{Revision, RevisionError, Target};
+use crate::size::{Author, Sizes};
 
 /// What a work tree has its repository in.
 const DOT_GIT: &str = ".git";
@@ -44,6 +45,9 @@ pub enum LocalError {
     /// file nor a directory.
     #[error("{} says that the repository is elsewhere, which is not followed; name that place", .0.display())]
     Elsewhere(PathBuf),
+    /// It has an index of several packs, which would have to be believed.
+    #[error("{} is an index of several packs, which is not read; `git repack -a -d` and removing it ends that", .0.display())]
+    Indexed(PathBuf),
     /// Its configuration names another file.
     #[error("{} includes other files, which are not read; write what they say into it", .0.display())]
     Included(PathBuf),
@@ -127,7 +131,8 @@ impl Local {
     /// # Errors
     /// Fails if the repository cannot be opened any more.
     pub fn objects(&self) -> Result<Objects, LocalError> {
-        Ok(Objects::of(self.open()?, self.directory.join("objects"), &self.limits))
+        let sizes = Sizes::new(self.directory.join("objects"), Author::Anybody);
+        Ok(Objects::of(self.open()?, sizes, &self.limits))
     }
 
     /// Opens the repository, which may have changed since the last time.

@@ -8,7 +8,7 @@ use crate::commit::{Commit, Tag};
 use crate::id::ObjectId;
 use crate::limits::Limits;
 use crate::pack::Packed;
-use crate::size::{SizeError, Sizes};
+use crate::size::{Author, SizeError, Sizes};
 
 /// The most tags that lead one to another.
 const TAG_CHAIN: usize = 8;
@@ -67,16 +67,20 @@ pub enum ObjectError {
 
 impl Objects {
     pub(crate) fn new(odb: Odb<'_>, directory: PathBuf, limits: &Limits) -> Result<Self, git2::Error> {
-        Ok(Self::of(Repository::from_odb(odb)?, directory, limits))
+        Ok(Self::of(
+            Repository::from_odb(odb)?,
+            Sizes::new(directory, Author::Us),
+            limits,
+        ))
     }
 
-    /// Reads the objects of a repository, which are in `directory`.
-    pub(crate) fn of(repository: Repository, directory: PathBuf, limits: &Limits) -> Self {
+    /// Reads the objects of a repository.
+    pub(crate) fn of(repository: Repository, sizes: Sizes, limits: &Limits) -> Self {
         // What was checked when it came is checked again when it is read: disks forget.
         git2::opts::strict_hash_verification(true);
         Self {
             repository,
-            sizes: Sizes::new(directory),
+            sizes,
             limits: *limits,
         }
     }

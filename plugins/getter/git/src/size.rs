@@ -23,6 +23,8 @@ const NAMES: u64 = 8 + 4 * 256;
 const BEGINNING: u64 = 64;
 /// How much of a pack is read at once: what an object begins with, deflated.
 const READ: usize = 256;
+/// How many times the bytes of everything may be copied while objects are read that lean one upon another.
+const COPIES: u64 = 16;
 /// The two forms of deltas in a pack.
 const DISTANT: u8 = 6;
 const NAMED: u8 = 7;
@@ -31,9 +33,22 @@ const NAMED: u8 = 7;
 #[derive(Debug)]
 pub(crate) struct Sizes {
     objects: PathBuf,
-    indexes: RefCell<Vec<PathBuf>>,
+    author: Author,
+    /// Those that were found the last time; `None` before the first.
+    indexes: RefCell<Option<Vec<PathBuf>>>,
     /// The index that had the last, which has the next one more often than not.
     last: Cell<usize>,
+    /// The bytes of all that was measured, which is what reading it copies.
+    spent: Cell<u64>,
+}
+
+/// Who made packs and their indexes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Author {
+    /// This program: an object is the same wherever it is.
+    Us,
+    /// Anybody: an object may be something else in each place that has it, and which of them libgit2 reads is not known.
+    Anybody,
 }
 
 /// An object cannot be measured, or is not to be read.
@@ -60,33 +75,61 @@ impl From<TooLong> for SizeError {
 }
 
 impl Sizes {
-    pub(crate) fn new(objects: PathBuf) -> Self {
+    pub(crate) fn new(objects: PathBuf, author: Author) -> Self {
         Self {
             objects,
+            author,
             indexes: RefCell::default(),
             last: Cell::new(0),
+            spent: Cell::new(0),
         }
     }
 
     /// Returns how large an object says it is, after a look at all that it leans on.
     pub(crate) fn of(&self, id: &ObjectId, limits: &Limits) -> Result<u64, SizeError> {
-        if let Some(size) = self.packed(id, limits)? {
-            return Ok(size);
+        let is_first = self.indexes.borrow().is_none();
+        if is_first {
+            self.list()?;
         }
-        if let Some(size) = loose(&self.objects, id)? {
-            return if size > limits.object_bytes {
-                Err(SizeError::TooLarge)
-            } else {
-                Ok(size)
-            };
+        let mut found = self.packed(id, limits)?;
+        if found.is_none() || self.author == Author::Anybody {
+            let loose = loose(&self.objects, id)?;
+            if loose.is_some_and(|size| size > limits.object_bytes) {
+                return Err(SizeError::TooLarge);
+            }
+            found = found.max(loose);
         }
-        // It may have come in the meantime.
-        self.indexes.replace(indexes(&self.objects));
-        self.packed(id, limits)?.ok_or(SizeError::Missing)
+        if found.is_none() && !is_first {
+            // It may have come in the meantime.
+            self.list()?;
+            found = self.packed(id, limits)?;
+        }
+        found.ok_or(SizeError::Missing)
+    }
+
+    /// Looks which packs there are, and of anybody's whether each name is in its index once.
+    fn list(&self) -> Result<(), SizeError> {
+        let found = indexes(&self.objects);
+        if self.author == Author::Anybody {
+            found.iter().try_for_each(|path| sorted(path))?;
+        }
+        self.indexes.replace(Some(found));
+        Ok(())
+    }
+
+    /// Counts what anybody's objects are made of, for each leans on others that are read again for it.
+    fn spend(&self, held: u64, limits: &Limits) -> Result<(), SizeError> {
+        self.spent.set(self.spent.get().saturating_add(held));
+        if self.author == Author::Anybody && self.spent.get() > limits.total_bytes.saturating_mul(COPIES) {
+            return Err(SizeError::TooLarge);
+        }
+        Ok(())
     }
 
     fn packed(&self, id: &ObjectId, limits: &Limits) -> Result<Option<u64>, SizeError> {
         let indexes = self.indexes.borrow();
+        let indexes = indexes.as_deref().unwrap_or_default();
+        let mut found = None;
         for turn in 0..indexes.len() {
             let at = (self.last.get() + turn) % indexes.len();
             let Some(path) = indexes.get(at) else { continue };
@@ -96,13 +139,57 @@ impl Sizes {
                 Err(error) => return Err(error.into()),
             };
             if let Some(offset) = offset(&index, id)? {
-                self.last.set(at);
                 let pack = File::open(path.with_extension("pack"))?;
-                return measured(&index, &pack, offset, limits).map(Some);
+                let (size, held) = measured(&index, &pack, offset, limits)?;
+                found = found.max(Some(size));
+                self.spend(held, limits)?;
+                if self.author == Author::Us {
+                    self.last.set(at);
+                    break;
+                }
             }
         }
-        Ok(None)
+        Ok(found)
     }
+}
+
+/// Makes sure that an index has each name once, in order, so that whoever looks one up finds the same.
+fn sorted(path: &Path) -> Result<(), SizeError> {
+    let disordered = || SizeError::Damaged("the index of a pack is not in order");
+    let index = File::open(path)?;
+    let mut head = [0; HEAD.len()];
+    index.read_exact_at(&mut head, 0)?;
+    if head != HEAD {
+        return Err(SizeError::Damaged("the index of a pack is of another version than 2"));
+    }
+    let count = four(&index, NAMES - 4)?;
+    let mut bytes = BufReader::new(&index);
+    bytes.seek(SeekFrom::Start(HEAD.len() as u64))?;
+    let mut up_to = [0; 256];
+    for upper in &mut up_to {
+        let mut four = [0; 4];
+        bytes.read_exact(&mut four)?;
+        *upper = u64::from(u32::from_be_bytes(four));
+    }
+    let mut last: Option<[u8; ObjectId::BYTES]> = None;
+    let mut seen = [0_u64; 256];
+    for _ in 0..count {
+        let mut name = [0; ObjectId::BYTES];
+        bytes.read_exact(&mut name)?;
+        if last.replace(name).is_some_and(|last| last >= name) {
+            return Err(disordered());
+        }
+        let [first, ..] = name;
+        if let Some(seen) = seen.get_mut(usize::from(first)) {
+            *seen += 1;
+        }
+    }
+    let mut sum = 0;
+    let is_right = seen.iter().zip(up_to).all(|(seen, upper)| {
+        sum += seen;
+        sum == upper
+    });
+    if is_right { Ok(()) } else { Err(disordered()) }
 }
 
 fn indexes(objects: &Path) -> Vec<PathBuf> {
@@ -113,8 +200,8 @@ fn indexes(objects: &Path) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Follows an object of a pack to one that leans on nothing, and returns how large it is.
-fn measured(index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<u64, SizeError> {
+/// Follows an object of a pack to one that leans on nothing, and returns how large it is, and all of that together.
+fn measured(index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<(u64, u64), SizeError> {
     let (mut at, mut held, mut size) = (offset, 0_u64, None);
     for _ in 0..=limits.delta_depth {
         let part = part(index, pack, at)?;
@@ -124,7 +211,7 @@ fn measured(index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<u
         }
         let size = *size.get_or_insert(part.made);
         match part.base {
-            None => return Ok(size),
+            None => return Ok((size, held)),
             Some(base) => at = base,
         }
     }

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::os::unix::fs::symlink;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use k1s_getter_git::{Kind, Limits, Local, LocalError, ObjectError, ObjectId, Range, Revision, RevisionError, Target};
 
@@ -231,11 +231,14 @@ fn index(mut names: Vec<(ObjectId, u32)>, pack: &[u8]) -> Vec<u8> {
     bytes
 }
 
-/// Packs of somebody's that lean upon themselves, or make more than is read: libgit2 follows them as far as they go.
-#[test]
-fn deltas_in_a_circle_and_without_end_are_not_followed() {
+fn name(byte: u8) -> ObjectId {
+    ObjectId::from_bytes(&[byte; 20]).unwrap()
+}
+
+/// A repository with a pack of somebody's: objects 1 to 3 lean upon themselves, 4 upon nothing, 5 is large, 6 leans far, and 7 is
+/// one by another name.
+fn circles() -> Made {
     let made = Made::with_files();
-    let name = |byte| ObjectId::from_bytes(&[byte; 20]).unwrap();
     let mut pack = Pack::default();
     let mut names = Vec::new();
     for (own, base) in [(1, 1), (2, 3), (3, 2), (4, 9)] {
@@ -256,12 +259,27 @@ fn deltas_in_a_circle_and_without_end_are_not_followed() {
         let other = Sha1::digest(at.to_be_bytes());
         names.push((ObjectId::from_bytes(&other).unwrap(), pack.start(at)));
     }
-    let directory = made.path().join(".git/objects/pack");
-    fs::create_dir_all(&directory).unwrap();
-    let pack = pack.finish();
-    fs::write(directory.join("pack-1.idx"), index(names, &pack)).unwrap();
-    fs::write(directory.join("pack-1.pack"), pack).unwrap();
+    fs::create_dir_all(packs(&made)).unwrap();
+    add(&made, "pack-1", names, pack);
+    made
+}
 
+fn packs(made: &Made) -> PathBuf {
+    made.path().join(".git/objects/pack")
+}
+
+/// Writes a pack with an index.
+fn add(made: &Made, file: &str, names: Vec<(ObjectId, u32)>, pack: Pack) {
+    let pack = pack.finish();
+    let path = packs(made).join(file);
+    fs::write(path.with_extension("idx"), index(names, &pack)).unwrap();
+    fs::write(path.with_extension("pack"), pack).unwrap();
+}
+
+/// libgit2 follows deltas as far as they go.
+#[test]
+fn deltas_in_a_circle_and_without_end_are_not_followed() {
+    let made = circles();
     let local = local(&made.path()).unwrap();
     let objects = local.objects().unwrap();
     for (byte, said) in [
@@ -278,13 +296,62 @@ fn deltas_in_a_circle_and_without_end_are_not_followed() {
         assert!(error.to_string().contains(said), "{byte}: {error}");
         let error = objects.commit(&name(byte)).unwrap_err();
         assert!(error.to_string().contains(said), "{byte}: {error}");
-    }
-    for byte in 1..=7 {
         fs::write(made.path().join(".git/refs/tags/circle"), format!("{}\n", name(byte))).unwrap();
         let target = resolved(&local, revision("circle")).unwrap();
         assert_eq!(target.id, name(byte));
         assert!(objects.commit(&target.commit).is_err());
     }
+}
+
+/// In each place that has an object it may be another, and libgit2 takes the one or the other.
+#[test]
+fn an_object_is_measured_wherever_it_is() {
+    let made = circles();
+    let local = local(&made.path()).unwrap();
+    for circle in 1..=6 {
+        let mut honest = Pack::default();
+        honest.whole(BLOB, b"honest");
+        add(&made, "pack-0", vec![(name(circle), 12)], honest);
+        let error = local.objects().unwrap().blob(&name(circle), u64::MAX).unwrap_err();
+        assert!(!error.to_string().contains("hash"), "{circle}: {error}");
+    }
+    let mut twice = Pack::default();
+    twice.whole(BLOB, b"honest");
+    let circle = twice.named(&name(8), &[4, 4, 0x90, 4]);
+    let names = vec![(name(8), 12), (name(8), twice.start(circle))];
+    add(&made, "pack-0", names, twice);
+    let error = local.objects().unwrap().blob(&name(8), u64::MAX).unwrap_err();
+    assert!(error.to_string().contains("is not in order"), "{error}");
+
+    let several = packs(&made).join("multi-pack-index");
+    fs::write(&several, "").unwrap();
+    assert!(matches!(local.objects(), Err(LocalError::Indexed(at)) if at == several));
+}
+
+/// What is copied for objects that lean on the same one is counted together.
+#[test]
+fn what_objects_are_made_of_is_counted_together() {
+    let made = Made::with_files();
+    let mut pack = Pack::default();
+    let base = pack.whole(BLOB, &vec![0; 100_000]);
+    let mut names = vec![(name(1), pack.start(base))];
+    for at in 2..100 {
+        let delta = [varint(100_000).as_slice(), &[1, 1, at]].concat();
+        let leaf = pack.delta(base, &delta);
+        names.push((name(at), pack.start(leaf)));
+    }
+    fs::create_dir_all(packs(&made)).unwrap();
+    add(&made, "pack-1", names, pack);
+    let limits = Limits {
+        total_bytes: 100_000,
+        ..Limits::default()
+    };
+    let objects = Local::new(&made.path(), limits).unwrap().objects().unwrap();
+    let errors = (2..100).map(|at| objects.blob(&name(at), u64::MAX).unwrap_err());
+    let refused = errors
+        .filter(|error| matches!(error, ObjectError::TooLarge { .. }))
+        .count();
+    assert!((60..98).contains(&refused), "{refused}");
 }
 
 #[test]

@@ -49,9 +49,9 @@ impl GitFault {
         match self {
             Self::Git(error) => code_of_git(error),
             Self::Local(LocalError::Absent { .. }) => Code::RootNotFound,
-            Self::Local(LocalError::Elsewhere(_) | LocalError::Alternates(_) | LocalError::Included(_)) => {
-                Code::Unsupported
-            }
+            Self::Local(
+                LocalError::Elsewhere(_) | LocalError::Alternates(_) | LocalError::Included(_) | LocalError::Indexed(_),
+            ) => Code::Unsupported,
             Self::Local(LocalError::Open(_) | LocalError::Unreadable { .. }) => Code::Permission,
             Self::Local(LocalError::References(_)) => Code::Unavailable,
             Self::Local(LocalError::Limit(_)) => Code::TooLarge,
