@@ -42,6 +42,9 @@ pub(crate) enum CommandError {
     /// There is something where a new directory was to be.
     #[error("{}: there is something already, and nothing of it is touched", .0.display())]
     NotEmpty(PathBuf),
+    /// The new directory would be part of what is fetched.
+    #[error("{}: it lies in the folder that is fetched; name a directory outside of it", .0.display())]
+    Within(PathBuf),
     /// The system refuses.
     #[error("{}: {source}", path.display())]
     Io {

@@ -20,6 +20,7 @@ use crate::content::Content;
 use crate::errand::Errand;
 use crate::origin::{Contents, OriginError};
 use crate::pick::{Pick, Picked, What, pick};
+use crate::target::Target;
 use crate::tree::Mode;
 use crate::weigh::Scale;
 
@@ -72,6 +73,9 @@ fn run(arguments: &Arguments) -> Result<Fetched, CommandError> {
     let settings = arguments.options.settings(slice::from_ref(&arguments.source), &here)?;
     let directory = here.join(&arguments.directory);
     is_free(&directory)?;
+    for target in &settings.targets {
+        is_apart(target, &directory)?;
+    }
     let staging = staging(&directory)?;
     let lock_file = arguments.locked.as_ref().map(|path| here.join(path));
     let mut fetched = None;
@@ -103,6 +107,20 @@ fn is_free(directory: &Path) -> Result<(), CommandError> {
             None => Ok(()),
             Some(_) => Err(occupied()),
         },
+    }
+}
+
+/// Refuses a directory that would come to lie in the folder that is fetched.
+fn is_apart(target: &Target, directory: &Path) -> Result<(), CommandError> {
+    let Some(folder) = target.local_folder() else {
+        return Ok(());
+    };
+    let parent = directory.parent().unwrap_or(Path::new("/"));
+    let (folder, parent) = (folder.canonicalize(), parent.canonicalize());
+    match (folder, parent) {
+        (Ok(folder), Ok(parent)) if parent.starts_with(&folder) => Err(CommandError::Within(directory.to_owned())),
+        // What is not there is told by whoever opens it.
+        (Ok(_) | Err(_), Ok(_) | Err(_)) => Ok(()),
     }
 }
 

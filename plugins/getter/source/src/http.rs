@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, SUMS_BYTES, Site, Sums};
+use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, Site};
 use k1s_getter_net::{self as net, Client, Credential, Request, Url, Validators};
 use tokio::task::spawn_blocking;
 
@@ -22,6 +22,7 @@ use crate::config::{Access, Bounds};
 use crate::content::Content;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::sums;
 use crate::tree::{Mark, Tree};
 use crate::unpack::{Parcel, revision, unpack, verify};
 use crate::whose::whose;
@@ -118,10 +119,11 @@ impl Http {
         let credentials = &self.network.credentials;
         let certificate = credentials.certificate.as_ref();
         let certificate = certificate.map(|(path, _)| path.to_string_lossy()).unwrap_or_default();
+        let headers = credentials.headers.as_deref().map(Path::to_string_lossy);
         let parameters = self.site.parameters.encoded();
         whose(
             credentials.word.as_ref().or(own.as_ref()),
-            &[parameters.expose(), &certificate],
+            &[parameters.expose(), &certificate, &headers.unwrap_or_default()],
         )
     }
 
@@ -136,15 +138,9 @@ impl Http {
             return Err(OriginError::ForeignSums);
         };
         let sums_url = Url::of(site).map_err(|error| OriginError::Network(NetworkError::Url(error)))?;
-        let most = u64::try_from(SUMS_BYTES).unwrap_or(u64::MAX);
-        let answer = client
-            .send(Request::get(sums_url).at_most(most))
-            .await
-            .map_err(OriginError::Net)?;
-        let bytes = answer.into_body().collect(most).await.map_err(OriginError::Net)?;
-        let sums = Sums::parse(&bytes).map_err(OriginError::Sums)?;
-        let found = sums.find(&self.site.decoded_path(), &site.decoded_path());
-        Ok(Some(found.map_err(OriginError::Sums)?.clone()))
+        let (own, place) = (self.site.decoded_path(), site.decoded_path());
+        let asked = sums::ask(client, Request::get(sums_url), &own, &place);
+        asked.await.map(Some)
     }
 }
 

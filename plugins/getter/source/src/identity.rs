@@ -38,6 +38,9 @@ pub(crate) struct Identity {
     /// A certificate that is shown to a server that asks for one, with those between it and its authority, in PEM.
     #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
     pub(crate) client_certificate: Option<PathBuf>,
+    /// A file of headers that are sent along, one `NAME: VALUE` on each line; it is read when the server is first asked.
+    #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
+    pub(crate) headers_file: Option<PathBuf>,
     /// The key of `clientCertificate`, in PEM.
     #[serde(skip_serializing)]
     pub(crate) client_key: Option<Secret>,
@@ -96,6 +99,7 @@ impl Identity {
         Credentials {
             word: self.word(base),
             certificate,
+            headers: self.headers_file.as_ref().map(|path| base.join(path)),
             #[cfg(feature = "ssh")]
             ssh: self.ssh(base, faults),
         }

@@ -51,6 +51,7 @@ mod pick;
 mod relock;
 #[cfg(feature = "bucket")]
 mod store;
+mod sums;
 mod target;
 mod tree;
 mod unpack;

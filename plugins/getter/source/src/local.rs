@@ -16,7 +16,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, SUMS_BYTES, Sums};
+use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin};
 use k1s_getter_archive::Limits;
 use k1s_manifests::{OpenError, Stamp};
 use k1s_source::Code;
@@ -27,6 +27,7 @@ use crate::cache::Cache;
 use crate::config::Access;
 use crate::content::Content;
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::sums;
 use crate::tree::{Mark, Tree};
 use crate::unpack::{Parcel, revision, unpack, verify};
 use crate::wish::Wish;
@@ -297,13 +298,11 @@ impl Ground {
         let Opened::File(file, _) = self.place.beside(Path::new(path)).open()? else {
             return Err(LocalError::NotAFile.into());
         };
-        let most = u64::try_from(SUMS_BYTES).unwrap_or(u64::MAX);
         let mut bytes = Vec::new();
-        let mut bounded = file.take(most.saturating_add(1));
+        // One byte more shows that it is too long.
+        let mut bounded = file.take(sums::most().saturating_add(1));
         bounded.read_to_end(&mut bytes).map_err(LocalError::Io)?;
-        let sums = Sums::parse(&bytes).map_err(OriginError::Sums)?;
-        let own = self.place.path().to_string_lossy();
-        Ok(Some(sums.find(&own, path).map_err(OriginError::Sums)?.clone()))
+        sums::find(&bytes, &self.place.path().to_string_lossy(), path).map(Some)
     }
 }
 

@@ -6,14 +6,16 @@
 use std::fs::File;
 use std::io::{self, Read as _};
 use std::path::{Path, PathBuf};
+use std::str::FromStr as _;
 
+use http::HeaderName;
 use k1s_getter_address::{Secret, Site, Transport};
 use k1s_getter_net::{
-    Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Settings,
-    SettingsError, Trust, Url, UrlError,
+    Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Reference,
+    Settings, SettingsError, Trust, Url, UrlError,
 };
 
-/// The longest file of certificates, in bytes.
+/// The longest file of certificates or headers, in bytes.
 const PEM_BYTES: u64 = 1 << 20;
 
 /// How a source reaches over a network.
@@ -48,6 +50,8 @@ pub(crate) struct Credentials {
     pub(crate) word: Option<Credential>,
     /// The files of a certificate and of its key.
     pub(crate) certificate: Option<(PathBuf, Secret)>,
+    /// A file of headers that are sent along.
+    pub(crate) headers: Option<PathBuf>,
     /// What is used over SSH.
     #[cfg(feature = "ssh")]
     pub(crate) ssh: SshKeys,
@@ -70,7 +74,7 @@ impl Credentials {
         if self.ssh.key.is_some() {
             return false;
         }
-        self.word.is_none() && self.certificate.is_none()
+        self.word.is_none() && self.certificate.is_none() && self.headers.is_none()
     }
 
     /// Returns the user, where one is named.
@@ -85,7 +89,7 @@ impl Credentials {
 /// Nothing can be asked with what is configured.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum NetworkError {
-    /// A file of certificates cannot be read.
+    /// A file of certificates or headers cannot be read.
     #[error("{} cannot be read: {source}", path.display())]
     File {
         /// The file.
@@ -94,9 +98,17 @@ pub(crate) enum NetworkError {
         #[source]
         source: io::Error,
     },
-    /// A file of certificates is too large, or no text.
-    #[error("{} is not a file of certificates in PEM", .0.display())]
+    /// A file of certificates or headers is too large, or no text.
+    #[error("{} is longer than {PEM_BYTES} bytes, or no text", .0.display())]
     NotPem(PathBuf),
+    /// A line of a file of headers is none.
+    #[error("{}: line {line} is no header, which is written `NAME: VALUE`", path.display())]
+    NotAHeader {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1.
+        line: usize,
+    },
     /// A variable of the environment names no proxy.
     #[error(transparent)]
     Proxy(ProxyError),
@@ -175,7 +187,10 @@ impl Network {
         Ok(Key {
             origin: url.origin().clone(),
             credential: self.credentials.word.clone().or(own),
-            headers: Vec::new(),
+            headers: match &self.credentials.headers {
+                Some(path) => headers(path)?,
+                None => Vec::new(),
+            },
             identity: identity.transpose()?,
         })
     }
@@ -200,7 +215,25 @@ impl Network {
     }
 }
 
-/// Reads a file of certificates.
+/// Reads a file of headers, one on each line; lines that are empty or begin with `#` are none.
+fn headers(path: &Path) -> Result<Vec<(HeaderName, Reference)>, NetworkError> {
+    let text = pem(path)?;
+    let lines = text.lines().enumerate().map(|(at, line)| (at + 1, line.trim()));
+    let lines = lines.filter(|(_, line)| !line.is_empty() && !line.starts_with('#'));
+    let header = |(line, text): (usize, &str)| {
+        let parted = text.split_once(':');
+        let named = parted.and_then(|(name, value)| Some((HeaderName::from_str(name.trim()).ok()?, value.trim())));
+        // What stands there may be the secret.
+        let (name, value) = named.ok_or_else(|| NetworkError::NotAHeader {
+            path: path.to_owned(),
+            line,
+        })?;
+        Ok((name, Reference::Given(Secret::new(value))))
+    };
+    lines.map(header).collect()
+}
+
+/// Reads a file of certificates, or another text.
 fn pem(path: &Path) -> Result<String, NetworkError> {
     let fault = |source| NetworkError::File {
         path: path.to_owned(),
@@ -214,4 +247,28 @@ fn pem(path: &Path) -> Result<String, NetworkError> {
         .ok()
         .filter(|_| !is_too_long)
         .ok_or_else(|| NetworkError::NotPem(path.to_owned()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn headers_are_read_line_by_line_and_a_bad_one_is_not_repeated() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("headers");
+        std::fs::write(&path, "# Ours.\nPRIVATE-TOKEN: canary:1\n\nX-Other:2\n").unwrap();
+        let read = headers(&path).unwrap();
+        let given = |text| Reference::Given(Secret::new(text));
+        let expected = [("private-token", given("canary:1")), ("x-other", given("2"))];
+        assert_eq!(
+            read,
+            expected.map(|(name, value)| (HeaderName::from_static(name), value))
+        );
+        for text in ["canary", "X Y: canary", ": canary", "ok: 1\ncanary"] {
+            std::fs::write(&path, text).unwrap();
+            let said = headers(&path).unwrap_err().to_string();
+            assert!(said.contains("is no header") && !said.contains("canary"), "{said}");
+        }
+    }
 }

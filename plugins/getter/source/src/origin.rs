@@ -134,7 +134,7 @@ pub(crate) enum OriginError {
     #[error("its files are more than the limit totalBytes, {0} bytes, together")]
     TooMuch(u64),
     /// It cannot be had from the network.
-    #[cfg(feature = "net")]
+    #[cfg(feature = "http")]
     #[error(transparent)]
     Net(NetError),
     /// Nothing can be asked with what is configured.
@@ -202,7 +202,7 @@ impl OriginError {
     #[must_use]
     pub(crate) fn retry_after(&self) -> Option<Duration> {
         match self {
-            #[cfg(feature = "net")]
+            #[cfg(feature = "http")]
             Self::Net(error) => error.retry_after(),
             #[cfg(feature = "net")]
             Self::Network(_) => None,
@@ -252,7 +252,7 @@ impl OriginError {
             Self::IgnoreFiles(_) | Self::IgnoreBytes(_) | Self::TooMuch(_) => Code::TooLarge,
             Self::Pick(_) => Code::RootNotFound,
             Self::Cache(error) => error.code(),
-            #[cfg(feature = "net")]
+            #[cfg(feature = "http")]
             Self::Net(error) => code_of_net(error.class()),
             #[cfg(feature = "net")]
             Self::Network(_) => Code::ConfigInvalid,

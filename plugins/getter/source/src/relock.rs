@@ -8,13 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 
 use clap::Parser;
-use k1s_getter_address::{Origin, Source};
 
 use crate::command::{CommandError, Said, parsed};
 use crate::config::Options;
 use crate::errand::Errand;
 use crate::lock::Lock;
-use crate::target::Target;
 
 /// Notes in a lock file at which revision addresses are now.
 #[derive(Debug, Parser)]
@@ -46,7 +44,8 @@ fn run(arguments: &Arguments) -> Result<String, CommandError> {
     let mut lock = Lock::read_if_there(&path)?;
     let mut said = String::new();
     for target in &settings.targets {
-        if is_folder(target) {
+        // Its revision depends on what is picked of it.
+        if target.local_folder().is_some() {
             return Err(CommandError::Folder(target.shown()));
         }
         let room = tempfile::tempdir().map_err(CommandError::at(&std::env::temp_dir()))?;
@@ -62,15 +61,4 @@ fn run(arguments: &Arguments) -> Result<String, CommandError> {
     }
     lock.write(&path)?;
     Ok(said)
-}
-
-/// Returns whether an address names a folder of this machine, whose revision depends on what is picked of it.
-fn is_folder(target: &Target) -> bool {
-    let Source::Download(download) = &target.address.source else {
-        return false;
-    };
-    match &download.origin {
-        Origin::File(path) => std::fs::metadata(path).is_ok_and(|found| found.is_dir()),
-        Origin::Http(_) | Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => false,
-    }
 }

@@ -18,7 +18,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_getter_address::{Checksum, Digest, Download, SUMS_BYTES, Sums};
+use k1s_getter_address::{Checksum, Digest, Download};
 use k1s_getter_bucket::{Bucket, BucketError, Entry as Object, Folder, Found};
 #[cfg(feature = "gcs")]
 use k1s_getter_net::UrlError;
@@ -31,6 +31,7 @@ use crate::config::Access;
 use crate::content::Content;
 use crate::http::Asking;
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::sums;
 use crate::tree::{Blob, Entry, Kind, Mark, Mode, Tree};
 use crate::unpack::revision;
 use crate::whose::whose;
@@ -229,12 +230,8 @@ impl Store {
             .object()
             .await
             .map_err(StoreError::Bucket)?;
-        let most = u64::try_from(SUMS_BYTES).unwrap_or(u64::MAX);
-        let answer = client.send(request.at_most(most)).await.map_err(OriginError::Net)?;
-        let bytes = answer.into_body().collect(most).await.map_err(OriginError::Net)?;
-        let sums = Sums::parse(&bytes).map_err(OriginError::Sums)?;
-        let found = sums.find(&format!("/{}", self.place.key()), &format!("/{}", place.key()));
-        Ok(Some(found.map_err(OriginError::Sums)?.clone()))
+        let (own, place) = (format!("/{}", self.place.key()), format!("/{}", place.key()));
+        sums::ask(client, request, &own, &place).await.map(Some)
     }
 
     async fn folder(

@@ -3,6 +3,8 @@
 //! Neither has a revision, a credential, or a parameter of the query in it: another revision of a repository is the same
 //! place, and secrets change. Two addresses that differ in nothing else cannot be in one source.
 
+use std::path::Path;
+
 use k1s_getter_address::{Address, Download, Origin, Parameters, Remote, Site, Source, Transport};
 use k1s_source::Scope;
 use sha2::{Digest as _, Sha256};
@@ -69,6 +71,18 @@ impl Target {
     #[must_use]
     pub(crate) fn shown(&self) -> String {
         self.address.to_string()
+    }
+
+    /// Returns the folder of this machine that the address names, if it is one.
+    #[must_use]
+    pub(crate) fn local_folder(&self) -> Option<&Path> {
+        let Source::Download(download) = &self.address.source else {
+            return None;
+        };
+        match &download.origin {
+            Origin::File(path) => Some(Path::new(path)).filter(|path| path.is_dir()),
+            Origin::Http(_) | Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => None,
+        }
     }
 
     /// Returns what else decides what is there, which the text leaves out: the parameters that go to the server, but for what

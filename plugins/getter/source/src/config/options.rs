@@ -49,6 +49,10 @@ pub(crate) struct Options {
     #[cfg(feature = "net")]
     #[arg(long, value_name = "PLACE")]
     token: Option<String>,
+    /// A file of headers that are sent along, one NAME: VALUE on each line
+    #[cfg(feature = "net")]
+    #[arg(long, value_name = "FILE")]
+    headers_file: Option<PathBuf>,
     /// A netrc file
     #[cfg(feature = "net")]
     #[arg(long, value_name = "FILE")]
@@ -115,6 +119,7 @@ impl Options {
         let mut identity = Identity {
             username: self.username.clone(),
             netrc: self.netrc.clone(),
+            headers_file: self.headers_file.clone(),
             ..Identity::default()
         };
         match self.password.as_deref().map(place).transpose()? {

@@ -28,6 +28,19 @@ fn a_folder_is_brought_whole_without_links() {
 }
 
 #[test]
+fn a_folder_is_not_fetched_into_itself() {
+    let room = Room::new();
+    room.write("a.yaml", "a");
+    for address in [".", "./.", "..//"] {
+        let output = room.fetch(address);
+        assert_eq!(output.status.code(), Some(2), "{address}");
+        assert!(!room.path("out").exists(), "{address}");
+    }
+    let refused = room.refused(".");
+    assert!(refused.contains("lies in the folder that is fetched"), "{refused}");
+}
+
+#[test]
 fn archives_files_and_parts_of_them_are_taken_as_the_address_says() {
     let room = Room::new();
     let archive = tar(&[file("top-1/a.yaml", "a"), file("top-1/sub/b.yaml", "b")]);
