@@ -160,17 +160,19 @@ fn h01_nothing_of_ours_goes_along_with_a_redirect_to_another_origin() -> anyhow:
     other.put("/a.yaml", Page::of(config_map("a", "1")));
     web.put("/a.yaml", Page::status(302).with("Location", &other.url("/a.yaml")));
     fs::write(scene.outside("token"), "secret")?;
-    let config = json!({"source": web.url("/a.yaml"), "allow": ["http"], "credentials": {"token": "@token"}});
+    fs::write(scene.outside("headers"), "PRIVATE-TOKEN: secret\n")?;
+    let credentials = json!({"token": "@token", "headersFile": "./headers"});
+    let config = json!({"source": web.url("/a.yaml"), "allow": ["http"], "credentials": credentials});
     let stage = Stage::over(scene, config)?;
     stage.once(0)?;
     let told = |web: &Web| {
         let asked = web.asked();
-        asked
-            .iter()
-            .filter(|asked| asked.headers.contains_key("authorization"))
+        let headers = asked.iter().flat_map(|asked| asked.headers.keys());
+        headers
+            .filter(|name| ["authorization", "private-token"].contains(&name.as_str()))
             .count()
     };
-    assert_eq!((told(&web), told(&other), other.asked().len()), (1, 0, 1));
+    assert_eq!((told(&web), told(&other), other.asked().len()), (2, 0, 1));
     assert_eq!(values(&stage.scene)?, ["a=1"]);
     Ok(())
 }

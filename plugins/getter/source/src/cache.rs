@@ -186,7 +186,11 @@ impl Cache {
     /// # Errors
     /// Fails if the system refuses.
     pub(crate) fn adopt(&self, file: NamedTempFile, content: &Content) -> Result<(), CacheError> {
-        let path = self.folder.join(INCOMING).join(name(content));
+        let [path, settled] = self.paths(content);
+        // One that is damaged there goes when it is read.
+        if settled.is_file() {
+            return Ok(());
+        }
         file.persist(&path).map_err(|error| io_at(&path)(error.error))?;
         Ok(())
     }

@@ -50,6 +50,9 @@ fn what_a_snapshot_names_was_synced_before_it() {
         let files: Vec<(&str, Content)> = contents.iter().map(|content| ("a", content.clone())).collect();
         cache.publish(&kept(&files)).unwrap();
         assert!(contents.iter().all(|content| is_settled(content) == [false, true]));
+        // What is there is not written again.
+        assert_eq!(put(&cache, "text 0"), contents[0]);
+        assert_eq!(is_settled(&contents[0]), [false, true]);
     }
 }
 
