@@ -28,6 +28,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .build_transport(false)
         .skip_debug(WITHOUT_DEBUG)
         .extern_path(".k1s.source.v1.KnownObject", "crate::KnownObject")
+        // The rarest change is the largest, and every event has room for any.
+        .boxed(".k1s.source.v1.Event.change.failed")
         .type_attribute(".k1s.source.v1.Key", "#[derive(PartialOrd, Ord)]")
         .compile_fds(files)?;
     println!("cargo:rerun-if-changed=k1s");

@@ -7,10 +7,9 @@ use std::ops::Range;
 use prost::DecodeError;
 use prost::bytes::{Buf, BufMut};
 use prost::encoding::{
-    DecodeContext, WireType, encode_key, encode_varint, encoded_len_varint, key_len, message, skip_field, string,
+    DecodeContext, WireType, check_wire_type, decode_varint, encode_key, encode_varint, encoded_len_varint, key_len,
+    message, skip_field, string,
 };
-
-use crate::v1::Key;
 
 /// Fields of `KnownObject` and, for the first four parts, of its `Key`.
 const KEY: u32 = 1;
@@ -62,6 +61,12 @@ impl KnownObject {
         self.part(5)
     }
 
+    /// Group, kind, namespace, name, version and path in one text, and where each but the last of them ends.
+    #[must_use]
+    pub fn into_parts(self) -> (String, [usize; 5]) {
+        (self.text, self.ends)
+    }
+
     fn part(&self, index: usize) -> &str {
         self.text.get(self.place(index)).unwrap_or_default()
     }
@@ -72,13 +77,38 @@ impl KnownObject {
         from.copied().unwrap_or(0)..to
     }
 
-    /// Gives a part another text; what is read in the order of its fields is appended.
-    fn set(&mut self, index: usize, part: &str) {
+    /// Reads a part. Parts that come in their order, as they do, are appended; another is put in its place.
+    fn merge_part(
+        &mut self,
+        index: usize,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        ctx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        check_wire_type(WireType::LengthDelimited, wire_type)?;
         let place = self.place(index);
-        let before = place.len();
-        self.text.replace_range(place, part);
+        if place.is_empty() && place.end == self.text.len() {
+            self.text.reserve(ROOM.saturating_sub(place.end));
+            merge_text(&mut self.text, buf, ctx)?;
+            self.moved(index, 0, self.text.len() - place.end);
+        } else {
+            let mut part = String::new();
+            merge_text(&mut part, buf, ctx)?;
+            self.replace(index, &part);
+        }
+        Ok(())
+    }
+
+    fn replace(&mut self, index: usize, part: &str) {
+        let place = self.place(index);
+        self.text.replace_range(place.clone(), part);
+        self.moved(index, place.len(), part.len());
+    }
+
+    /// Notes that a part is now as long as `to` instead of `from`.
+    fn moved(&mut self, index: usize, from: usize, to: usize) {
         for end in self.ends.iter_mut().skip(index) {
-            *end = *end - before + part.len();
+            *end = *end - from + to;
         }
     }
 
@@ -111,35 +141,12 @@ impl prost::Message for KnownObject {
         buf: &mut impl Buf,
         ctx: DecodeContext,
     ) -> Result<(), DecodeError> {
-        let mut text = String::new();
         match tag {
-            KEY => {
-                let [group, kind, namespace, name] = self.key().map(str::to_owned);
-                let mut key = Key {
-                    group,
-                    kind,
-                    namespace,
-                    name,
-                };
-                message::merge(wire_type, &mut key, buf, ctx)?;
-                let parts = [&*key.group, &*key.kind, &*key.namespace, &*key.name];
-                self.text.reserve(ROOM);
-                parts
-                    .into_iter()
-                    .enumerate()
-                    .for_each(|(index, part)| self.set(index, part));
-            }
-            SOURCE_VERSION => {
-                string::merge(wire_type, &mut text, buf, ctx)?;
-                self.set(4, &text);
-            }
-            PATH => {
-                string::merge(wire_type, &mut text, buf, ctx)?;
-                self.set(5, &text);
-            }
-            _ => skip_field(wire_type, tag, buf, ctx)?,
+            KEY => message::merge(wire_type, &mut KeyOf(self), buf, ctx),
+            SOURCE_VERSION => self.merge_part(4, wire_type, buf, ctx),
+            PATH => self.merge_part(5, wire_type, buf, ctx),
+            _ => skip_field(wire_type, tag, buf, ctx),
         }
-        Ok(())
     }
 
     fn encoded_len(&self) -> usize {
@@ -153,6 +160,70 @@ impl prost::Message for KnownObject {
     fn clear(&mut self) {
         *self = Self::default();
     }
+}
+
+/// The key within an object.
+#[derive(Debug)]
+struct KeyOf<'o>(&'o mut KnownObject);
+
+impl prost::Message for KeyOf<'_> {
+    fn encode_raw(&self, buf: &mut impl BufMut) {
+        for (tag, part) in KEY_FIELDS.into_iter().zip(self.0.key()) {
+            encode_text(tag, part, buf);
+        }
+    }
+
+    fn merge_field(
+        &mut self,
+        tag: u32,
+        wire_type: WireType,
+        buf: &mut impl Buf,
+        ctx: DecodeContext,
+    ) -> Result<(), DecodeError> {
+        match KEY_FIELDS.iter().position(|field| *field == tag) {
+            Some(index) => self.0.merge_part(index, wire_type, buf, ctx),
+            None => skip_field(wire_type, tag, buf, ctx),
+        }
+    }
+
+    fn encoded_len(&self) -> usize {
+        self.0.key_len()
+    }
+
+    fn clear(&mut self) {
+        for index in 0..KEY_FIELDS.len() {
+            self.0.replace(index, "");
+        }
+    }
+}
+
+/// Appends a text that stands with its length in front.
+fn merge_text(text: &mut String, buf: &mut impl Buf, ctx: DecodeContext) -> Result<(), DecodeError> {
+    let length = usize::try_from(decode_varint(buf)?).unwrap_or(usize::MAX);
+    if length > buf.remaining() {
+        return refused(&[1], ctx);
+    }
+    match buf.chunk().get(..length) {
+        Some(part) => {
+            append(text, part, ctx)?;
+            buf.advance(length);
+            Ok(())
+        }
+        None => append(text, &buf.copy_to_bytes(length), ctx),
+    }
+}
+
+fn append(text: &mut String, part: &[u8], ctx: DecodeContext) -> Result<(), DecodeError> {
+    match str::from_utf8(part) {
+        Ok(part) => text.push_str(part),
+        Err(_) => return refused(&[1, 0xff], ctx),
+    }
+    Ok(())
+}
+
+/// Says what prost says of a text that is damaged in the same way: its errors cannot be made elsewhere.
+fn refused(mut damaged: &[u8], ctx: DecodeContext) -> Result<(), DecodeError> {
+    string::merge(WireType::LengthDelimited, &mut String::new(), &mut damaged, ctx)
 }
 
 fn encode_text(tag: u32, text: &str, buf: &mut impl BufMut) {
@@ -176,6 +247,7 @@ mod tests {
     use prost::Message as _;
 
     use super::*;
+    use crate::v1::Key;
 
     /// The message as the file has it, generated.
     #[derive(Clone, PartialEq, prost::Message)]
@@ -252,6 +324,17 @@ mod tests {
             let bytes = parts.concat();
             let expected = as_written(&KnownObject::decode(&*bytes).unwrap());
             assert_eq!(AsWritten::decode(&*bytes), Ok(expected), "{first} {second}");
+        }
+    }
+
+    #[test]
+    fn a_message_may_lie_in_pieces() {
+        for object in cases() {
+            let bytes = object.encode_to_vec();
+            for at in 0..=bytes.len() {
+                let (one, other) = bytes.split_at(at);
+                assert_eq!(KnownObject::decode(one.chain(other)).as_ref(), Ok(&object), "{at}");
+            }
         }
     }
 

@@ -38,6 +38,8 @@ struct Lane {
     open: Option<Generation>,
     events: Vec<v1::Event>,
     bytes: usize,
+    /// How many events the last batch had: the next one of a listing will have about as many.
+    usual: usize,
     /// When the events must go, if there are any.
     due: Option<Instant>,
     sent: Option<Instant>,
@@ -169,6 +171,9 @@ impl Batcher {
             }
             if let Some(open) = &mut lane.open {
                 count(&mut open.digest, &event);
+                if lane.events.is_empty() {
+                    lane.events.reserve(lane.usual);
+                }
             }
             lane.events.push(event);
             lane.bytes += bytes;
@@ -281,6 +286,7 @@ impl Lane {
             return None;
         }
         let events = std::mem::take(&mut self.events);
+        self.usual = events.len();
         self.bytes = 0;
         self.due = None;
         self.sent = Some(now);

@@ -12,6 +12,8 @@ use k1s_source_proto::v1::Key;
 use k1s_source_proto::{KnownObject, limits};
 use sha2::{Digest as _, Sha256};
 
+use self::slots::Slots;
+
 /// Most entries of one scope.
 const ENTRIES: usize = 4_000_000;
 /// Room for " i/n" at the end of the version of one of several documents, in bytes.
@@ -23,7 +25,7 @@ const PLACE_BYTES: usize = 20;
 #[derive(Debug, Default)]
 pub struct Known {
     hasher: RandomState,
-    slots: Vec<Option<Entry>>,
+    slots: Slots,
     free: Vec<u32>,
     by_key: HashTable<Place>,
     /// The first entry of each path; the others follow from there.
@@ -43,7 +45,7 @@ pub(crate) type KeyParts<'k> = [&'k str; 4];
 /// One object that the host holds.
 #[derive(Debug)]
 struct Entry {
-    /// Path, group, kind, namespace, name and version.
+    /// Group, kind, namespace, name, version and path, as they were told.
     text: Box<str>,
     /// Where each but the last of them ends.
     ends: [u32; 5],
@@ -119,13 +121,13 @@ impl Known {
         let hashes: Vec<u64> = paths.clone().map(|path| self.hasher.hash_one(path)).collect();
         let first = |hash: &u64| self.by_path.find(*hash, |place| place.hash == *hash);
         let firsts: Vec<Option<&Place>> = hashes.iter().map(first).collect();
-        let entry =
-            |first: &Option<&Place>| first.and_then(|place| Some((place.index, &*self.entry(place.index)?.text)));
-        let texts: Vec<Option<(u32, &str)>> = firsts.iter().map(entry).collect();
+        let held =
+            |first: &Option<&Place>| first.and_then(|place| Some((place.index, self.entry(place.index)?.path())));
+        let held: Vec<Option<(u32, &str)>> = firsts.iter().map(held).collect();
         paths
-            .zip(texts)
-            .map(|(path, text)| match text? {
-                (first, text) if text.starts_with(path) && self.entry(first)?.path() == path => self.found(first),
+            .zip(held)
+            .map(|(path, held)| match held? {
+                (first, held) if held == path => self.found(first),
                 // Another path has the same hash.
                 _ => self.find_path(path),
             })
@@ -146,11 +148,7 @@ impl Known {
 
     /// Returns what `generation` has not touched, with the paths that declared it, in no order.
     pub(crate) fn untouched(&self, generation: u64) -> impl Iterator<Item = (Key, &str)> {
-        let untouched = self
-            .slots
-            .iter()
-            .flatten()
-            .filter(move |entry| entry.touched != generation);
+        let untouched = self.slots.iter().filter(move |entry| entry.touched != generation);
         untouched.map(|entry| (key_of(&entry.parts()), entry.path()))
     }
 
@@ -197,23 +195,23 @@ impl Known {
         Some((key_of(&entry.parts()), entry.version().to_owned()))
     }
 
-    pub(crate) fn told(&mut self, object: &KnownObject) {
-        let key = object.key();
-        if key.iter().any(|part| !part.is_empty()) {
-            self.hold_at(key, object.path(), object.source_version(), 0);
+    pub(crate) fn told(&mut self, object: KnownObject) {
+        if object.key().iter().any(|part| !part.is_empty()) {
+            self.hold_all_of(object, 0);
         }
     }
 
     pub(crate) fn hold(&mut self, key: &Key, path: &str, version: &str, generation: u64) {
-        self.hold_at(parts(key), path, version, generation);
+        self.hold_all_of(KnownObject::new(parts(key), version, path), generation);
     }
 
-    fn hold_at(&mut self, parts: KeyParts<'_>, path: &str, version: &str, generation: u64) {
+    fn hold_all_of(&mut self, object: KnownObject, generation: u64) {
+        let parts = object.key();
         let key_hash = self.hasher.hash_one(parts);
         if let Some(index) = self.index_of(key_hash, &parts) {
             match self.entry_mut(index) {
-                Some(entry) if entry.path() == path => {
-                    entry.set_version(version);
+                Some(entry) if entry.path() == object.path() => {
+                    entry.set_version(object.source_version());
                     entry.touch(generation);
                     return;
                 }
@@ -223,12 +221,12 @@ impl Known {
         if self.by_key.len() >= ENTRIES {
             return;
         }
-        let path_hash = self.hasher.hash_one(path);
-        let after = self.first_of(path_hash, path);
+        let path_hash = self.hasher.hash_one(object.path());
+        let after = self.first_of(path_hash, object.path());
         let entry = Entry {
             touched: generation,
             after,
-            ..Entry::new(parts, path, version)
+            ..Entry::from(object)
         };
         let index = self.store(entry);
         let place = |hash: u64| Place { hash, index };
@@ -263,7 +261,7 @@ impl Known {
 
     /// Forgets what a complete generation did not touch and no failure pins.
     pub(crate) fn complete(&mut self, generation: u64, pinned: impl Fn(&str) -> bool) {
-        for index in 0..u32::try_from(self.slots.len()).unwrap_or(u32::MAX) {
+        for index in 0..self.slots.end() {
             let is_gone = |entry: &Entry| entry.touched != generation && !pinned(entry.path());
             if self.entry(index).is_some_and(is_gone) {
                 self.drop_at(index);
@@ -273,15 +271,15 @@ impl Known {
 
     /// Forgets every version, so that nothing counts as seen; who declared what stays known.
     pub(crate) fn forget_versions(&mut self) {
-        self.slots.iter_mut().flatten().for_each(|entry| entry.set_version(""));
+        self.slots.iter_mut().for_each(|entry| entry.set_version(""));
     }
 
     fn entry(&self, index: u32) -> Option<&Entry> {
-        self.slots.get(index as usize)?.as_ref()
+        self.slots.get(index)?.as_ref()
     }
 
     fn entry_mut(&mut self, index: u32) -> Option<&mut Entry> {
-        self.slots.get_mut(index as usize)?.as_mut()
+        self.slots.get_mut(index)?.as_mut()
     }
 
     fn find(&self, key: &Key) -> Option<&Entry> {
@@ -320,22 +318,17 @@ impl Known {
     fn store(&mut self, entry: Entry) -> u32 {
         match self.free.pop() {
             Some(index) => {
-                if let Some(slot) = self.slots.get_mut(index as usize) {
+                if let Some(slot) = self.slots.get_mut(index) {
                     *slot = Some(entry);
                 }
                 index
             }
-            None => {
-                // Bounded by `ENTRIES`.
-                let index = u32::try_from(self.slots.len()).unwrap_or(u32::MAX);
-                self.slots.push(Some(entry));
-                index
-            }
+            None => self.slots.push(entry),
         }
     }
 
     fn drop_at(&mut self, index: u32) {
-        let Some(entry) = self.slots.get_mut(index as usize).and_then(Option::take) else {
+        let Some(entry) = self.slots.get_mut(index).and_then(Option::take) else {
             return;
         };
         self.free.push(index);
@@ -367,37 +360,30 @@ impl Known {
     }
 }
 
-impl Entry {
-    fn new(parts: KeyParts<'_>, path: &str, version: &str) -> Self {
-        let [group, kind, namespace, name] = parts;
-        let mut end = 0;
-        let ends = [path, group, kind, namespace, name].map(|part| {
-            end += part.len();
-            // No message is that long.
-            u32::try_from(end).unwrap_or(u32::MAX)
-        });
+impl From<KnownObject> for Entry {
+    fn from(object: KnownObject) -> Self {
+        let (text, ends) = object.into_parts();
         Self {
-            text: [path, group, kind, namespace, name, version].concat().into(),
-            ends,
+            text: text.into(),
+            // No message is that long.
+            ends: ends.map(|end| u32::try_from(end).unwrap_or(u32::MAX)),
             touched: 0,
             seen: false,
             before: None,
             after: None,
         }
     }
+}
 
+impl Entry {
     fn part(&self, from: u32, to: u32) -> &str {
         self.text.get(from as usize..to as usize).unwrap_or_default()
     }
 
-    fn path(&self) -> &str {
-        self.part(0, self.ends[0])
-    }
-
     fn parts(&self) -> KeyParts<'_> {
-        let [path, group, kind, namespace, name] = self.ends;
+        let [group, kind, namespace, name, _] = self.ends;
         [
-            self.part(path, group),
+            self.part(0, group),
             self.part(group, kind),
             self.part(kind, namespace),
             self.part(namespace, name),
@@ -405,6 +391,10 @@ impl Entry {
     }
 
     fn version(&self) -> &str {
+        self.part(self.ends[3], self.ends[4])
+    }
+
+    fn path(&self) -> &str {
         self.text.get(self.ends[4] as usize..).unwrap_or_default()
     }
 
@@ -419,7 +409,14 @@ impl Entry {
 
     fn set_version(&mut self, version: &str) {
         if self.version() != version {
-            self.text = [self.part(0, self.ends[4]), version].concat().into();
+            let object = KnownObject::new(self.parts(), version, self.path());
+            *self = Self {
+                before: self.before,
+                after: self.after,
+                touched: self.touched,
+                seen: self.seen,
+                ..Self::from(object)
+            };
         }
     }
 }
@@ -491,5 +488,6 @@ fn document_of(version: &str) -> Option<(&str, usize, usize)> {
     Some((base, index.parse().ok()?, count.parse().ok()?))
 }
 
+mod slots;
 #[cfg(test)]
 mod tests;

@@ -58,7 +58,7 @@ impl Opening {
             (Self::Begun(_), Some(Message::Begin(_))) => Err(Status::failed_precondition("Begin was sent twice")),
             (Self::Begun(mut opened), Some(Message::Known(known))) => {
                 let told = opened.told(known.scope);
-                known.objects.iter().for_each(|object| told.known.told(object));
+                known.objects.into_iter().for_each(|object| told.known.told(object));
                 Ok(Step::Wait(Self::Begun(opened)))
             }
             (Self::Begun(mut opened), Some(Message::Resume(resume))) => {

@@ -194,7 +194,7 @@ impl Scribe {
         if let Some(key) = &key {
             self.known.touch(key, generation);
         }
-        let change = Change::Failed(self.to_wire(problem, Level::Object));
+        let change = Change::Failed(Box::new(self.to_wire(problem, Level::Object)));
         self.event(key, change, at, String::new()).await
     }
 

@@ -166,7 +166,7 @@ fn change(key: Option<DeclaredKey>, change: v1::event::Change) -> Read<Change> {
         },
         v1::event::Change::Failed(failed) => Change::Failed {
             key,
-            problem: problem(failed)?,
+            problem: problem(*failed)?,
         },
     })
 }

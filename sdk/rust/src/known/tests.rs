@@ -86,10 +86,10 @@ fn a_key_that_moves_belongs_to_its_last_path() {
 #[test]
 fn a_complete_generation_forgets_what_it_did_not_touch() {
     let mut known = Known::default();
-    known.told(&KnownObject::new(parts(&key("gone")), "1", "p"));
-    known.told(&KnownObject::new(parts(&key("pinned")), "1", "broken"));
-    known.told(&KnownObject::new(parts(&key("seen")), "1", "p"));
-    known.told(&KnownObject::new([""; 4], "1", "p"));
+    known.told(KnownObject::new(parts(&key("gone")), "1", "p"));
+    known.told(KnownObject::new(parts(&key("pinned")), "1", "broken"));
+    known.told(KnownObject::new(parts(&key("seen")), "1", "p"));
+    known.told(KnownObject::new([""; 4], "1", "p"));
     known.hold(&key("sent"), "p", "2", 4);
     known.touch(&key("seen"), 4);
     known.complete(4, |path| path == "broken");
@@ -101,6 +101,26 @@ fn a_complete_generation_forgets_what_it_did_not_touch() {
     let mut paths: Vec<&str> = known.paths().collect();
     paths.sort_unstable();
     assert_eq!(paths, ["broken", "p"]);
+}
+
+#[test]
+fn thousands_are_held_in_places_that_are_used_again() {
+    let mut known = Known::default();
+    let names: Vec<String> = (0..5_000).map(|number| number.to_string()).collect();
+    let tell = |known: &mut Known, names: &[String], version: &str| {
+        for name in names {
+            known.told(KnownObject::new(parts(&key(name)), version, name));
+        }
+    };
+    tell(&mut known, &names, "1 1/1");
+    let (kept, gone) = names.split_at(1_500);
+    gone.iter().for_each(|name| known.remove(&key(name)));
+    assert_eq!(known.slots.end(), 5_000);
+    tell(&mut known, gone, "2 1/1");
+    assert_eq!(known.slots.end(), 5_000);
+    assert!(kept.iter().all(|name| known.path_version(name) == Some("1")));
+    assert!(gone.iter().all(|name| known.path_version(name) == Some("2")));
+    assert_eq!(known.paths().count(), 5_000);
 }
 
 #[test]
