@@ -1,122 +1,86 @@
-// Command kube-apiserver is Kubernetes' own with the etcd it keeps its objects in, in one process, for measurements on
-// machines that have neither. It has one argument, a directory for everything it keeps, and writes a kubeconfig there.
+// Command kube-apiserver is Kubernetes' own with the etcd it keeps its objects in, in one process, for tests and measurements
+// on machines that have neither.
+//
+// Its arguments are a directory, which etcd keeps its files in, and flags of kube-apiserver. It lives as long as its standard
+// input is open: whoever started it is gone then, and it removes the directory. Each line `compact` there makes etcd forget all
+// revisions but the present one, which is then told on standard output.
 package main
 
 import (
-	"crypto/ecdsa"
-	"crypto/elliptic"
-	"crypto/rand"
-	"crypto/x509"
-	"encoding/pem"
+	"bufio"
+	"context"
+	"flag"
 	"fmt"
 	"log"
-	"net"
 	"net/url"
 	"os"
 	"path/filepath"
 
+	"go.etcd.io/etcd/api/v3/etcdserverpb"
 	"go.etcd.io/etcd/server/v3/embed"
+	"go.etcd.io/etcd/server/v3/etcdserver"
 	"k8s.io/component-base/cli"
 	"k8s.io/kubernetes/cmd/kube-apiserver/app"
 )
 
-const (
-	loopback = "127.0.0.1"
-	token    = "peer"
-	private  = 0o600
-)
+const compact = "compact"
 
 func main() {
-	if len(os.Args) != 2 {
-		log.Fatal("usage: kube-apiserver DIRECTORY")
+	// Not the flags of the whole program, which libraries add theirs to.
+	flags := flag.NewFlagSet(os.Args[0], flag.ExitOnError)
+	forgetful := flags.Bool("no-fsync", false, "what etcd has written may be lost with the machine, not with the process")
+	// It ends the program if it fails.
+	_ = flags.Parse(os.Args[1:])
+	if flags.NArg() == 0 {
+		log.Fatal("usage: kube-apiserver [-no-fsync] DIRECTORY [FLAG...]")
 	}
-	flags, err := prepare(os.Args[1])
+	etcd, err := startEtcd(filepath.Join(flags.Arg(0), "etcd"), *forgetful)
 	if err != nil {
 		log.Fatal(err)
 	}
-	os.Args = append(os.Args[:1], flags...)
+	go obey(etcd.Server, flags.Arg(0))
+	servers := "--etcd-servers=http://" + etcd.Clients[0].Addr().String()
+	os.Args = append([]string{os.Args[0], servers}, flags.Args()[1:]...)
 	os.Exit(cli.Run(app.NewAPIServerCommand()))
 }
 
-// prepare starts etcd, writes what clients and server have to know, and returns the server's flags.
-func prepare(directory string) ([]string, error) {
-	etcd, err := startEtcd(filepath.Join(directory, "etcd"))
-	if err != nil {
-		return nil, err
-	}
-	port, err := freePort()
-	if err != nil {
-		return nil, err
-	}
-	key, tokens := filepath.Join(directory, "service-accounts.pem"), filepath.Join(directory, "tokens.csv")
-	if err := writeKey(key); err != nil {
-		return nil, err
-	}
-	if err := os.WriteFile(tokens, []byte(token+",peer,peer,system:masters\n"), private); err != nil {
-		return nil, err
-	}
-	kubeconfig := fmt.Sprintf(`apiVersion: v1
-kind: Config
-clusters: [{name: peer, cluster: {server: "https://%s:%d", insecure-skip-tls-verify: true}}]
-users: [{name: peer, user: {token: %s}}]
-contexts: [{name: peer, context: {cluster: peer, user: peer}}]
-current-context: peer
-`, loopback, port, token)
-	if err := os.WriteFile(filepath.Join(directory, "kubeconfig"), []byte(kubeconfig), private); err != nil {
-		return nil, err
-	}
-	return []string{
-		"--etcd-servers=http://" + etcd,
-		"--bind-address=" + loopback,
-		fmt.Sprintf("--secure-port=%d", port),
-		"--cert-dir=" + filepath.Join(directory, "certificates"),
-		"--token-auth-file=" + tokens,
-		"--authorization-mode=RBAC",
-		"--service-cluster-ip-range=10.0.0.0/24",
-		"--service-account-issuer=https://" + loopback,
-		"--service-account-key-file=" + key,
-		"--service-account-signing-key-file=" + key,
-		// There is no controller that would make them.
-		"--disable-admission-plugins=ServiceAccount",
-	}, nil
-}
-
-// startEtcd returns the address that clients find it at.
-func startEtcd(directory string) (string, error) {
-	anywhere := url.URL{Scheme: "http", Host: loopback + ":0"}
+// startEtcd returns when etcd serves.
+func startEtcd(directory string, forgetful bool) (*embed.Etcd, error) {
+	anywhere := url.URL{Scheme: "http", Host: "127.0.0.1:0"}
 	config := embed.NewConfig()
 	config.Dir = directory
 	config.LogLevel = "error"
+	config.UnsafeNoFsync = forgetful
 	config.ListenClientUrls, config.AdvertiseClientUrls = []url.URL{anywhere}, []url.URL{anywhere}
 	config.ListenPeerUrls, config.AdvertisePeerUrls = []url.URL{anywhere}, []url.URL{anywhere}
 	config.InitialCluster = config.InitialClusterFromName(config.Name)
 	etcd, err := embed.StartEtcd(config)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	<-etcd.Server.ReadyNotify()
-	return etcd.Clients[0].Addr().String(), nil
+	return etcd, nil
 }
 
-// freePort asks the system for a port that nobody has.
-func freePort() (int, error) {
-	listener, err := net.Listen("tcp", loopback+":0")
-	if err != nil {
-		return 0, err
+// obey does what standard input says until its end, which is the program's.
+func obey(server *etcdserver.EtcdServer, directory string) {
+	for lines := bufio.NewScanner(os.Stdin); lines.Scan(); {
+		if lines.Text() != compact {
+			log.Fatalf("%q is no order", lines.Text())
+		}
+		// A revision of its own: of the one that is kept, a watch would be told without what was there before.
+		put, err := server.Put(context.Background(), &etcdserverpb.PutRequest{Key: []byte(compact)})
+		if err != nil {
+			log.Fatal(err)
+		}
+		request := etcdserverpb.CompactionRequest{Revision: put.Header.Revision, Physical: true}
+		if _, err := server.Compact(context.Background(), &request); err != nil {
+			log.Fatal(err)
+		}
+		fmt.Println("compacted", request.Revision)
 	}
-	defer listener.Close()
-	return listener.Addr().(*net.TCPAddr).Port, nil
-}
-
-// writeKey makes a key that nobody else uses.
-func writeKey(path string) error {
-	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
-	if err != nil {
-		return err
+	if err := os.RemoveAll(directory); err != nil {
+		log.Fatal(err)
 	}
-	der, err := x509.MarshalECPrivateKey(key)
-	if err != nil {
-		return err
-	}
-	return os.WriteFile(path, pem.EncodeToMemory(&pem.Block{Type: "EC PRIVATE KEY", Bytes: der}), private)
+	os.Exit(0)
 }

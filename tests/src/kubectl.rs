@@ -5,24 +5,20 @@
 mod watch;
 
 use std::ffi::OsStr;
-use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use tempfile::TempDir;
 
 pub use watch::{Event, Watch};
 
-use crate::program::{Finished, Running, run, start, target_directory};
+use crate::brought::brought;
+use crate::program::{Finished, Running, run, start};
 
 /// The path of a program to use instead of the one that is built here.
 const OVERRIDE: &str = "K1S_KUBECTL";
-/// Builds it; the version is in the module beside it.
-const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/kubectl/build");
-/// Fetching and compiling took 3 min on two busy cores.
-const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 /// Enough for any answer of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 
@@ -34,7 +30,6 @@ pub struct Kubectl {
 
 impl Kubectl {
     /// Returns the program, which is built with Go unless it is up to date or `K1S_KUBECTL` has the path of another one.
-    /// Tests that ask at the same time wait for one of them to build it.
     ///
     /// # Errors
     /// When it is neither there nor can be built.
@@ -44,15 +39,9 @@ impl Kubectl {
                 program: PathBuf::from(program),
             });
         }
-        let target = target_directory()?;
-        let directory = target.join("kubectl");
-        fs::create_dir_all(&directory)?;
-        let lock = File::create(directory.join("lock"))?;
-        lock.lock().context("waiting for another test that builds kubectl")?;
-        let built = run(Command::new(BUILD).arg(&target), BUILD_DEADLINE)?.expect_code(0)?;
-        let program = PathBuf::from(built.stdout.trim_end());
-        ensure!(program.is_file(), "{BUILD} says it made {}", program.display());
-        Ok(Self { program })
+        Ok(Self {
+            program: brought("kubectl")?,
+        })
     }
 
     /// Whether it is of the version that is pinned here.
@@ -161,7 +150,8 @@ mod tests {
         let client = kubectl.with(Path::new("/dev/null")).unwrap();
         let version = client.json(["version", "--client", "-o", "json"]).unwrap();
         let version = version["clientVersion"]["gitVersion"].as_str().unwrap();
-        let module = fs::read_to_string(Path::new(BUILD).with_file_name("go.mod")).unwrap();
+        let module = Path::new(env!("CARGO_MANIFEST_DIR")).join("kubectl/go.mod");
+        let module = std::fs::read_to_string(module).unwrap();
         let pinned = format!("k8s.io/kubectl v0.{}\n", version.trim_start_matches("v1."));
         // One that a person named may be of that version, too.
         assert!(module.contains(&pinned) || !kubectl.is_pinned(), "{version}");

@@ -3,6 +3,7 @@
 use std::env;
 use std::ffi::OsStr;
 use std::fs::File;
+use std::io::Write as _;
 use std::os::unix::fs::FileExt as _;
 use std::path::PathBuf;
 use std::process::{Child, Command, ExitStatus, Stdio};
@@ -17,9 +18,10 @@ use crate::eventually;
 pub const HOST: &str = "k1s-sync-host";
 /// The filesystem source's program.
 pub const FILESYSTEM_SOURCE: &str = "k1s-sync-fs";
-
 /// The getter source's program.
 pub const GETTER_SOURCE: &str = "k1s-sync-getter";
+/// The Kubernetes source's program.
+pub const KUBERNETES_SOURCE: &str = "k1s-sync-kubernetes";
 
 /// Returns the path of a program that this workspace built in the profile of the calling test.
 ///
@@ -102,10 +104,21 @@ pub fn run(command: &mut Command, deadline: Duration) -> anyhow::Result<Finished
 /// # Errors
 /// When it cannot be started.
 pub fn start(command: &mut Command) -> anyhow::Result<Running> {
+    spawn(command.stdin(Stdio::null()))
+}
+
+/// Starts a program whose standard input stays open for [`Running::say`] until it is dropped or this process ends, however that ends.
+///
+/// # Errors
+/// When it cannot be started.
+pub fn start_listening(command: &mut Command) -> anyhow::Result<Running> {
+    spawn(command.stdin(Stdio::piped()))
+}
+
+fn spawn(command: &mut Command) -> anyhow::Result<Running> {
     // Files rather than pipes: nobody has to drain them while the program runs.
     let (stdout, stderr) = (tempfile::tempfile()?, tempfile::tempfile()?);
     let child = command
-        .stdin(Stdio::null())
         .stdout(stdout.try_clone()?)
         .stderr(stderr.try_clone()?)
         .spawn()
@@ -135,6 +148,23 @@ impl Running {
     pub fn signal(&mut self, signal: Signal) -> anyhow::Result<()> {
         ensure!(self.child.try_wait()?.is_none(), "the program has already ended");
         Ok(kill_process(Pid::from_child(&self.child), signal)?)
+    }
+
+    /// Whether it has not ended yet.
+    ///
+    /// # Errors
+    /// When the system does not say.
+    pub fn is_running(&mut self) -> anyhow::Result<bool> {
+        Ok(self.child.try_wait()?.is_none())
+    }
+
+    /// Writes a line to the standard input of a program that was started by [`start_listening`].
+    ///
+    /// # Errors
+    /// When it has none, or has ended.
+    pub fn say(&self, line: &str) -> anyhow::Result<()> {
+        let mut input = self.child.stdin.as_ref().context("the program has no input")?;
+        Ok(input.write_all(format!("{line}\n").as_bytes())?)
     }
 
     /// Waits until standard error or standard output contains `text`.

@@ -4,24 +4,19 @@
 //! A registry has a port, a certificate of an authority of its own, and a directory, which end with it; what it holds is in its
 //! memory.
 
-use std::fs::{self, File};
+use std::fs;
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
-use rcgen::{BasicConstraints, CertificateParams, CertifiedIssuer, IsCa, KeyPair};
+use anyhow::ensure;
 use tempfile::TempDir;
 
-use crate::program::{Running, run, start, target_directory};
+use crate::authority::Authority;
+use crate::brought::brought;
+use crate::program::{Running, run, start};
 
-/// Builds both; the versions are in the module beside it.
-const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/registry/build");
-/// Fetching and compiling took 2 min on two busy cores.
-const BUILD_DEADLINE: Duration = Duration::from_secs(1200);
 /// Enough for any answer of a busy machine.
 const DEADLINE: Duration = Duration::from_secs(60);
 /// Who may ask a registry with a password.
@@ -57,57 +52,13 @@ pub struct Registry {
     _running: Running,
 }
 
-/// Who vouches for the certificates of tests.
-#[derive(Debug)]
-pub struct Authority(CertifiedIssuer<'static, KeyPair>);
-
-/// A certificate and its key, in PEM.
-#[derive(Clone, Debug)]
-pub struct Leaf {
-    /// The certificate.
-    pub certificate: String,
-    /// Its key.
-    pub key: String,
-}
-
-impl Authority {
-    /// Begins one.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn new() -> anyhow::Result<Self> {
-        let mut params = CertificateParams::default();
-        params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
-        Ok(Self(CertifiedIssuer::self_signed(params, KeyPair::generate()?)?))
-    }
-
-    /// Its own certificate, in PEM.
-    #[must_use]
-    pub fn certificate(&self) -> String {
-        pem("CERTIFICATE", self.0.der())
-    }
-
-    /// Makes a certificate for `localhost`.
-    ///
-    /// # Errors
-    /// When the system has no randomness.
-    pub fn leaf(&self) -> anyhow::Result<Leaf> {
-        let key = KeyPair::generate()?;
-        let params = CertificateParams::new(vec!["localhost".to_owned()])?;
-        Ok(Leaf {
-            certificate: pem("CERTIFICATE", params.signed_by(&key, &self.0)?.der()),
-            key: pem("PRIVATE KEY", &key.serialize_der()),
-        })
-    }
-}
-
 impl Registry {
     /// Starts a registry, which is built with Go unless it is up to date.
     ///
     /// # Errors
     /// When it cannot be built or does not start.
     pub fn start(authority: Authority, door: Door) -> anyhow::Result<Self> {
-        let programs = programs()?;
+        let programs = brought("registry")?;
         let directory = tempfile::tempdir()?;
         let path = |name: &str| directory.path().join(name);
         let leaf = authority.leaf()?;
@@ -195,30 +146,4 @@ impl Registry {
         ensure!(digest.starts_with("sha256:"), "oras said {digest:?}");
         Ok(digest)
     }
-}
-
-/// Returns where both programs are. Tests that ask at the same time wait for one of them to build them.
-fn programs() -> anyhow::Result<PathBuf> {
-    let target = target_directory()?;
-    let directory = target.join("registry");
-    fs::create_dir_all(&directory)?;
-    let lock = File::create(directory.join("lock"))?;
-    lock.lock()
-        .context("waiting for another test that builds the registry")?;
-    let built = run(Command::new(BUILD).arg(&target), BUILD_DEADLINE)?.expect_code(0)?;
-    let programs = PathBuf::from(built.stdout.trim_end());
-    ensure!(
-        programs.join("oras").is_file(),
-        "{BUILD} says it made {}",
-        programs.display()
-    );
-    Ok(programs)
-}
-
-fn pem(label: &str, der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let lines: Vec<&str> = (text.as_bytes().chunks(64))
-        .filter_map(|line| std::str::from_utf8(line).ok())
-        .collect();
-    format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", lines.join("\n"))
 }

@@ -103,6 +103,21 @@ impl Scene {
         Ok(list.get("items").and_then(Value::as_array).cloned().unwrap_or_default())
     }
 
+    /// Status, reason and message of a condition of a source, if it has one.
+    ///
+    /// # Errors
+    /// When `status` does not tell.
+    pub fn condition(&self, source: &str, kind: &str) -> anyhow::Result<Option<[String; 3]>> {
+        let text = self.host(&["status", source, "-o", "json"])?.stdout;
+        let status: Value = serde_json::from_str(&text).with_context(|| text.clone())?;
+        let conditions = status.pointer("/status/conditions").and_then(Value::as_array);
+        let mut conditions = conditions.context(text)?.iter();
+        let found = conditions.find(|condition| condition["type"] == kind);
+        Ok(found.map(|found| {
+            ["status", "reason", "message"].map(|field| found[field].as_str().unwrap_or_default().to_owned())
+        }))
+    }
+
     /// The keys of every object of some kinds.
     ///
     /// # Errors

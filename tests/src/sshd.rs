@@ -13,15 +13,12 @@ use std::sync::Arc;
 use std::thread;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
+use anyhow::Context as _;
 use tempfile::TempDir;
 
-use crate::program::{run, target_directory};
+use crate::brought::brought;
+use crate::program::run;
 
-/// Brings the programs.
-const BUILD: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/sshd/build");
-/// Three small packages.
-const BUILD_DEADLINE: Duration = Duration::from_secs(300);
 /// Enough for a key of RSA on a busy machine.
 const DEADLINE: Duration = Duration::from_secs(120);
 /// Whom the server knows.
@@ -50,7 +47,7 @@ impl Sshd {
     pub fn start(kinds: &[&str], lines: &[&str]) -> anyhow::Result<Self> {
         let place = Place {
             directory: tempfile::tempdir()?,
-            programs: programs()?,
+            programs: brought("sshd")?,
         };
         let uid = match rustix::process::geteuid().as_raw() {
             0 => SOMEBODY,
@@ -189,23 +186,6 @@ impl Place {
             .stderr(Stdio::from(log));
         command.status().map(drop)
     }
-}
-
-/// Returns where the server is. Tests that ask at the same time wait for one of them to bring it.
-fn programs() -> anyhow::Result<PathBuf> {
-    let target = target_directory()?;
-    let directory = target.join("sshd");
-    fs::create_dir_all(&directory)?;
-    let lock = File::create(directory.join("lock"))?;
-    lock.lock().context("waiting for another test that brings sshd")?;
-    let built = run(Command::new(BUILD).arg(&target), BUILD_DEADLINE)?.expect_code(0)?;
-    let programs = PathBuf::from(built.stdout.trim_end());
-    ensure!(
-        programs.join("sshd").is_file(),
-        "{BUILD} says it made {}",
-        programs.display()
-    );
-    Ok(programs)
 }
 
 /// Makes a key.

@@ -14,11 +14,11 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
-use base64::Engine as _;
-use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
+
+use crate::authority::pem;
 
 /// The longest that a client may be silent.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -87,19 +87,6 @@ impl Page {
     }
 }
 
-/// Writes a certificate as PEM.
-fn pem(der: &[u8]) -> String {
-    let text = BASE64_STANDARD.encode(der);
-    let mut lines = vec!["-----BEGIN CERTIFICATE-----"];
-    let mut rest = text.as_str();
-    while let Some((line, after)) = rest.split_at_checked(64) {
-        lines.push(line);
-        rest = after;
-    }
-    lines.extend([rest, "-----END CERTIFICATE-----", ""]);
-    lines.join("\n")
-}
-
 /// A request that was asked.
 #[derive(Clone, Debug)]
 pub struct Asked {
@@ -160,7 +147,7 @@ impl Web {
             .with_single_cert(vec![made.cert.der().clone()], key)?;
         Ok(Self::listening(Some(Tls {
             config: Arc::new(config),
-            authority: pem(made.cert.der()),
+            authority: pem("CERTIFICATE", made.cert.der()),
         }))?)
     }
 

@@ -8,7 +8,7 @@ use k1s_tests::eventually;
 use k1s_tests::repository::{GitDaemon, Repository};
 use k1s_tests::scene::{DEADLINE, Scene, config_map};
 use k1s_tests::web::{Page, Web};
-use serde_json::{Value, json};
+use serde_json::json;
 use sha2::{Digest as _, Sha256};
 
 use crate::stage::{Stage, archive, values};
@@ -33,21 +33,9 @@ impl Followed {
         Ok(())
     }
 
-    /// What is said of it.
-    fn shown(&self) -> anyhow::Result<Value> {
-        let shown = self.0.scene.host(&["status", "getter", "-o", "json"])?.stdout;
-        serde_json::from_str(&shown).context(shown)
-    }
-
     /// Status, reason and message of a condition, if there is one.
     pub(crate) fn condition(&self, kind: &str) -> anyhow::Result<Option<[String; 3]>> {
-        let shown = self.shown()?;
-        let conditions = shown.pointer("/status/conditions").and_then(Value::as_array);
-        let conditions = conditions.with_context(|| shown.to_string())?;
-        let found = conditions.iter().find(|condition| condition["type"] == kind);
-        Ok(found.map(|found| {
-            ["status", "reason", "message"].map(|field| found[field].as_str().unwrap_or_default().to_owned())
-        }))
+        self.0.scene.condition("getter", kind)
     }
 
     /// Waits until a condition is true and says something.
@@ -215,7 +203,12 @@ fn what_of_an_origin_is_broken_stays_and_the_rest_goes_on() -> anyhow::Result<()
     let broken = with_broken(&followed.followed.0.scene, &bytes, "b.yaml")?;
     put(&followed.web, &broken);
     followed.followed.until_values(&["a=2", "b=1", "c=1"])?;
-    let failures = followed.followed.shown()?.to_string();
+    let failures = followed
+        .followed
+        .0
+        .scene
+        .host(&["status", "getter", "-o", "json"])?
+        .stdout;
     ensure!(
         failures.contains("b.yaml") && failures.contains("DATA_INVALID"),
         "{failures}"

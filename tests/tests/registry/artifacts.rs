@@ -6,7 +6,8 @@ use anyhow::Context as _;
 use k1s_getter_address::{Address, Archive, Policy, Source};
 use k1s_getter_net::{Class, Reach, Settings, Trust};
 use k1s_getter_oci::{Access, Content, OciError, Registry as Remote};
-use k1s_tests::registry::{Authority, Door, Registry};
+use k1s_tests::authority::Authority;
+use k1s_tests::registry::{Door, Registry};
 
 /// How the registries of these tests are asked.
 pub(crate) fn settings(authority: String) -> Settings {

@@ -4,7 +4,8 @@ use anyhow::Context as _;
 use k1s_getter_address::Secret;
 use k1s_getter_net::{Class, Credential, Reference};
 use k1s_getter_oci::{Access, OciError};
-use k1s_tests::registry::{Authority, Door, PASSWORD, Registry, USER};
+use k1s_tests::authority::Authority;
+use k1s_tests::registry::{Door, PASSWORD, Registry, USER};
 
 use crate::artifacts::{remote, settings};
 

@@ -3,14 +3,13 @@
 
 use std::ffi::OsString;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::Command;
+use std::path::Path;
 use std::time::Duration;
 
-use anyhow::{Context as _, ensure};
-use k1s_tests::eventually;
+use anyhow::ensure;
+use k1s_tests::cluster::{ADMIN_TOKEN, Cluster, Disk, Kubeconfig, Memory, User};
 use k1s_tests::kubectl::{Client, Kubectl};
-use k1s_tests::program::{self, FILESYSTEM_SOURCE, Running};
+use k1s_tests::program::FILESYSTEM_SOURCE;
 
 use super::figure::{Figure, Unit};
 use super::ground::{Ground, settle};
@@ -23,10 +22,6 @@ const FIRST: Figure = Figure::told("first sync / create", Unit::Seconds);
 const UNCHANGED: Figure = Figure::told("unchanged / apply", Unit::Seconds);
 const FIRST_RATE: Figure = Figure::told("the same, rates", Unit::ObjectsPerSecond);
 const UNCHANGED_RATE: Figure = Figure::told("the same of apply", Unit::ObjectsPerSecond);
-/// The path of the server, built by `cargo xtask bench --row peer`.
-const SERVER: &str = "K1S_KUBE_APISERVER";
-/// Longest wait for the server to be ready: it makes its certificates and tables first.
-const READY: Duration = Duration::from_secs(120);
 /// Longest time for kubectl to handle every file: thirteen in a second, three minutes for 2,000, were measured.
 const HANDLED: Duration = Duration::from_secs(30 * 60);
 
@@ -60,7 +55,7 @@ pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
             measured.compare(figure, product, kubectl);
             measured.compare(rate, objects as f64 / product, objects as f64 / kubectl);
         }
-        peer.end()?;
+        peer.cluster.kill()?;
         measured.note(Row::Peer);
     }
     Ok(measured)
@@ -68,32 +63,20 @@ pub(super) fn measure(ground: &Ground) -> anyhow::Result<Measured> {
 
 /// The server, with a client of it.
 struct Peer {
-    directory: PathBuf,
     client: Client,
-    server: Running,
+    cluster: Cluster,
 }
 
 impl Peer {
-    /// Starts a server with nothing in it.
+    /// Starts a server with nothing in it, which keeps its objects as it does by itself.
     fn start(directory: &Path) -> anyhow::Result<Self> {
-        let program = std::env::var_os(SERVER).with_context(|| format!("{SERVER} is not set"))?;
         fs::create_dir_all(directory)?;
-        let server = program::start(Command::new(program).arg(directory))?;
+        let cluster = Cluster::below(directory, Memory::Cached, Disk::Synced)?;
         let kubeconfig = directory.join("kubeconfig");
-        eventually(READY, "the server writes its kubeconfig", || {
-            Ok(kubeconfig.exists().then_some(()))
-        })?;
+        let administrator = User::Token(ADMIN_TOKEN.to_owned());
+        Kubeconfig::of("peer", cluster.endpoint(), administrator).write(&kubeconfig)?;
         let client = Kubectl::ready()?.with(&kubeconfig)?;
-        let peer = Self {
-            directory: directory.to_owned(),
-            client,
-            server,
-        };
-        eventually(READY, "the server is ready", || {
-            let asked = peer.client.run(["get", "--raw", "/readyz"])?;
-            Ok((asked.stdout == "ok").then_some(()))
-        })?;
-        Ok(peer)
+        Ok(Self { client, cluster })
     }
 
     /// Makes every namespace, which the server does not do by itself.
@@ -116,11 +99,5 @@ impl Peer {
         let handled = finished.stdout.lines().filter(|line| line.ends_with(verdict)).count() as u64;
         ensure!(handled == objects, "{handled} of {objects} {verdict}");
         Ok(took.as_secs_f64())
-    }
-
-    /// Stops the server and removes what it kept.
-    fn end(self) -> anyhow::Result<()> {
-        drop(self.server);
-        Ok(fs::remove_dir_all(&self.directory)?)
     }
 }
