@@ -13,6 +13,7 @@ use crate::cache::Cache;
 use crate::capabilities::Capabilities;
 use crate::limits::Limits;
 use crate::meter::{Measured, Meter};
+use crate::modules::Modules;
 use crate::older::Older;
 use crate::packet::{self, Packet};
 use crate::whole;
@@ -21,6 +22,8 @@ use crate::whole;
 const PACKS: u32 = 6_000;
 /// How many changed messages are tried.
 const MESSAGES: u32 = 20_000;
+/// How many changed files `.gitmodules` are tried.
+const LISTS: u32 = 20_000;
 const LIMITS: Limits = Limits {
     reply_bytes: 64 << 10,
     references: 100,
@@ -80,8 +83,26 @@ const WORDS: &[&str] = &[
     "\n",
 ];
 
+/// What means something in `.gitmodules`.
+const SIGNS: &[&str] = &[
+    "[submodule \"x\"]",
+    "[submodule.",
+    "path = ",
+    "url = ",
+    "\\",
+    "\"",
+    "\r\n",
+    "#",
+    "..",
+    "/../",
+    "--upload-pack=x",
+    ".git",
+    "\0",
+];
+
 static PACKED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| kept("pack"));
 static SAID: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| kept("message"));
+static LISTED: LazyLock<Vec<Vec<u8>>> = LazyLock::new(|| kept("modules"));
 
 /// Measures a pack in pieces of some size.
 fn measure(pack: &[u8], piece: usize) -> Option<Measured> {
@@ -138,6 +159,8 @@ fn the_corpus_is_what_it_was() {
     assert!(PACKED.len() >= 4 && SAID.len() >= 6);
     let is_taken = |pack: &[u8], piece| measure(pack, piece).is_some();
     assert!(PACKED.iter().all(|pack| is_taken(pack, 1) && is_taken(pack, 64 << 10)));
+    let places = LISTED.iter().map(|list| Modules::parse(list).unwrap().places().count());
+    assert_eq!(places.sum::<usize>(), 3);
     assert_eq!(SAID.iter().map(|message| read(message)).sum::<usize>(), 7);
 }
 
@@ -182,5 +205,30 @@ fn changed_messages_are_read_or_refused() {
     };
     fuzz.run(MESSAGES, |case| {
         read(&case.bytes);
+    });
+}
+
+#[test]
+fn changed_lists_of_submodules_lead_nowhere_else() {
+    let fuzz = Fuzz {
+        name: "modules",
+        corpus: &LISTED,
+        words: SIGNS,
+    };
+    fuzz.run(LISTS, |case| {
+        let Ok(modules) = Modules::parse(&case.bytes) else {
+            return;
+        };
+        for (path, url) in modules.places() {
+            let is_below = path.split('/').all(|part| !matches!(part, "" | "." | ".." | ".git"));
+            assert!(
+                is_below && !path.starts_with('-') && !path.chars().any(char::is_control),
+                "{path:?}"
+            );
+            assert!(
+                !url.is_empty() && !url.starts_with('-') && !url.chars().any(char::is_control),
+                "{url:?}"
+            );
+        }
     });
 }

@@ -16,7 +16,8 @@
 //! references are read at each poll, and whole commits that they name; repositories of SHA-256 are refused by name.
 //!
 //! What this does not do: it decides neither which addresses are asked nor with which credentials, keeps no time of polls, follows
-//! no link and no submodule, and verifies no signature; it hands out the bytes that were signed.
+//! no link and no submodule ([`Modules`] only reads where they are), and verifies no signature; it hands out the bytes that were
+//! signed.
 //!
 //! Invariants:
 //! - A poll in version 2 asks for the references that are wanted and no others; what it costs does not grow with the repository.
@@ -43,6 +44,7 @@ mod id;
 mod limits;
 mod local;
 mod meter;
+mod modules;
 mod name;
 mod objects;
 mod older;
@@ -71,6 +73,7 @@ pub use id::ObjectId;
 pub use limits::{Limit, Limits};
 pub use local::{Local, LocalError};
 pub use meter::PackFault;
+pub use modules::{Modules, ModulesError, ModulesFault};
 pub use name::{NameFault, RefName};
 pub use objects::{ObjectError, Objects};
 pub use packet::PacketFault;

@@ -136,6 +136,7 @@ impl Bench {
             &picked.root,
             picked.picks,
         )
+        .of_modules(tree.modules)
         .of_place(place);
         self.origin.bring(&kept.contents().cloned().collect()).await?;
         let kept = self.publish(kept).await?;

@@ -101,6 +101,11 @@ pub struct Config {
     #[cfg(feature = "git")]
     #[schemars(with = "Verify")]
     verify: Option<Verify>,
+    /// Whether the submodules of repositories are fetched that lie in what is read, each as an address of its own, over what
+    /// `allow` names; `credentials` are told only to the server of the address.
+    #[cfg(feature = "git")]
+    #[schemars(extend("x-k1s-effect" = "selection"))]
+    submodules: bool,
     /// Who may say that something changed, so that the origins are asked at once; they are asked at their interval besides.
     #[cfg(feature = "webhook")]
     #[schemars(with = "Webhook")]
@@ -156,6 +161,8 @@ impl Default for Config {
             semver: None,
             #[cfg(feature = "git")]
             verify: None,
+            #[cfg(feature = "git")]
+            submodules: false,
             #[cfg(feature = "webhook")]
             webhook: None,
             #[cfg(feature = "net")]
@@ -200,6 +207,9 @@ pub(crate) struct Access {
     /// What is asked of repositories besides.
     #[cfg(feature = "git")]
     pub(crate) repository: Repository,
+    /// What addresses of submodules may be, where they are fetched.
+    #[cfg(feature = "git")]
+    pub(crate) submodules: Option<Policy>,
     /// How a network is reached.
     #[cfg(feature = "net")]
     pub(crate) network: Arc<Network>,
@@ -245,6 +255,10 @@ impl Settings {
         text.push_str(&target.query());
         #[cfg(feature = "git")]
         text.push_str(&format!("{:?}", self.access.repository));
+        #[cfg(feature = "git")]
+        if let Some(policy) = &self.access.submodules {
+            text.push_str(&format!("{policy:?}"));
+        }
         #[cfg(feature = "net")]
         text.push_str(self.access.network.credentials.user().unwrap_or_default());
         hexadecimal(&Sha256::digest(text))
@@ -332,6 +346,8 @@ impl Config {
                 bounds: self.limits.bounds(),
                 #[cfg(feature = "git")]
                 repository,
+                #[cfg(feature = "git")]
+                submodules: self.submodules.then(|| self.policy(base)),
                 #[cfg(feature = "net")]
                 network: Arc::new(network),
             },
@@ -413,11 +429,16 @@ impl Config {
         targets
     }
 
-    fn target(&self, pointer: &str, text: &str, base: &Path) -> Result<Target, Diagnostic> {
+    /// Returns what an address may be.
+    fn policy(&self, base: &Path) -> Policy {
         let policy = Policy::default().relative_to(&base.to_string_lossy());
         let allowed = self.allow.iter().map(|allowed| allowed.transport());
-        let policy = allowed.fold(policy, Policy::allowing);
-        let address = Address::parse(text, &policy).map_err(|error| Diagnostic::error(pointer, error.to_string()))?;
+        allowed.fold(policy, Policy::allowing)
+    }
+
+    fn target(&self, pointer: &str, text: &str, base: &Path) -> Result<Target, Diagnostic> {
+        let address =
+            Address::parse(text, &self.policy(base)).map_err(|error| Diagnostic::error(pointer, error.to_string()))?;
         origins::supports(&address).map_err(|unsupported| Diagnostic::error(pointer, unsupported.to_string()))?;
         if self.untrusted && self.local_root.is_none() && is_local(&address) {
             let fault = Diagnostic::error(pointer, "an address of this machine, in an `untrusted` source");

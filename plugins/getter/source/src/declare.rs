@@ -10,6 +10,7 @@ use k1s_source::{At, Documents, Ignore, ObjectLimits, Problem, Progress, Snapsho
 use crate::bench::Bench;
 use crate::content::Content;
 use crate::custody::Custody;
+use crate::kept::Kept;
 use crate::origin::{Contents, OriginError};
 use crate::pick::{Pick, What};
 use crate::tree::{Blob, Refusal};
@@ -42,7 +43,7 @@ pub(crate) async fn declare(
     };
     let mut speaker = Speaker {
         uri: address,
-        revision: &kept.revision,
+        kept: &kept,
         out,
     };
     for page in kept.picks.chunks(PAGE_FILES) {
@@ -124,11 +125,20 @@ pub(crate) fn parse(
 /// Says to the host what there is.
 struct Speaker<'a, 'c> {
     uri: &'a str,
-    revision: &'a str,
+    kept: &'a Kept,
     out: &'a mut SnapshotWriter<'c>,
 }
 
 impl Speaker<'_, '_> {
+    /// Says where something is, and where it comes from.
+    fn at(&self, path: &str) -> At {
+        let at = At::path(path);
+        match self.kept.module(path) {
+            None => at.uri(self.uri).revision(&self.kept.revision),
+            Some((module, path)) => at.uri(format!("{}//{path}", module.uri)).revision(&module.revision),
+        }
+    }
+
     /// Says of each file of a page that it is unchanged, and returns those that are not.
     async fn unread(&mut self, page: &[Pick]) -> Result<VecDeque<Unread>, Problem> {
         let mut unread = VecDeque::new();
@@ -148,7 +158,7 @@ impl Speaker<'_, '_> {
 
     /// Declares what was read of a file.
     async fn declare(&mut self, pick: &Pick, parsed: Parsed) -> Result<(), Problem> {
-        let at = At::path(&pick.path).uri(self.uri).revision(self.revision);
+        let at = self.at(&pick.path);
         match (&pick.what, parsed) {
             (What::File(blob), Parsed::Documents(documents)) => {
                 self.out.documents(documents, at.version(version(blob))).await
@@ -161,7 +171,7 @@ impl Speaker<'_, '_> {
     /// Says of what is no file in a page why it is none.
     async fn tell(&mut self, page: &[Pick]) -> Result<(), Problem> {
         for pick in page {
-            let at = At::path(&pick.path).uri(self.uri).revision(self.revision);
+            let at = self.at(&pick.path);
             match &pick.what {
                 What::File(_) => {}
                 What::ChartPart => self.out.ignored(at, Ignore::NotAnObject).await?,

@@ -3,6 +3,7 @@
 //! The text is the SHA-256 of all that follows in hexadecimal, a line feed, and JSON. What has another hash, or is of
 //! another format, is as none.
 
+use std::collections::BTreeMap;
 use std::io::Read;
 
 use k1s_manifests::RelPath;
@@ -53,6 +54,18 @@ pub(crate) struct Kept {
     pub(crate) root: String,
     /// What was picked, by the bytes of the paths.
     pub(crate) picks: Vec<Pick>,
+    /// What comes from other places, by the paths of the directories that it is in, which begin above the sub-directory.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub(crate) modules: BTreeMap<String, Module>,
+}
+
+/// Another place than the one that is asked, from which some of it comes.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) struct Module {
+    /// What makes it that place; without secrets.
+    pub(crate) uri: String,
+    /// The state of it.
+    pub(crate) revision: String,
 }
 
 impl Kept {
@@ -67,7 +80,30 @@ impl Kept {
             place: None,
             root: root.as_str().to_owned(),
             picks,
+            modules: BTreeMap::new(),
         }
+    }
+
+    /// Says what comes from other places.
+    #[must_use]
+    pub(crate) fn of_modules(self, modules: BTreeMap<String, Module>) -> Self {
+        Self { modules, ..self }
+    }
+
+    /// Returns where the pick of a path comes from if that is another place, and the path there.
+    pub(crate) fn module(&self, pick: &str) -> Option<(&Module, String)> {
+        if self.modules.is_empty() {
+            return None;
+        }
+        let path = match &*self.root {
+            "" => pick.to_owned(),
+            root => format!("{root}/{pick}"),
+        };
+        let mut ends = path.rmatch_indices('/').map(|(end, _)| end);
+        ends.find_map(|end| {
+            let module = self.modules.get(path.get(..end)?)?;
+            Some((module, path.get(end + 1..)?.to_owned()))
+        })
     }
 
     /// Says by which revision another place took the place of the first.

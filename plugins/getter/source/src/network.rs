@@ -133,6 +133,23 @@ impl Network {
         Client::new(self.settings(keys)?).map_err(NetworkError::Settings)
     }
 
+    /// Returns how those are reached that are told nothing of who asks.
+    #[cfg(feature = "git")]
+    #[must_use]
+    pub(crate) fn bare(&self) -> Self {
+        Self {
+            credentials: Credentials {
+                #[cfg(feature = "ssh")]
+                ssh: SshKeys {
+                    key: None,
+                    known_hosts: self.credentials.ssh.known_hosts.clone(),
+                },
+                ..Credentials::default()
+            },
+            ..self.clone()
+        }
+    }
+
     /// Sets up what asks without saying who.
     ///
     /// # Errors

@@ -19,7 +19,7 @@ use crate::config::{Access, Bounds};
 use crate::content::Content;
 use crate::network::Network;
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
-use crate::tree::{Blob, Class, Descent, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Tree};
 use crate::unpack::{Parcel, unpack};
 use crate::wish::Wish;
 
@@ -99,10 +99,9 @@ impl Artifact {
         Ok(Looked::Other(Tree {
             revision: digest.to_string(),
             mark,
-            descent: Descent::Same,
-            shape: Shape::Many,
             roots: merged.roots,
             entries: merged.entry_by_path.into_values().collect(),
+            ..Tree::default()
         }))
     }
 

@@ -241,7 +241,9 @@ impl OriginError {
         error.refusal(limit, most)
     }
 
-    fn code(&self) -> Code {
+    /// Returns the class.
+    #[must_use]
+    pub(crate) fn code(&self) -> Code {
         match self {
             Self::Local(error) => error.code(),
             Self::Archive(error) => code_of_archive(error),

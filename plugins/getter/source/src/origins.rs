@@ -46,7 +46,9 @@ enum Way<'a> {
 fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
     match &address.source {
         #[cfg(feature = "git")]
-        Source::Git(named) => git::supports(named).map(|()| Way::Git(named)).map_err(Unsupported),
+        Source::Git(named) => git::supports(&named.remote)
+            .map(|()| Way::Git(named))
+            .map_err(Unsupported),
         #[cfg(not(feature = "git"))]
         Source::Git(_) => Err(Unsupported("git")),
         #[cfg(feature = "hg")]

@@ -1,12 +1,13 @@
 //! What was found at an origin: paths and the names of their contents, before anything is chosen.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use k1s_manifests::RelPath;
 use k1s_source::Code;
 use serde::{Deserialize, Serialize};
 
 use crate::content::Content;
+use crate::kept::Module;
 
 /// What was found at an origin.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -23,6 +24,8 @@ pub(crate) struct Tree {
     pub(crate) roots: BTreeSet<RelPath>,
     /// What may be wanted, each path once.
     pub(crate) entries: Vec<Entry>,
+    /// What comes from other places, by the paths of the directories that it is in.
+    pub(crate) modules: BTreeMap<String, Module>,
 }
 
 /// Whether a state is of the place that the last known one was of.

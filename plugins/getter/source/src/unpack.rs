@@ -15,7 +15,7 @@ use sha2::{Digest as _, Sha256};
 use crate::cache::{Cache, CacheError, Put};
 use crate::kept::hexadecimal;
 use crate::origin::OriginError;
-use crate::tree::{Blob, Class, Descent, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
+use crate::tree::{Blob, Class, Entry, Kind, Mode, Refusal, Shape, Tree};
 use crate::wish::Wish;
 
 /// How much is hashed at once, in bytes.
@@ -84,12 +84,10 @@ pub(crate) fn unpack(parcel: Parcel, wish: &Wish, limits: &Limits, cache: &Cache
     let mut taker = |entry: archive::Entry, content: &mut dyn Read| unpacking.take(&entry, content);
     archive::read(format, inner_name, file, limits, &mut taker).map_err(OriginError::Archive)?;
     Ok(Tree {
-        revision: String::new(),
-        mark: Mark::default(),
-        descent: Descent::Same,
         shape: unpacking.shape,
         roots: unpacking.roots,
         entries: unpacking.entries,
+        ..Tree::default()
     })
 }
 

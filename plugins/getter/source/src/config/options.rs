@@ -37,6 +37,10 @@ pub(crate) struct Options {
     #[cfg(feature = "git")]
     #[arg(long, value_name = "FILE")]
     keyring: Option<PathBuf>,
+    /// Fetches the submodules of a repository, too
+    #[cfg(feature = "git")]
+    #[arg(long)]
+    submodules: bool,
     /// The user that asks
     #[cfg(feature = "net")]
     #[arg(long, value_name = "NAME")]
@@ -103,6 +107,8 @@ impl Options {
             semver: self.semver.clone(),
             #[cfg(feature = "git")]
             verify: Verify::of(self.verify, self.allowed_signers.clone(), self.keyring.clone()),
+            #[cfg(feature = "git")]
+            submodules: self.submodules,
             #[cfg(feature = "net")]
             credentials: self.identity()?,
             #[cfg(feature = "net")]

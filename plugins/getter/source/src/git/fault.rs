@@ -8,7 +8,8 @@ use k1s_getter_net::NetError;
 use k1s_getter_ssh::SshError;
 use k1s_source::Code;
 
-use crate::origin::code_of_net;
+use super::SubmoduleError;
+use crate::origin::{OriginError, code_of_net};
 use crate::verify::TrustError;
 
 /// A repository does not give what is wanted of it.
@@ -26,6 +27,9 @@ pub(crate) enum GitFault {
     /// It has no such revision.
     #[error(transparent)]
     Revision(#[from] RevisionError),
+    /// A submodule of it cannot be had.
+    #[error(transparent)]
+    Submodule(Box<SubmoduleError>),
     /// The address cannot be asked over what it names.
     #[error("{0} is not supported in this version")]
     Transport(&'static str),
@@ -62,6 +66,7 @@ impl GitFault {
                 Code::RootNotFound
             }
             Self::Trust(_) => Code::DataInvalid,
+            Self::Submodule(error) => error.code(),
             Self::Transport(_) => Code::Unsupported,
             #[cfg(feature = "ssh")]
             Self::Identity(_) | Self::User(_) => Code::ConfigInvalid,
@@ -74,6 +79,10 @@ impl GitFault {
     pub(crate) fn net(&self) -> Option<&NetError> {
         match self {
             Self::Git(GitError::Transport(error)) => net_of(error),
+            Self::Submodule(error) => match error.origin() {
+                Some(OriginError::Git(fault)) => fault.net(),
+                Some(_) | None => None,
+            },
             #[cfg(feature = "ssh")]
             Self::Identity(_) | Self::User(_) => None,
             Self::Git(_) | Self::Local(_) | Self::Revision(_) | Self::Trust(_) | Self::Transport(_) | Self::Place => {
@@ -126,7 +135,7 @@ fn code_of_ssh(error: &SshError) -> Code {
     }
 }
 
-fn code_of_limit(limit: Limit) -> Code {
+pub(super) fn code_of_limit(limit: Limit) -> Code {
     match limit {
         Limit::Idle(_) | Limit::Total(_) => Code::Timeout,
         Limit::ReplyBytes(_)

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::process::{Command, Stdio};
 use std::thread;
 
-use k1s_getter_address::{Address, Policy, Source};
+use k1s_getter_address::{Address, Policy, Source, Transport};
 use k1s_manifests::{INCLUDE, Selection};
 use k1s_source::{Code, OneOrMany};
 use tempfile::TempDir;
@@ -16,12 +16,12 @@ use crate::verify::Trust;
 use crate::wish::Files;
 
 /// A repository with a work tree, and a cache.
-struct Room {
-    directory: TempDir,
+pub(super) struct Room {
+    pub(super) directory: TempDir,
 }
 
 impl Room {
-    fn new() -> Self {
+    pub(super) fn new() -> Self {
         let room = Self {
             directory: tempfile::tempdir().unwrap(),
         };
@@ -39,14 +39,18 @@ impl Room {
         room
     }
 
-    fn repository(&self) -> PathBuf {
+    pub(super) fn repository(&self) -> PathBuf {
         self.directory.path().join("repository")
     }
 
-    fn git(&self, arguments: &[&str]) -> String {
+    pub(super) fn git(&self, arguments: &[&str]) -> String {
+        self.git_in("repository", arguments)
+    }
+
+    pub(super) fn git_in(&self, name: &str, arguments: &[&str]) -> String {
         let output = quiet(self.directory.path())
             .args(arguments)
-            .current_dir(self.repository())
+            .current_dir(self.directory.path().join(name))
             .output()
             .unwrap();
         assert!(
@@ -57,20 +61,20 @@ impl Room {
         String::from_utf8(output.stdout).unwrap().trim().to_owned()
     }
 
-    fn write(&self, path: &str, text: &str) {
+    pub(super) fn write(&self, path: &str, text: &str) {
         let path = self.repository().join(path);
         std::fs::create_dir_all(path.parent().unwrap()).unwrap();
         std::fs::write(path, text).unwrap();
     }
 
-    fn commit(&self) -> String {
+    pub(super) fn commit(&self) -> String {
         self.git(&["add", "--all"]);
         self.git(&["commit", "--quiet", "--message", "A change"]);
         self.git(&["rev-parse", "HEAD"])
     }
 
     /// Serves the repository until the test ends, and returns its address.
-    fn serve(&self) -> String {
+    pub(super) fn serve(&self) -> String {
         let listener = TcpListener::bind(("127.0.0.1", 0)).unwrap();
         let address = listener.local_addr().unwrap();
         let base = self.directory.path().to_owned();
@@ -95,17 +99,21 @@ impl Room {
     }
 
     fn origin_of(&self, address: &str, repository: Repository) -> (Git, Wish, Cache) {
-        let policy = Policy::default().allowing(Transport::Git).allowing(Transport::File);
+        let access = Access {
+            repository,
+            ..Access::default()
+        };
+        self.origin_by(address, &access)
+    }
+
+    pub(super) fn origin_by(&self, address: &str, access: &Access) -> (Git, Wish, Cache) {
+        let policy = policy();
         let address = Address::parse(address, &policy).unwrap();
         let Source::Git(named) = &address.source else {
             panic!("{address} is a repository");
         };
         let cache = Cache::open(&self.directory.path().join("cache")).unwrap();
-        let access = Access {
-            repository,
-            ..Access::default()
-        };
-        let origin = Git::new(named, &access, &cache, Arc::default());
+        let origin = Git::new(named, access, &cache, Arc::default());
         let many = |texts: &[&str]| OneOrMany::Many(texts.iter().map(|text| (*text).to_owned()).collect());
         let selection = Selection::configured(&many(&INCLUDE), &many(&[])).unwrap();
         let wish = Wish {
@@ -116,6 +124,12 @@ impl Room {
         };
         (origin, wish, cache)
     }
+}
+
+/// What addresses may be in tests.
+pub(super) fn policy() -> Policy {
+    let more = [Transport::Git, Transport::File, Transport::Http];
+    more.into_iter().fold(Policy::default(), Policy::allowing)
 }
 
 fn quiet(home: &std::path::Path) -> Command {
@@ -130,18 +144,18 @@ fn quiet(home: &std::path::Path) -> Command {
     command
 }
 
-fn tree_of(looked: Looked) -> Tree {
+pub(super) fn tree_of(looked: Looked) -> Tree {
     match looked {
         Looked::Other(tree) => tree,
         Looked::Same => panic!("it is another"),
     }
 }
 
-fn paths(tree: &Tree) -> Vec<&str> {
+pub(super) fn paths(tree: &Tree) -> Vec<&str> {
     tree.entries.iter().map(|entry| entry.path.as_str()).collect()
 }
 
-fn contents(tree: &Tree) -> BTreeSet<Content> {
+pub(super) fn contents(tree: &Tree) -> BTreeSet<Content> {
     let content = |entry: &Entry| match &entry.kind {
         Kind::File(blob) => Some(blob.content.clone()),
         Kind::Link | Kind::Submodule | Kind::Refused(_) => None,

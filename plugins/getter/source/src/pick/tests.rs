@@ -8,7 +8,7 @@ use k1s_manifests::{INCLUDE, Selection};
 use k1s_source::OneOrMany;
 
 use super::*;
-use crate::tree::{Descent, Mark, Mode};
+use crate::tree::Mode;
 
 fn wish(address: &str) -> Wish {
     let include = OneOrMany::Many(INCLUDE.map(str::to_owned).to_vec());
@@ -50,11 +50,9 @@ fn tree(wish: &Wish, entries: &[(&str, Kind)]) -> Tree {
     }
     Tree {
         revision: "r".to_owned(),
-        mark: Mark::default(),
-        descent: Descent::Same,
-        shape: Shape::Many,
         roots,
         entries,
+        ..Tree::default()
     }
 }
 

@@ -5,7 +5,7 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
-use crate::making::{Room, expected};
+use crate::making::{Room, expected, files, said};
 
 /// A repository `made` in a room.
 pub(crate) fn room() -> Room {
@@ -153,36 +153,95 @@ fn g07_g08_links_are_told_and_not_followed() {
     assert!(!room.path("out/values.yaml").exists());
 }
 
-/// Whatever `.gitmodules` says, of whatever form: it is a file like others, and git never sees it.
+/// Commits a submodule whose list says this, and a link to where git keeps its own.
+fn nest(room: &Room, path: &str, list: &str) {
+    std::os::unix::fs::symlink(".git", room.path("made/a")).unwrap();
+    let entry = format!("160000,{},{path}", git(room, &["rev-parse", "HEAD"]));
+    git(room, &["update-index", "--add", "--cacheinfo", &entry]);
+    room.write("made/.gitmodules", list);
+    git(room, &["add", ".gitmodules", "a"]);
+    git(room, &["commit", "--quiet", "--message", "A submodule"]);
+}
+
+/// What git was led astray by: a name, a path and a URL of a submodule, and the path at which it is.
+const ASTRAY: [(&str, &str, &str, &str); 6] = [
+    ("x", "vendor", "--upload-pack=touch mark", "vendor"),
+    ("../../x", "vendor", "./made", "vendor"),
+    ("x", "vendor", "ext::sh -c 'touch mark'", "vendor"),
+    ("x", "vendor\r", "../made", "vendor\r"),
+    ("x", "-c", "../made", "vendor"),
+    ("x", "vendor/.git/hooks", "../made", "vendor"),
+];
+
+fn is_untouched(room: &Room, said: &str) {
+    for place in ["mark", "made/mark", "out/mark", "out/a", "x"] {
+        assert!(room.path(place).symlink_metadata().is_err(), "{place} of {said}");
+    }
+}
+
+/// Whatever `.gitmodules` says, of whatever form: it is a file like others where no submodules are wanted.
 #[test]
 fn g10_cve_2018_11235_2018_17456_2024_32002_2025_48384_2026_45571_nothing_of_gitmodules_is_read() {
-    for (name, path, url) in [
-        ("x", "vendor", "--upload-pack=touch mark"),
-        ("../../x", "vendor", "ext::sh -c 'touch mark'"),
-        ("x", "vendor\r", "./made"),
-        ("x", "-c", "./made"),
-        ("x", "link/hooks", "./made"),
-    ] {
+    for (name, path, url, _) in ASTRAY {
         let room = room();
-        std::os::unix::fs::symlink(".git", room.path("made/link")).unwrap();
-        let entry = format!("160000,{},vendor", git(&room, &["rev-parse", "HEAD"]));
-        git(&room, &["update-index", "--add", "--cacheinfo", &entry]);
-        let modules = format!("[submodule \"{name}\"]\n\tpath = \"{path}\"\n\turl = \"{url}\"\n");
-        room.write("made/.gitmodules", &modules);
-        git(&room, &["add", ".gitmodules", "link"]);
-        git(&room, &["commit", "--quiet", "--message", "A submodule"]);
+        let list = format!("[submodule \"{name}\"]\n\tpath = \"{path}\"\n\turl = \"{url}\"\n");
+        nest(&room, "vendor", &list);
         let fetched = room.fetched(&address(&room, ""));
         let files: Vec<&str> = fetched.keys().map(String::as_str).collect();
         assert_eq!(
             files,
             [".gitmodules", "apps/deep/two.yaml", "apps/one.yaml", "infra/three.yaml"],
-            "{modules}"
+            "{list}"
         );
-        assert_eq!(fetched[".gitmodules"], modules);
-        for place in ["mark", "made/mark", "out/mark", "out/link", "out/vendor", "x"] {
-            assert!(room.path(place).symlink_metadata().is_err(), "{place} of {modules}");
-        }
+        assert_eq!(fetched[".gitmodules"], list);
+        is_untouched(&room, &list);
+        assert!(room.path("out/vendor").symlink_metadata().is_err());
     }
+}
+
+/// And where they are wanted, it is refused, and nothing comes of it.
+#[test]
+fn g10_cve_2018_11235_2018_17456_2025_48384_2026_45571_what_leads_astray_is_refused() {
+    for (name, path, url, at) in ASTRAY {
+        let room = room();
+        let list = format!("[submodule \"{name}\"]\n\tpath = \"{path}\"\n\turl = \"{url}\"\n");
+        nest(&room, at, &list);
+        let output = room.run(&["fetch", "--allow=file", "--submodules", &address(&room, ""), "out"]);
+        assert_eq!(output.status.code(), Some(2), "{list}: {}", said(&output));
+        assert!(
+            !room.path("out").exists() && said(&output).contains("vendor"),
+            "{}",
+            said(&output)
+        );
+        is_untouched(&room, &list);
+    }
+}
+
+/// Where names differ by their case alone, git wrote through a link into what it keeps its own in, and ran what was there.
+#[test]
+fn g10_cve_2024_32002_a_submodule_is_never_written_through_a_link() {
+    let room = room();
+    let list = "[submodule \"x\"]\n\tpath = A/modules/x\n\turl = ../made\n";
+    nest(&room, "A/modules/x", list);
+    let output = room.run(&["fetch", "--allow=file", "--submodules", &address(&room, ""), "out"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let fetched = files(&room.path("out"));
+    assert_eq!(fetched["A/modules/x/apps/one.yaml"], "one");
+    assert_eq!(fetched.len(), 7);
+    is_untouched(&room, list);
+}
+
+#[test]
+fn a_submodule_is_a_part_like_any_other() {
+    let room = room();
+    nest(&room, "vendor", "[submodule \"x\"]\n\tpath = vendor\n\turl = ../made\n");
+    let part = address(&room, "//vendor/apps");
+    let refused = room.refused(&part);
+    assert!(refused.contains("vendor/apps"), "{refused}");
+    let output = room.run(&["fetch", "--allow=file", "--submodules", &part, "out"]);
+    assert!(output.status.success(), "{}", said(&output));
+    let wanted = [("deep/two.yaml", "two"), ("one.yaml", "one")];
+    assert_eq!(files(&room.path("out")), expected(&wanted));
 }
 
 #[test]

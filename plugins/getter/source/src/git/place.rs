@@ -1,0 +1,313 @@
+//! Where a repository is, on a server or on this machine, and what is asked of it there.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use k1s_getter_address::{self as address, Secret, Site, Transport};
+use k1s_getter_git::{
+    self as git, Daemon, Dialled, GitError, Local, ObjectId, Remote, RevisionError, SmartHttp, Target,
+};
+use k1s_getter_net::{Peer, Url};
+use tokio::task::spawn_blocking;
+
+use super::contents::Store;
+use super::{Asking, GitFault};
+use crate::local::confine;
+use crate::network::{Network, NetworkError};
+use crate::origin::{Meter, OriginError};
+use crate::tree::Descent;
+
+/// How repositories are reached.
+#[derive(Clone)]
+pub(super) struct Ways {
+    pub(super) network: Arc<Network>,
+    /// In what everything of this machine must lie.
+    pub(super) local_root: Option<PathBuf>,
+    pub(super) limits: git::Limits,
+    pub(super) meter: Arc<Meter>,
+}
+
+/// Where a repository is.
+pub(super) enum Place {
+    Directory(Arc<Directory>),
+    Server(Box<Server>),
+}
+
+/// A repository on this machine.
+pub(super) struct Directory {
+    path: PathBuf,
+    root: Option<PathBuf>,
+    limits: git::Limits,
+}
+
+/// A repository on a server.
+pub(super) struct Server {
+    site: Site,
+    /// The key that the address has.
+    key: Option<Secret>,
+    ways: Ways,
+    /// Where its objects are kept.
+    folder: PathBuf,
+    /// Set up with the first look.
+    asked: Option<(Remote, git::Cache)>,
+}
+
+/// What was found that is not what is known.
+pub(super) struct Found {
+    pub(super) target: Target,
+    pub(super) descent: Descent,
+    /// All that it has but directories.
+    pub(super) entries: Vec<git::Entry>,
+}
+
+impl Place {
+    /// Names a place; what a server hands out is kept in `folder`, and over SSH `key` counts where none is configured.
+    pub(super) fn new(remote: &address::Remote, key: Option<Secret>, ways: &Ways, folder: PathBuf) -> Self {
+        match remote {
+            address::Remote::Directory(path) => Self::Directory(Arc::new(Directory {
+                path: PathBuf::from(path),
+                root: ways.local_root.clone(),
+                limits: ways.limits,
+            })),
+            address::Remote::Site(site) => Self::Server(Box::new(Server {
+                site: site.clone(),
+                key,
+                ways: ways.clone(),
+                folder,
+                asked: None,
+            })),
+        }
+    }
+
+    /// Finds out what is there now, and fetches it, unless it is what is known.
+    pub(super) async fn look(&mut self, asking: Asking) -> Result<Option<Found>, OriginError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = Arc::clone(directory);
+                spawn_blocking(move || directory.look(&asking)).await?
+            }
+            Self::Server(server) => server.look(asking).await,
+        }
+    }
+
+    /// Fetches a commit, of which only its name is known, and returns all that it has but directories. Of `known`, which was
+    /// fetched before, nothing comes again.
+    pub(super) async fn take(
+        &mut self,
+        commit: ObjectId,
+        known: Option<ObjectId>,
+    ) -> Result<Vec<git::Entry>, OriginError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = Arc::clone(directory);
+                spawn_blocking(move || directory.take(&commit)).await?
+            }
+            Self::Server(server) => server.take(commit, known).await,
+        }
+    }
+
+    /// Makes files readable without a network.
+    pub(super) async fn bring(&mut self, ids: &[ObjectId]) -> Result<(), OriginError> {
+        match self {
+            // It is read where it is.
+            Self::Directory(_) => Ok(()),
+            Self::Server(server) => server.bring(ids).await,
+        }
+    }
+
+    /// Brings and reads one file of at most so many bytes.
+    pub(super) async fn read(&mut self, id: ObjectId, most: u64) -> Result<Vec<u8>, OriginError> {
+        self.bring(&[id]).await?;
+        let store = self.store();
+        spawn_blocking(move || Ok(store.open()?.blob(&id, most).map_err(GitError::Object)?)).await?
+    }
+
+    /// Returns where contents are read.
+    pub(super) fn store(&self) -> Store {
+        match self {
+            Self::Directory(directory) => Store::Directory(Arc::clone(directory)),
+            Self::Server(server) => match &server.asked {
+                Some((_, cache)) => Store::Cache(cache.clone(), server.ways.limits),
+                None => Store::Folder(server.folder.clone(), server.ways.limits),
+            },
+        }
+    }
+}
+
+impl Directory {
+    pub(super) fn open(&self) -> Result<Local, OriginError> {
+        confine(&self.path, self.root.as_deref())?;
+        Local::new(&self.path, self.limits).map_err(|error| GitFault::Local(error).into())
+    }
+
+    fn look(&self, asking: &Asking) -> Result<Option<Found>, OriginError> {
+        let local = self.open()?;
+        let revision = asking.revision.clone();
+        let target = chosen(local.resolve(&[revision]).map_err(GitFault::Local)?)?;
+        if asking.knows(&target) {
+            return Ok(None);
+        }
+        let objects = local.objects().map_err(GitFault::Local)?;
+        let known = asking.known.as_ref();
+        let has_known = known.map(|known| objects.has(&known.commit)).transpose();
+        Ok(Some(Found {
+            descent: descent(has_known.map_err(GitError::Object)?),
+            entries: asking.entries(&objects, &target)?,
+            target,
+        }))
+    }
+
+    fn take(&self, commit: &ObjectId) -> Result<Vec<git::Entry>, OriginError> {
+        let objects = self.open()?.objects().map_err(GitFault::Local)?;
+        if !objects.has(commit).map_err(GitError::Object)? {
+            return Err(GitError::NotServed(*commit).into());
+        }
+        let tree = objects.commit(commit).map_err(GitError::Object)?.tree;
+        Ok(objects.list(&tree).map_err(GitError::Tree)?)
+    }
+}
+
+impl Server {
+    async fn look(&mut self, asking: Asking) -> Result<Option<Found>, OriginError> {
+        let (meter, limits) = (Arc::clone(&self.ways.meter), self.ways.limits);
+        let (remote, cache) = self.asked().await?;
+        let revision = asking.revision.clone();
+        let target = chosen(remote.resolve(&[revision]).await.map_err(GitFault::Git)?)?;
+        if asking.knows(&target) {
+            return Ok(None);
+        }
+        let known = asking.known.as_ref().map(|known| &known.commit);
+        let has_known = match known {
+            Some(known) => remote.has_commit(known).await.map_err(GitFault::Git)?,
+            None => None,
+        };
+        let descent = descent(has_known);
+        fetched(remote, cache, &target, known, &meter).await?;
+        let cache = cache.clone();
+        let listing = spawn_blocking(move || {
+            let objects = cache.objects(&limits).map_err(GitError::Cache)?;
+            let entries = asking.entries(&objects, &target)?;
+            Ok::<_, OriginError>((target, entries))
+        });
+        let (target, entries) = listing.await??;
+        Ok(Some(Found {
+            target,
+            descent,
+            entries,
+        }))
+    }
+
+    async fn take(&mut self, commit: ObjectId, known: Option<ObjectId>) -> Result<Vec<git::Entry>, OriginError> {
+        let (meter, limits) = (Arc::clone(&self.ways.meter), self.ways.limits);
+        let (remote, cache) = self.asked().await?;
+        let target = Target {
+            reference: None,
+            id: commit,
+            commit,
+        };
+        fetched(remote, cache, &target, known.as_ref(), &meter).await?;
+        let cache = cache.clone();
+        let listing = spawn_blocking(move || {
+            let objects = cache.objects(&limits).map_err(GitError::Cache)?;
+            let tree = objects.commit(&commit).map_err(GitError::Object)?.tree;
+            Ok(objects.list(&tree).map_err(GitError::Tree)?)
+        });
+        listing.await?
+    }
+
+    async fn bring(&mut self, ids: &[ObjectId]) -> Result<(), OriginError> {
+        let meter = Arc::clone(&self.ways.meter);
+        let (remote, cache) = self.asked().await?;
+        let before = remote.taken();
+        let brought = remote.fetch_blobs(cache, ids).await;
+        meter.add(remote.taken() - before);
+        brought.map_err(|error| GitFault::Git(error).into())
+    }
+
+    /// Returns what asks and where its answers are kept, which are set up the first time.
+    async fn asked(&mut self) -> Result<&mut (Remote, git::Cache), OriginError> {
+        let asked = match self.asked.take() {
+            Some(asked) => asked,
+            None => {
+                let (ways, site, folder) = (self.ways.clone(), self.site.clone(), self.folder.clone());
+                let key = self.key.clone();
+                let made = spawn_blocking(move || {
+                    let remote = Remote::new(transport(&ways.network, &site, key.as_ref())?, ways.limits);
+                    let cache = git::Cache::open(&folder).map_err(GitError::Cache)?;
+                    Ok::<_, OriginError>((remote, cache))
+                });
+                made.await??
+            }
+        };
+        Ok(self.asked.insert(asked))
+    }
+}
+
+/// Fetches what was chosen, and says how much came, whatever came of it.
+async fn fetched(
+    remote: &mut Remote,
+    cache: &git::Cache,
+    target: &Target,
+    known: Option<&ObjectId>,
+    meter: &Meter,
+) -> Result<(), GitFault> {
+    let before = remote.taken();
+    let fetched = remote.fetch(cache, target, known).await;
+    meter.add(remote.taken() - before);
+    fetched.map(drop).map_err(GitFault::Git)
+}
+
+/// Judges by whether a repository has the commit that was known; where that cannot be told, it is the same.
+fn descent(has_known: Option<bool>) -> Descent {
+    match has_known {
+        Some(false) => Descent::Another,
+        Some(true) | None => Descent::Same,
+    }
+}
+
+/// Returns the answer to the one question.
+fn chosen(found: Vec<Result<Target, RevisionError>>) -> Result<Target, GitFault> {
+    let first = found.into_iter().next().unwrap_or(Err(RevisionError::Unborn));
+    Ok(first?)
+}
+
+/// Returns the way to a server, over SSH with the key of its address where none is configured.
+fn transport(network: &Network, site: &Site, key: Option<&Secret>) -> Result<Box<dyn git::Transport>, OriginError> {
+    let client = network.client(site).map_err(OriginError::Network)?;
+    match site.transport {
+        Transport::Http | Transport::Https => {
+            let url = Url::of(site).map_err(|error| OriginError::Network(NetworkError::Url(error)))?;
+            Ok(Box::new(SmartHttp::new(client, url)))
+        }
+        Transport::Git => {
+            let peer = Peer::of(site).ok().flatten().ok_or(GitFault::Place)?;
+            let host = match site.port {
+                Some(port) => format!("{}:{port}", site.host),
+                None => site.host.to_string(),
+            };
+            let dial = Box::new(Dialled::new(client, peer));
+            let daemon = Daemon::new(dial, &host, &site.decoded_path()).ok_or(GitFault::Place)?;
+            Ok(Box::new(daemon))
+        }
+        #[cfg(feature = "ssh")]
+        Transport::Ssh => Ok(super::ssh::transport(client, site, &network.credentials.ssh, key)?),
+        #[cfg(not(feature = "ssh"))]
+        Transport::Ssh => Err(GitFault::Transport(site.transport.scheme()).into()),
+        Transport::File => Err(GitFault::Transport(site.transport.scheme()).into()),
+    }
+}
+
+/// Tells whether a repository can be asked over what its address names.
+pub(crate) fn supports(remote: &address::Remote) -> Result<(), &'static str> {
+    match remote {
+        address::Remote::Directory(_) => Ok(()),
+        address::Remote::Site(site) => match site.transport {
+            Transport::Http | Transport::Https | Transport::Git => Ok(()),
+            #[cfg(feature = "ssh")]
+            Transport::Ssh => Ok(()),
+            #[cfg(not(feature = "ssh"))]
+            Transport::Ssh => Err("git over SSH"),
+            Transport::File => Err("a repository by `file`"),
+        },
+    }
+}
