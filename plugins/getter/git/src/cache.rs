@@ -139,7 +139,11 @@ impl Cache {
     /// Removes a pack. Its index goes first: what is then half there is removed with the next opening.
     pub(crate) fn remove(&self, name: &str) -> io::Result<()> {
         for extension in EXTENSIONS {
-            fs::remove_file(self.path(name, extension))?;
+            match fs::remove_file(self.path(name, extension)) {
+                // It went when it was tried before.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
+                removed => removed?,
+            }
         }
         Ok(())
     }

@@ -4,6 +4,7 @@ use std::fs::{self, File, FileType, Metadata};
 use std::io::{self, Read as _};
 use std::path::Path;
 
+use crate::limits::{Limit, Limits};
 use crate::local::LocalError;
 
 /// Files by which a repository says that part of it is elsewhere.
@@ -23,7 +24,7 @@ const INCLUDE: &str = "[include";
 const DEPTH: usize = 64;
 
 /// Makes sure that a repository names no other place, by none of its files, directories and links.
-pub(crate) fn check(directory: &Path) -> Result<(), LocalError> {
+pub(crate) fn check(directory: &Path, limits: &Limits) -> Result<(), LocalError> {
     let elsewhere = |name: &str| LocalError::Elsewhere(directory.join(name));
     for name in POINTERS {
         if look(&directory.join(name))?.is_some() {
@@ -49,10 +50,14 @@ pub(crate) fn check(directory: &Path) -> Result<(), LocalError> {
             return Err(LocalError::Included(directory.join(name)));
         }
     }
+    let mut walk = Walk {
+        left: limits.objects,
+        limits,
+    };
     for name in DIRECTORIES {
         let path = directory.join(name);
         match look(&path)? {
-            Some(found) if found.is_dir() => walk(&path, DEPTH)?,
+            Some(found) if found.is_dir() => walk.below(&path, DEPTH)?,
             Some(_) => return Err(LocalError::Elsewhere(path)),
             None => {}
         }
@@ -60,23 +65,49 @@ pub(crate) fn check(directory: &Path) -> Result<(), LocalError> {
     Ok(())
 }
 
-/// Makes sure that there are only directories and files below a directory.
-fn walk(directory: &Path, depth: usize) -> Result<(), LocalError> {
-    let unreadable = |source| LocalError::Unreadable {
-        path: directory.to_owned(),
-        source,
-    };
-    for entry in fs::read_dir(directory).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        let kind: FileType = entry.file_type().map_err(unreadable)?;
-        let Some(left) = depth.checked_sub(1).filter(|_| kind.is_dir() || kind.is_file()) else {
-            return Err(LocalError::Elsewhere(entry.path()));
+/// What is still looked at.
+struct Walk<'l> {
+    left: u32,
+    limits: &'l Limits,
+}
+
+impl Walk<'_> {
+    /// Makes sure that there are only directories and files below a directory. What is removed meanwhile, as git does when it packs,
+    /// is not there.
+    fn below(&mut self, directory: &Path, depth: usize) -> Result<(), LocalError> {
+        let unreadable = |source| LocalError::Unreadable {
+            path: directory.to_owned(),
+            source,
         };
-        if kind.is_dir() {
-            walk(&entry.path(), left)?;
+        let Some(entries) = there(fs::read_dir(directory)).map_err(unreadable)? else {
+            return Ok(());
+        };
+        for entry in entries {
+            let Some(entry) = there(entry).map_err(unreadable)? else {
+                return Ok(());
+            };
+            let left = self.left.checked_sub(1);
+            self.left = left.ok_or(LocalError::Limit(Limit::Objects(self.limits.objects)))?;
+            let kind: Option<FileType> = there(entry.file_type()).map_err(unreadable)?;
+            let Some(kind) = kind else { continue };
+            let Some(left) = depth.checked_sub(1).filter(|_| kind.is_dir() || kind.is_file()) else {
+                return Err(LocalError::Elsewhere(entry.path()));
+            };
+            if kind.is_dir() {
+                self.below(&entry.path(), left)?;
+            }
         }
+        Ok(())
     }
-    Ok(())
+}
+
+/// Tells apart what is not there any more.
+fn there<T>(looked: io::Result<T>) -> io::Result<Option<T>> {
+    match looked {
+        Ok(found) => Ok(Some(found)),
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+        Err(error) => Err(error),
+    }
 }
 
 /// Tells whether a configuration names another, or is too long to tell.
@@ -85,10 +116,8 @@ fn includes(path: &Path) -> Result<bool, LocalError> {
         path: path.to_owned(),
         source,
     };
-    let file = match File::open(path) {
-        Ok(file) => file,
-        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(false),
-        Err(error) => return Err(unreadable(error)),
+    let Some(file) = there(File::open(path)).map_err(unreadable)? else {
+        return Ok(false);
     };
     let mut bytes = Vec::new();
     file.take(CONFIGURATION_BYTES + 1)

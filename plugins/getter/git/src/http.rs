@@ -67,8 +67,10 @@ pub enum HttpError {
          without a program behind it (\"dumb HTTP\"), which is not supported"
     )]
     Type(&'static str),
-    /// One origin leads to another, and that to another again.
-    #[error("the repository is said to be at another origin more than {CROSSINGS} times in a row")]
+    /// One origin leads to another, and that to another again or back.
+    #[error(
+        "the repository is said to be at one origin after the other, more than {CROSSINGS} times in a row or back where it began"
+    )]
     Wandering,
 }
 
@@ -113,6 +115,7 @@ impl Place {
     async fn greeting(&self) -> Result<Answer, HttpError> {
         self.moved(None);
         let mut url = self.url.clone();
+        let mut left = Vec::new();
         for _ in 0..=CROSSINGS {
             let asked = below(&url, GREETING_PATH, Some(SERVICE))?;
             let request = Request::get(asked.clone())
@@ -123,9 +126,15 @@ impl Place {
             let Some(elsewhere) = elsewhere else {
                 return typed(answer, GREETING);
             };
+            let is_within = elsewhere.origin() == url.origin();
+            left.push(url.origin().clone());
+            // Whoever leads back to an origin chooses what is asked there, with what is told to that origin alone.
+            if (is_within && answer.is_astray()) || (!is_within && left.contains(elsewhere.origin())) {
+                return Err(HttpError::Wandering);
+            }
             self.moved(Some(elsewhere.clone()));
             // Beyond the origin no header goes along, not even the one with the version: it is asked for again there.
-            if elsewhere.origin() == url.origin() {
+            if is_within {
                 return typed(answer, GREETING);
             }
             url = elsewhere;

@@ -79,6 +79,7 @@ pub use objects::{ObjectError, Objects};
 pub use packet::PacketFault;
 pub use range::{Range, RangeError};
 pub use remote::Remote;
+pub use size::Work;
 pub use revision::{Revision, RevisionError, Target};
 pub use transport::{Dial, Pending, Reply, Session, Stream, Transport, TransportError};
 pub use tree::{Entry, Found, Kind, PathFault, TreeError};

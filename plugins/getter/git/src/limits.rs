@@ -44,8 +44,8 @@ impl Default for Limits {
             objects: 1_000_000,
             object_bytes: 256 << 20,
             total_bytes: 4 << 30,
-            // git makes 50 by itself, and made 250 when told to pack aggressively.
-            delta_depth: 250,
+            // The most that git makes of (`pack.depth`); what they cost is counted in bytes.
+            delta_depth: 4095,
             held_bytes: 512 << 20,
             entries: 500_000,
             path_depth: 64,

@@ -13,7 +13,7 @@ use crate::limits::{Limit, Limits};
 use crate::name::RefName;
 use crate::objects::Objects;
 use crate::revision::{Revision, RevisionError, Target};
-use crate::size::{Author, Sizes};
+use crate::size::{Author, Sizes, Work};
 
 /// What a work tree has its repository in.
 const DOT_GIT: &str = ".git";
@@ -27,6 +27,7 @@ const TAGS: &str = "refs/tags/*";
 pub struct Local {
     directory: PathBuf,
     limits: Limits,
+    work: Work,
 }
 
 /// A repository on this machine cannot be read.
@@ -46,7 +47,8 @@ pub enum LocalError {
     #[error("{} says that the repository is elsewhere, which is not followed; name that place", .0.display())]
     Elsewhere(PathBuf),
     /// It has an index of several packs, which would have to be believed.
-    #[error("{} is an index of several packs, which is not read; `git repack -a -d` and removing it ends that", .0.display())]
+    #[error("{} is an index of several packs, which is not read; `git repack -a -d` and removing it ends that, and with \
+             `core.multiPackIndex` false it does not come again", .0.display())]
     Indexed(PathBuf),
     /// Its configuration names another file.
     #[error("{} includes other files, which are not read; write what they say into it", .0.display())]
@@ -94,8 +96,22 @@ impl Local {
         for name in ["HEAD", "objects", "refs"] {
             fs::symlink_metadata(directory.join(name)).map_err(absent)?;
         }
-        let local = Self { directory, limits };
+        let work = Work::default();
+        let local = Self {
+            directory,
+            limits,
+            work,
+        };
         local.open().map(|_| local)
+    }
+
+    /// Counts what reading costs together with what it cost before.
+    #[must_use]
+    pub fn counting(self, work: &Work) -> Self {
+        Self {
+            work: work.clone(),
+            ..self
+        }
     }
 
     /// Finds out what some revisions are now. What the repository does not have is an error of its own, in its place; that it has
@@ -131,13 +147,13 @@ impl Local {
     /// # Errors
     /// Fails if the repository cannot be opened any more.
     pub fn objects(&self) -> Result<Objects, LocalError> {
-        let sizes = Sizes::new(self.directory.join("objects"), Author::Anybody);
+        let sizes = Sizes::new(self.directory.join("objects"), Author::Anybody, self.work.clone());
         Ok(Objects::of(self.open()?, sizes, &self.limits))
     }
 
     /// Opens the repository, which may have changed since the last time.
     fn open(&self) -> Result<Repository, LocalError> {
-        enclosed::check(&self.directory)?;
+        enclosed::check(&self.directory, &self.limits)?;
         let flags = RepositoryOpenFlags::NO_SEARCH | RepositoryOpenFlags::BARE | RepositoryOpenFlags::NO_DOTGIT;
         let nowhere: [&Path; 0] = [];
         Repository::open_ext(&self.directory, flags, nowhere).map_err(LocalError::Open)

@@ -36,6 +36,8 @@ pub(crate) struct Measured {
     pub(crate) entries: Vec<Entry>,
     /// The objects that it leans on, once for each that does.
     pub(crate) names: Vec<ObjectId>,
+    /// The bytes that were counted of all of them, as [`Limits::total_bytes`] counts.
+    pub(crate) total: u64,
 }
 
 /// Measures a pack while it comes.
@@ -147,6 +149,7 @@ impl Meter {
             State::End => Ok(Measured {
                 entries: self.entries,
                 names: self.names,
+                total: self.total,
             }),
             State::Head { .. }
             | State::Kind

@@ -8,7 +8,7 @@ use crate::commit::{Commit, Tag};
 use crate::id::ObjectId;
 use crate::limits::Limits;
 use crate::pack::Packed;
-use crate::size::{Author, SizeError, Sizes};
+use crate::size::{Author, SizeError, Sizes, Work};
 
 /// The most tags that lead one to another.
 const TAG_CHAIN: usize = 8;
@@ -35,7 +35,7 @@ pub enum ObjectError {
         wanted: &'static str,
     },
     /// It is larger than was wanted.
-    #[error("the object {id} has more than {most} bytes, or is made of more than is read")]
+    #[error("the object {id}, or what it is made of, has more than {most} bytes")]
     TooLarge {
         /// Its name.
         id: ObjectId,
@@ -60,6 +60,12 @@ pub enum ObjectError {
         #[source]
         source: git2::Error,
     },
+    /// What was read at one look is made of more than is read.
+    #[error(
+        "its objects are made of too much: more than {0} bytes would be copied to read what is wanted; `git repack -a -d -f` \
+             makes them of less"
+    )]
+    Spent(u64),
     /// Tags lead to tags.
     #[error("the tag {0} leads to more than {TAG_CHAIN} others")]
     Chain(ObjectId),
@@ -69,7 +75,7 @@ impl Objects {
     pub(crate) fn new(odb: Odb<'_>, directory: PathBuf, limits: &Limits) -> Result<Self, git2::Error> {
         Ok(Self::of(
             Repository::from_odb(odb)?,
-            Sizes::new(directory, Author::Us),
+            Sizes::new(directory, Author::Us, Work::default()),
             limits,
         ))
     }
@@ -117,6 +123,7 @@ impl Objects {
                 id: *id,
                 most: self.limits.object_bytes,
             },
+            SizeError::Spent(most) => ObjectError::Spent(most),
             SizeError::Damaged(why) => damaged(id, git2::Error::from_str(why)),
         })
     }

@@ -15,8 +15,8 @@ use crate::compact::compact;
 use crate::fault::GitError;
 use crate::fetch::{self, Demand};
 use crate::id::ObjectId;
-use crate::limits::Limits;
-use crate::meter::{Bases, Measured};
+use crate::limits::{Limit, Limits};
+use crate::meter::{Bases, Measured, PackFault};
 use crate::objects::{ObjectError, Objects};
 use crate::revision::{Revision, RevisionError, Target};
 use crate::transport::{Session, Transport};
@@ -109,6 +109,7 @@ impl Remote {
         }
         let mut wants = vec![target.id];
         wants.extend((target.id != target.commit).then_some(target.commit));
+        let limits = self.limits;
         let mut haves = vec![None];
         if let Some(known) = known
             && self.holds(cache, *known).await?
@@ -117,7 +118,7 @@ impl Remote {
         }
         for have in haves {
             let demand = Demand::Commits { wants: &wants, have };
-            self.bring(cache, demand, target.id).await?;
+            self.bring(cache, demand, target.id, &limits).await?;
             if let Some(commit) = self.whole(cache, target).await? {
                 return Ok(commit);
             }
@@ -131,10 +132,14 @@ impl Remote {
     /// As of [`Self::fetch`].
     pub async fn fetch_blobs(&mut self, cache: &Cache, ids: &[ObjectId]) -> Result<(), GitError> {
         let missing = self.missing(cache, ids).await?;
+        // Of several answers together no more is taken than of one.
+        let mut left = self.limits;
         for wants in missing.chunks(WANTS) {
             let Some(first) = wants.first() else { continue };
-            let brought = self.bring(cache, Demand::Objects(wants), *first).await;
-            brought.map_err(|error| self.without_words(error))?;
+            let brought = self.bring(cache, Demand::Objects(wants), *first, &left).await;
+            let brought = brought.map_err(|error| self.without_words(of_all(error, &self.limits)))?;
+            left.pack_bytes = left.pack_bytes.saturating_sub(brought.pack_bytes);
+            left.total_bytes = left.total_bytes.saturating_sub(brought.total_bytes);
         }
         match self.missing(cache, &missing).await?.first() {
             Some(id) => Err(GitError::Object(ObjectError::Missing(*id))),
@@ -143,8 +148,14 @@ impl Remote {
     }
 
     /// Asks for objects and takes in what comes.
-    async fn bring(&mut self, cache: &Cache, demand: Demand<'_>, named: ObjectId) -> Result<(), GitError> {
-        let limits = self.limits;
+    async fn bring(
+        &mut self,
+        cache: &Cache,
+        demand: Demand<'_>,
+        named: ObjectId,
+        limits: &Limits,
+    ) -> Result<Brought, GitError> {
+        let limits = *limits;
         let bases: Bases = match demand {
             Demand::Commits { have: Some(_), .. } => {
                 let objects = opened(cache, &limits).await?;
@@ -172,9 +183,14 @@ impl Remote {
         };
         let measured = received.map_err(|error| not_served(&error, named).unwrap_or(error))?;
         self.finish(packets).await?;
-        self.taken += spool.metadata().map_err(GitError::Spool)?.len();
+        let brought = Brought {
+            pack_bytes: spool.metadata().map_err(GitError::Spool)?.len(),
+            total_bytes: measured.total,
+        };
+        self.taken += brought.pack_bytes;
         let cache = cache.clone();
-        blocking(move || take_in(&cache, &spool, &measured, &limits)).await
+        blocking(move || take_in(&cache, &spool, &measured, &limits)).await?;
+        Ok(brought)
     }
 
     /// Leaves out the words of a server that is told secrets, which it may repeat.
@@ -293,6 +309,27 @@ impl Remote {
         })
         .await
     }
+}
+
+/// How much came with an answer.
+struct Brought {
+    pack_bytes: u64,
+    total_bytes: u64,
+}
+
+/// Names the limit of all answers where what was left of it was too little.
+fn of_all(error: GitError, limits: &Limits) -> GitError {
+    if let GitError::Pack(PackFault::Limit(limit)) = &error {
+        let all = [
+            Limit::PackBytes(limits.pack_bytes),
+            Limit::TotalBytes(limits.total_bytes),
+        ];
+        let same = |all: &Limit| std::mem::discriminant(all) == std::mem::discriminant(limit);
+        if let Some(all) = all.into_iter().find(same) {
+            return PackFault::Limit(all).into();
+        }
+    }
+    error
 }
 
 /// A conversation that has begun.

@@ -8,6 +8,8 @@ use std::fs::{self, File};
 use std::io::{self, BufReader, Read as _, Seek as _, SeekFrom};
 use std::os::unix::fs::FileExt as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use flate2::bufread::ZlibDecoder;
 
@@ -25,6 +27,8 @@ const BEGINNING: u64 = 64;
 const READ: usize = 256;
 /// How many times the bytes of everything may be copied while objects are read that lean one upon another.
 const COPIES: u64 = 16;
+/// What it counts, in bytes, to look into an index or at the beginning of an object.
+const LOOK: u64 = 4 << 10;
 /// The two forms of deltas in a pack.
 const DISTANT: u8 = 6;
 const NAMED: u8 = 7;
@@ -38,8 +42,26 @@ pub(crate) struct Sizes {
     indexes: RefCell<Option<Vec<PathBuf>>>,
     /// The index that had the last, which has the next one more often than not.
     last: Cell<usize>,
-    /// The bytes of all that was measured, which is what reading it copies.
-    spent: Cell<u64>,
+    /// What was done so far.
+    work: Work,
+}
+
+/// What reading objects of somebody's has cost, in bytes that were copied or looked at, however often they were opened: whoever
+/// looks at a repository, and reads what was found, shares one.
+#[derive(Clone, Debug, Default)]
+pub struct Work(Arc<AtomicU64>);
+
+impl Work {
+    /// Begins anew, as with another look at a repository.
+    pub fn begin(&self) {
+        self.0.store(0, Ordering::Relaxed);
+    }
+
+    /// Adds bytes, and returns whether all of them together are no more than `most`.
+    fn spend(&self, bytes: u64, most: u64) -> bool {
+        let before = self.0.fetch_add(bytes.min(most), Ordering::Relaxed);
+        before.saturating_add(bytes) <= most
+    }
 }
 
 /// Who made packs and their indexes.
@@ -56,8 +78,10 @@ pub(crate) enum Author {
 pub(crate) enum SizeError {
     /// It is not there.
     Missing,
-    /// It, or what it leans on, is larger than is read, or all of that together is.
+    /// It, or what it leans on, is larger than is read.
     TooLarge,
+    /// With it, more was done than is done for one look: so many bytes.
+    Spent(u64),
     /// It is not what a pack has.
     Damaged(&'static str),
 }
@@ -75,13 +99,13 @@ impl From<TooLong> for SizeError {
 }
 
 impl Sizes {
-    pub(crate) fn new(objects: PathBuf, author: Author) -> Self {
+    pub(crate) fn new(objects: PathBuf, author: Author, work: Work) -> Self {
         Self {
             objects,
             author,
             indexes: RefCell::default(),
             last: Cell::new(0),
-            spent: Cell::new(0),
+            work,
         }
     }
 
@@ -89,7 +113,7 @@ impl Sizes {
     pub(crate) fn of(&self, id: &ObjectId, limits: &Limits) -> Result<u64, SizeError> {
         let is_first = self.indexes.borrow().is_none();
         if is_first {
-            self.list()?;
+            self.list(limits)?;
         }
         let mut found = self.packed(id, limits)?;
         if found.is_none() || self.author == Author::Anybody {
@@ -97,33 +121,40 @@ impl Sizes {
             if loose.is_some_and(|size| size > limits.object_bytes) {
                 return Err(SizeError::TooLarge);
             }
+            self.spend(LOOK + loose.unwrap_or_default(), limits)?;
             found = found.max(loose);
         }
         if found.is_none() && !is_first {
             // It may have come in the meantime.
-            self.list()?;
+            self.list(limits)?;
             found = self.packed(id, limits)?;
         }
         found.ok_or(SizeError::Missing)
     }
 
     /// Looks which packs there are, and of anybody's whether each name is in its index once.
-    fn list(&self) -> Result<(), SizeError> {
+    fn list(&self, limits: &Limits) -> Result<(), SizeError> {
         let found = indexes(&self.objects);
         if self.author == Author::Anybody {
-            found.iter().try_for_each(|path| sorted(path))?;
+            for path in &found {
+                let bytes = fs::metadata(path).map(|found| found.len());
+                self.spend(LOOK + bytes.unwrap_or_default(), limits)?;
+                sorted(path)?;
+            }
         }
         self.indexes.replace(Some(found));
         Ok(())
     }
 
-    /// Counts what anybody's objects are made of, for each leans on others that are read again for it.
-    fn spend(&self, held: u64, limits: &Limits) -> Result<(), SizeError> {
-        self.spent.set(self.spent.get().saturating_add(held));
-        if self.author == Author::Anybody && self.spent.get() > limits.total_bytes.saturating_mul(COPIES) {
-            return Err(SizeError::TooLarge);
+    /// Counts what anybody's objects are made of, for each leans on others that are read again for it, and what it takes to
+    /// find them.
+    fn spend(&self, bytes: u64, limits: &Limits) -> Result<(), SizeError> {
+        let most = limits.total_bytes.saturating_mul(COPIES);
+        if self.author == Author::Us || self.work.spend(bytes, most) {
+            Ok(())
+        } else {
+            Err(SizeError::Spent(most))
         }
-        Ok(())
     }
 
     fn packed(&self, id: &ObjectId, limits: &Limits) -> Result<Option<u64>, SizeError> {
@@ -138,11 +169,11 @@ impl Sizes {
                 Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
                 Err(error) => return Err(error.into()),
             };
+            self.spend(LOOK, limits)?;
             if let Some(offset) = offset(&index, id)? {
                 let pack = File::open(path.with_extension("pack"))?;
-                let (size, held) = measured(&index, &pack, offset, limits)?;
+                let size = self.measured(&index, &pack, offset, limits)?;
                 found = found.max(Some(size));
-                self.spend(held, limits)?;
                 if self.author == Author::Us {
                     self.last.set(at);
                     break;
@@ -150,6 +181,24 @@ impl Sizes {
             }
         }
         Ok(found)
+    }
+
+    /// Follows an object of a pack to one that leans on nothing, and returns how large it is.
+    fn measured(&self, index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<u64, SizeError> {
+        let (mut at, mut size) = (offset, None);
+        for _ in 0..=limits.delta_depth {
+            let part = part(index, pack, at)?;
+            if part.size.max(part.made) > limits.object_bytes {
+                return Err(SizeError::TooLarge);
+            }
+            self.spend(LOOK.saturating_add(part.size).saturating_add(part.made), limits)?;
+            let size = *size.get_or_insert(part.made);
+            match part.base {
+                None => return Ok(size),
+                Some(base) => at = base,
+            }
+        }
+        Err(SizeError::Damaged("more deltas lean one upon another than are read"))
     }
 }
 
@@ -198,24 +247,6 @@ fn indexes(objects: &Path) -> Vec<PathBuf> {
     paths
         .filter(|path| path.extension().is_some_and(|extension| extension == "idx"))
         .collect()
-}
-
-/// Follows an object of a pack to one that leans on nothing, and returns how large it is, and all of that together.
-fn measured(index: &File, pack: &File, offset: u64, limits: &Limits) -> Result<(u64, u64), SizeError> {
-    let (mut at, mut held, mut size) = (offset, 0_u64, None);
-    for _ in 0..=limits.delta_depth {
-        let part = part(index, pack, at)?;
-        held = held.saturating_add(part.size).saturating_add(part.made);
-        if part.size.max(part.made) > limits.object_bytes || held > limits.held_bytes.max(limits.object_bytes) {
-            return Err(SizeError::TooLarge);
-        }
-        let size = *size.get_or_insert(part.made);
-        match part.base {
-            None => return Ok((size, held)),
-            Some(base) => at = base,
-        }
-    }
-    Err(SizeError::Damaged("more deltas lean one upon another than are read"))
 }
 
 /// A part of what an object is made of.

@@ -16,6 +16,7 @@ use crate::fault::{At, Fault, NetError, chain};
 use crate::limits::Limit;
 use crate::origin::Scheme;
 use crate::range::Part;
+use crate::redirect::Standing;
 use crate::request::{Coding, Request};
 use crate::tasks::Tasks;
 use crate::tls::TlsFault;
@@ -42,6 +43,7 @@ pub struct Answer {
     status: StatusCode,
     headers: HeaderMap,
     url: Url,
+    standing: Standing,
     body: Body,
 }
 
@@ -79,6 +81,7 @@ impl Answer {
             status: head.status,
             headers: head.headers,
             url,
+            standing: Standing::Home,
             body: Body {
                 state: State::Coming(incoming),
                 taken: offset,
@@ -102,6 +105,17 @@ impl Answer {
     /// Returns the URL that answered, after redirects.
     pub fn url(&self) -> &Url {
         &self.url
+    }
+
+    /// Says whether the request is still where it was meant to go.
+    pub(crate) fn of_standing(self, standing: Standing) -> Self {
+        Self { standing, ..self }
+    }
+
+    /// Returns whether the request left the origin that it was for, though it may have come back: then somebody else chose what
+    /// was asked.
+    pub fn is_astray(&self) -> bool {
+        self.standing == Standing::Away
     }
 
     /// Returns what tells later whether it changed.

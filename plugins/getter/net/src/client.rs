@@ -191,7 +191,8 @@ impl Client {
                 bytes: request.most.unwrap_or(limits.body_bytes).min(limits.body_bytes),
             };
             let at = visit.at();
-            return Answer::of(response, request, visit.url, at, bounds, self.tasks.clone());
+            let answer = Answer::of(response, request, visit.url, at, bounds, self.tasks.clone());
+            return answer.map(|answer| answer.of_standing(visit.standing));
         }
     }
 

@@ -64,6 +64,7 @@ impl Git {
             local_root: access.local_root.clone(),
             limits: limits(&access.bounds),
             meter,
+            work: git::Work::default(),
         };
         let folder = cache.folder().join(SUBMODULES);
         let policy = access.submodules.as_ref();

@@ -27,7 +27,11 @@ impl Remote {
             Greeting::Newer(_) | Greeting::Older(_) => return Ok(None),
         };
         let mut packets = ask(talk.session, talk.clock, &limits, request(&capabilities, id)).await?;
-        let has_it = read(&mut packets, id).await?;
+        let has_it = match read(&mut packets, id).await {
+            // It says that it can, and answers otherwise: that is as one that cannot.
+            Err(WireError::Unexpected(_)) => return Ok(None),
+            has_it => has_it?,
+        };
         self.finish(packets).await?;
         self.known = self.transport.is_stateless().then_some(capabilities);
         Ok(Some(has_it))

@@ -160,3 +160,26 @@ async fn objects_that_wait_for_deltas_are_bounded() {
     late.delta(next, &replacing(4, b"last"));
     outcome(&late.finish(), LIMITS).await.unwrap();
 }
+
+/// git makes chains as long as this when it is told to; longer ones it does not.
+#[tokio::test]
+async fn a_chain_is_as_long_as_git_makes_it() {
+    let limits = Limits {
+        objects: 5_000,
+        delta_depth: Limits::default().delta_depth,
+        ..LIMITS
+    };
+    let chain = |length: u32| {
+        let mut pack = wanted();
+        (0..length).fold(0, |base, at| {
+            pack.delta(base, &replacing(6, format!("{at:06}").as_bytes()))
+        });
+        pack.finish()
+    };
+    outcome(&chain(4_095), limits).await.unwrap();
+    let error = outcome(&chain(4_096), limits).await.unwrap_err();
+    assert!(
+        matches!(error, GitError::Pack(PackFault::Limit(Limit::DeltaDepth(4_095)))),
+        "{error}"
+    );
+}

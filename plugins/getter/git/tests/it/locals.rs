@@ -4,12 +4,14 @@ use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::{Path, PathBuf};
 
-use k1s_getter_git::{Kind, Limits, Local, LocalError, ObjectError, ObjectId, Range, Revision, RevisionError, Target};
+use k1s_getter_git::{
+    Kind, Limits, Local, LocalError, ObjectError, ObjectId, Range, Revision, RevisionError, Target, Work,
+};
 
 use sha1::{Digest as _, Sha1};
 
 use crate::making::{Made, Served, revision};
-use crate::packs::{BLOB, Pack, varint};
+use crate::packs::{BLOB, Pack, id, replacing, varint};
 
 fn local(path: &Path) -> Result<Local, LocalError> {
     Local::new(path, Limits::default())
@@ -249,7 +251,7 @@ fn circles() -> Made {
     let large = pack.delta(whole, &[&[4], varint(1 << 40).as_slice()].concat());
     names.push((name(5), pack.start(large)));
     let mut last = whole;
-    for _ in 0..300 {
+    for _ in 0..4_100 {
         last = pack.delta(last, &[4, 4, 0x90, 4]);
     }
     names.push((name(6), pack.start(last)));
@@ -287,7 +289,7 @@ fn deltas_in_a_circle_and_without_end_are_not_followed() {
         (2, "more deltas lean one upon another than are read"),
         (3, "more deltas lean one upon another than are read"),
         (4, "it leans on what its pack does not have"),
-        (5, "or is made of more than is read"),
+        (5, "or what it is made of"),
         (6, "more deltas lean one upon another than are read"),
         // This is what it is, but not what it is called.
         (7, "hash"),
@@ -346,12 +348,78 @@ fn what_objects_are_made_of_is_counted_together() {
         total_bytes: 100_000,
         ..Limits::default()
     };
+    let work = Work::default();
+    let local = Local::new(&made.path(), limits).unwrap().counting(&work);
+    let refused = || {
+        let objects = local.objects().unwrap();
+        let errors = (2..100).map(|at| objects.blob(&name(at), u64::MAX).unwrap_err());
+        errors
+            .filter(|error| matches!(error, ObjectError::Spent(1_600_000)))
+            .count()
+    };
+    let first = refused();
+    assert!((60..98).contains(&first), "{first}");
+    assert_eq!(refused(), 98, "whoever opens them again goes on where it was");
+    work.begin();
+    assert_eq!(refused(), first);
+}
+
+/// To look for what is not there costs, too: all indexes are read, and then once more.
+#[test]
+fn what_is_looked_for_in_vain_is_counted() {
+    let made = circles();
+    let limits = Limits {
+        total_bytes: 100_000,
+        ..Limits::default()
+    };
     let objects = Local::new(&made.path(), limits).unwrap().objects().unwrap();
-    let errors = (2..100).map(|at| objects.blob(&name(at), u64::MAX).unwrap_err());
-    let refused = errors
-        .filter(|error| matches!(error, ObjectError::TooLarge { .. }))
-        .count();
-    assert!((60..98).contains(&refused), "{refused}");
+    let errors = (100..200).map(|byte| objects.blob(&name(byte), u64::MAX).unwrap_err());
+    let errors: Vec<ObjectError> = errors.collect();
+    assert!(matches!(errors.first(), Some(ObjectError::Missing(_))), "{errors:?}");
+    assert!(matches!(errors.last(), Some(ObjectError::Spent(_))), "{errors:?}");
+}
+
+/// git makes chains of 50 deltas, and of 4,095 when it is told to.
+#[test]
+fn chains_as_long_as_git_makes_them_are_read() {
+    let made = Made::with_files();
+    let text = |at: u32| format!("{at:06}").into_bytes();
+    let mut pack = Pack::default();
+    let mut last = pack.whole(BLOB, &text(0));
+    let mut names = vec![(id("blob", &text(0)), pack.start(last))];
+    for at in 1..=4_095 {
+        last = pack.delta(last, &replacing(6, &text(at)));
+        names.push((id("blob", &text(at)), pack.start(last)));
+    }
+    fs::create_dir_all(packs(&made)).unwrap();
+    add(&made, "pack-1", names, pack);
+    let objects = local(&made.path()).unwrap().objects().unwrap();
+    for at in [0, 50, 251, 4_095] {
+        assert_eq!(objects.blob(&id("blob", &text(at)), u64::MAX).unwrap(), text(at));
+    }
+}
+
+/// git removes directories of objects while it packs; what is gone is not missed.
+#[test]
+fn what_goes_while_it_is_looked_at_is_not_there() {
+    let made = Made::with_files();
+    let opened = local(&made.path()).unwrap();
+    let busy = made.path().join(".git/objects/zz");
+    let (stop, stopped) = std::sync::mpsc::sync_channel::<()>(1);
+    let flapping = std::thread::spawn({
+        let busy = busy.clone();
+        move || {
+            while stopped.try_recv() == Err(std::sync::mpsc::TryRecvError::Empty) {
+                fs::create_dir_all(busy.join("in")).unwrap();
+                fs::remove_dir_all(&busy).unwrap();
+            }
+        }
+    });
+    for _ in 0..500 {
+        opened.objects().map(drop).unwrap();
+    }
+    drop(stop);
+    flapping.join().unwrap();
 }
 
 #[test]

@@ -321,6 +321,55 @@ async fn origins_that_lead_to_each_other_are_left() {
     assert!(matches!(http(&error), HttpError::Wandering), "{error}");
 }
 
+/// Whoever leads back chooses what is asked there, so that nothing is asked of an origin that was left.
+#[tokio::test]
+async fn g12_an_origin_that_was_left_is_not_gone_back_to() {
+    let made = Made::with_files();
+    for is_versioned in [true, false] {
+        let (sender, addresses) = std::sync::mpsc::sync_channel::<SocketAddr>(1);
+        let back = std::sync::LazyLock::new(move || addresses.recv().unwrap());
+        let rule: Rule = Box::new(move |parts| {
+            let path = parts.uri.path().strip_prefix("/first")?;
+            Some(redirect(&format!(
+                "http://{}/first{path}?service=git-upload-pack",
+                *back
+            )))
+        });
+        let first = Web::http(&made, rule).await;
+        let address = first.address;
+        // With the version it is asked once more, when it was found out where the repository is; without, on the way.
+        let rule: Rule = Box::new(move |parts| {
+            let path = parts.uri.path().strip_prefix("/first")?;
+            let there = format!("http://{address}/repository{path}?service=git-upload-pack");
+            (parts.headers.contains_key("git-protocol") == is_versioned).then(|| redirect(&there))
+        });
+        let second = Web::http(&made, rule).await;
+        sender.send(second.address).unwrap();
+        let named = url("http", first.address, "/first");
+        let mut settings = settings(Reach::trusted());
+        settings.crossing = Crossing::Bare;
+        settings
+            .keys
+            .push(key(&named, Credential::Bearer(Reference::Given(Secret::new("token")))));
+        let error = fails(&mut remote(&Client::new(settings).unwrap(), named)).await;
+        match is_versioned {
+            true => assert!(
+                matches!(http(&error), HttpError::Wandering | HttpError::Net(_)),
+                "{error}"
+            ),
+            false => assert!(matches!(http(&error), HttpError::Wandering), "{error}"),
+        }
+        let told = first
+            .seen()
+            .into_iter()
+            .filter(|parts| parts.headers.contains_key(AUTHORIZATION));
+        assert!(
+            told.map(|parts| parts.uri.path().to_owned())
+                .all(|path| path.starts_with("/first"))
+        );
+    }
+}
+
 #[tokio::test]
 async fn places_out_of_reach_are_not_asked() {
     let made = Made::with_files();

@@ -98,7 +98,7 @@ impl Shelf {
                 Cleared::Yes => CacheError::Lost(content.clone()).into(),
                 Cleared::No => GitError::Object(error).into(),
             },
-            error @ ObjectError::Chain(_) => GitError::Object(error).into(),
+            error @ (ObjectError::Chain(_) | ObjectError::Spent(_)) => GitError::Object(error).into(),
         })
     }
 }

@@ -1,7 +1,8 @@
 //! Why a repository does not give what is wanted of it.
 
 use k1s_getter_git::{
-    GitError, HttpError, Limit, LocalError, PackFault, RevisionError, TransportError, TreeError, Unsupported, WireError,
+    GitError, HttpError, Limit, LocalError, ObjectError, PackFault, RevisionError, TransportError, TreeError,
+    Unsupported, WireError,
 };
 use k1s_getter_net::NetError;
 #[cfg(feature = "ssh")]
@@ -117,6 +118,9 @@ fn code_of_git(error: &GitError) -> Code {
         GitError::Limit(limit) | GitError::Wire(WireError::Limit(limit)) => code_of_limit(*limit),
         GitError::Pack(PackFault::Limit(limit)) => code_of_limit(*limit),
         GitError::Tree(TreeError::Limit(limit)) => code_of_limit(*limit),
+        GitError::Object(ObjectError::Spent(_)) | GitError::Tree(TreeError::Object(ObjectError::Spent(_))) => {
+            Code::TooLarge
+        }
         GitError::Unsupported(Unsupported::Version | Unsupported::Format) => Code::Unsupported,
         GitError::NotServed(_) => Code::RootNotFound,
         GitError::Pack(_) | GitError::Misled(_) | GitError::Object(_) | GitError::Tree(_) => Code::DataInvalid,

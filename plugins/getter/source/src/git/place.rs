@@ -25,6 +25,8 @@ pub(super) struct Ways {
     pub(super) local_root: Option<PathBuf>,
     pub(super) limits: git::Limits,
     pub(super) meter: Arc<Meter>,
+    /// What reading on this machine has cost since the last look.
+    pub(super) work: git::Work,
 }
 
 /// Where a repository is.
@@ -38,6 +40,7 @@ pub(super) struct Directory {
     path: PathBuf,
     root: Option<PathBuf>,
     limits: git::Limits,
+    work: git::Work,
 }
 
 /// A repository on a server.
@@ -68,6 +71,7 @@ impl Place {
                 path: PathBuf::from(path),
                 root: ways.local_root.clone(),
                 limits: ways.limits,
+                work: ways.work.clone(),
             })),
             address::Remote::Site(site) => Self::Server(Box::new(Server {
                 site: site.clone(),
@@ -137,10 +141,12 @@ impl Place {
 impl Directory {
     pub(super) fn open(&self) -> Result<Local, OriginError> {
         confine(&self.path, self.root.as_deref())?;
-        Local::new(&self.path, self.limits).map_err(|error| GitFault::Local(error).into())
+        let local = Local::new(&self.path, self.limits).map_err(GitFault::Local)?;
+        Ok(local.counting(&self.work))
     }
 
     fn look(&self, asking: &Asking) -> Result<Option<Found>, OriginError> {
+        self.work.begin();
         let local = self.open()?;
         let revision = asking.revision.clone();
         let target = chosen(local.resolve(&[revision]).map_err(GitFault::Local)?)?;
