@@ -9,6 +9,7 @@ use crate::id::ObjectId;
 use crate::limits::Limits;
 use crate::meter::{Bases, Measured, Meter};
 use crate::packet::{Packet, Request, trimmed};
+use crate::watch::Watch;
 use crate::wire::{Packets, WireError, shown};
 
 /// What is asked for.
@@ -66,6 +67,7 @@ pub(crate) async fn receive(
     limits: &Limits,
     bases: Bases,
     spool: &mut (impl Write + Send),
+    watch: &dyn Watch,
 ) -> Result<Measured, GitError> {
     loop {
         match packets.next().await? {
@@ -74,7 +76,7 @@ pub(crate) async fn receive(
             Packet::Flush | Packet::End => return Err(GitError::Wire(WireError::Unexpected("no pack"))),
         }
     }
-    pack(packets, limits, bases, spool).await
+    pack(packets, limits, bases, spool, watch).await
 }
 
 /// Takes the pack of an answer, to its end.
@@ -83,6 +85,7 @@ pub(crate) async fn pack(
     limits: &Limits,
     bases: Bases,
     spool: &mut (impl Write + Send),
+    watch: &dyn Watch,
 ) -> Result<Measured, GitError> {
     let mut meter = Meter::new(*limits, bases);
     loop {
@@ -91,6 +94,9 @@ pub(crate) async fn pack(
             Packet::Line([1, bytes @ ..]) if !bytes.is_empty() => {
                 meter.feed(bytes)?;
                 spool.write_all(bytes).map_err(GitError::Spool)?;
+                watch.came(bytes.len() as u64);
+                let (objects, of) = meter.counted();
+                watch.counted(objects, of);
                 continue;
             }
             Packet::Line([3, words @ ..]) => return Err(GitError::Wire(WireError::Refused(shown(words)))),

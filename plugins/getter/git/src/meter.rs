@@ -143,6 +143,11 @@ impl Meter {
         Ok(())
     }
 
+    /// Returns how many objects there are so far, and how many the pack says it has.
+    pub(crate) fn counted(&self) -> (u64, u64) {
+        (self.entries.len() as u64, u64::from(self.objects))
+    }
+
     /// Ends the pack and returns what it has.
     pub(crate) fn finish(self) -> Result<Measured, PackFault> {
         match self.state {

@@ -11,6 +11,7 @@ use crate::id::ObjectId;
 use crate::limits::{Limit, Limits};
 use crate::meter::Measured;
 use crate::packet::{Packet, Request, trimmed};
+use crate::watch::Watch;
 use crate::wire::{Packets, WireError};
 
 /// What stands behind the name of a reference in the line of what its tag leads to.
@@ -127,6 +128,7 @@ impl Older {
         packets: &mut Packets<'_>,
         limits: &Limits,
         spool: &mut (impl Write + Send),
+        watch: &dyn Watch,
     ) -> Result<Measured, GitError> {
         let mut is_shallow_told = !self.can_stop;
         loop {
@@ -139,7 +141,7 @@ impl Older {
                 }
             }
         }
-        pack(packets, limits, Box::new(|_| false), spool).await
+        pack(packets, limits, Box::new(|_| false), spool, watch).await
     }
 }
 

@@ -4,6 +4,7 @@ mod lineage;
 
 use std::collections::BTreeSet;
 use std::fs::File;
+use std::sync::Arc;
 
 use tokio::task::spawn_blocking;
 
@@ -21,6 +22,7 @@ use crate::objects::{ObjectError, Objects};
 use crate::revision::{Revision, RevisionError, Target};
 use crate::transport::{Session, Transport};
 use crate::tree::TreeError;
+use crate::watch::{Nobody, Watch};
 use crate::whole;
 use crate::wire::{Clock, Packets, WireError};
 
@@ -35,7 +37,7 @@ pub struct Remote {
     limits: Limits,
     /// What the server can, where each question stands by itself.
     known: Option<Capabilities>,
-    taken: u64,
+    watch: Arc<dyn Watch>,
 }
 
 impl Remote {
@@ -45,13 +47,14 @@ impl Remote {
             transport,
             limits,
             known: None,
-            taken: 0,
+            watch: Arc::new(Nobody),
         }
     }
 
-    /// Returns how many bytes of packs came since this was made.
-    pub fn taken(&self) -> u64 {
-        self.taken
+    /// Tells somebody how far each answer is.
+    #[must_use]
+    pub fn watched_by(self, watch: Arc<dyn Watch>) -> Self {
+        Self { watch, ..self }
     }
 
     /// Finds out what some revisions are now, with one question for all of them, or none for commits. What the repository does
@@ -170,14 +173,14 @@ impl Remote {
         let (packets, received) = match &talk.greeting {
             Greeting::Newer(capabilities) => {
                 let mut packets = ask(talk.session, talk.clock, &limits, fetch::request(capabilities, demand)).await?;
-                let received = fetch::receive(&mut packets, &limits, bases, &mut spool).await;
+                let received = fetch::receive(&mut packets, &limits, bases, &mut spool, &*self.watch).await;
                 (packets, received)
             }
             Greeting::Older(_) if matches!(demand, Demand::Objects(_)) => return Err(GitError::NotServed(named)),
             Greeting::Older(older) => {
                 let request = older.request(&named).map_err(GitError::Unsupported)?;
                 let mut packets = ask(talk.session, talk.clock, &limits, request).await?;
-                let received = older.receive(&mut packets, &limits, &mut spool).await;
+                let received = older.receive(&mut packets, &limits, &mut spool, &*self.watch).await;
                 (packets, received)
             }
         };
@@ -187,7 +190,6 @@ impl Remote {
             pack_bytes: spool.metadata().map_err(GitError::Spool)?.len(),
             total_bytes: measured.total,
         };
-        self.taken += brought.pack_bytes;
         let cache = cache.clone();
         blocking(move || take_in(&cache, &spool, &measured, &limits)).await?;
         Ok(brought)

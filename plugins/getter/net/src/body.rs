@@ -212,6 +212,14 @@ impl fmt::Debug for Body {
 }
 
 impl Body {
+    /// Returns how many bytes are still to come, if the server says so.
+    pub(crate) fn length(&self) -> Option<u64> {
+        match &self.state {
+            State::Coming(incoming) => incoming.size_hint().exact(),
+            State::Whole | State::Failed => None,
+        }
+    }
+
     /// Waits for more; none only when all of it came. After an error there is only that the answer was cut.
     ///
     /// # Errors

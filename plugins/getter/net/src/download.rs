@@ -76,6 +76,8 @@ impl Client {
                         progress.headers = headers;
                         progress.url = Some(url);
                     }
+                    let coming = body.length().map(|bytes| progress.held.saturating_add(bytes));
+                    request.length.tell(coming);
                     match progress.take(body).await {
                         Ok(()) => return Ok(progress.whole()),
                         Err(error) => error,

@@ -63,7 +63,7 @@ pub use origin::{Name, NameError, Origin, Peer, Scheme};
 pub use proxy::{Proxies, Proxy, ProxyError};
 pub use reach::{Denial, Network, NetworkError, Reach};
 pub use redirect::{Crossing, RedirectFault};
-pub use request::Request;
+pub use request::{Length, Request};
 pub use retry::{RETRY_AFTER_MOST, retry_after};
 pub use settings::{Settings, SettingsError};
 pub use tls::TlsFault;

@@ -1,6 +1,8 @@
 //! What is asked.
 
 use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 
 use bytes::Bytes;
 use http::header::{ACCEPT_ENCODING, CONTENT_TYPE, IF_MODIFIED_SINCE, IF_NONE_MATCH, IF_RANGE, RANGE, USER_AGENT};
@@ -35,6 +37,23 @@ pub struct Request {
     pub(crate) parts: Parts,
     /// Where a download goes on.
     pub(crate) rest: Option<Rest>,
+    /// Who is told how long a download is.
+    pub(crate) length: Length,
+}
+
+/// How long a download is, as its server says; known once it answers, if it says so.
+#[derive(Clone, Debug, Default)]
+pub struct Length(Arc<AtomicU64>);
+
+impl Length {
+    /// Returns how many bytes there will be.
+    pub fn bytes(&self) -> Option<u64> {
+        Some(self.0.load(Ordering::Relaxed)).filter(|bytes| *bytes > 0)
+    }
+
+    pub(crate) fn tell(&self, bytes: Option<u64>) {
+        self.0.store(bytes.unwrap_or_default(), Ordering::Relaxed);
+    }
 }
 
 /// In how many parts something may be downloaded.
@@ -69,6 +88,7 @@ impl Request {
             most: None,
             parts: Parts::Several,
             rest: None,
+            length: Length::default(),
         }
     }
 
@@ -118,6 +138,13 @@ impl Request {
     #[must_use]
     pub fn at_most(mut self, bytes: u64) -> Self {
         self.most = Some(bytes);
+        self
+    }
+
+    /// Tells how long a download is, as soon as that is known.
+    #[must_use]
+    pub fn telling(mut self, length: &Length) -> Self {
+        self.length = length.clone();
         self
     }
 

@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use indicatif::{ProgressBar, ProgressStyle};
+use indicatif::{HumanBytes, ProgressBar, ProgressStyle};
 use tokio::runtime::{Builder, Runtime};
 
 use crate::cache::Cache;
@@ -23,6 +23,9 @@ use crate::wish::{Files, Wish};
 
 /// How often the progress is drawn.
 const DRAWN_EVERY: Duration = Duration::from_millis(100);
+/// How far it is, where the whole is not known, and where it is: objects of a pack, bytes of anything else.
+const OPEN: &str = "{spinner} {msg} {prefix} in {elapsed}";
+const OF_A_WHOLE: &str = "{spinner} {msg} {prefix} {bar:24} {percent}% in {elapsed}";
 
 /// Nothing came of it.
 #[derive(Debug, thiserror::Error)]
@@ -144,11 +147,28 @@ fn bar(address: &str) -> ProgressBar {
         return ProgressBar::hidden();
     }
     let bar = ProgressBar::new_spinner();
-    match ProgressStyle::with_template("{spinner} {msg} {bytes} in {elapsed}") {
-        Ok(style) => bar.with_style(style),
-        Err(_) => bar,
+    styled(&bar, OPEN);
+    bar.with_message(address.to_owned())
+}
+
+fn styled(bar: &ProgressBar, template: &str) {
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
     }
-    .with_message(address.to_owned())
+}
+
+/// Draws how far it is.
+fn draw(bar: &ProgressBar, meter: &Meter) {
+    bar.set_prefix(HumanBytes(meter.bytes()).to_string());
+    match meter.part() {
+        None => styled(bar, OPEN),
+        Some((done, whole)) => {
+            styled(bar, OF_A_WHOLE);
+            bar.set_length(whole);
+            bar.set_position(done);
+        }
+    }
+    bar.tick();
 }
 
 /// Waits for the work, and draws how far it is.
@@ -158,10 +178,82 @@ async fn shown<T>(bar: &ProgressBar, meter: &Meter, work: impl Future<Output = T
     loop {
         tokio::select! {
             done = &mut work => return done,
-            _ = ticks.tick() => {
-                bar.set_position(meter.bytes());
-                bar.tick();
-            }
+            _ = ticks.tick() => draw(bar, meter),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Mutex;
+
+    use indicatif::{ProgressDrawTarget, TermLike};
+
+    use super::*;
+
+    /// A terminal that keeps what was written last.
+    #[derive(Debug, Default)]
+    struct Terminal(Arc<Mutex<String>>);
+
+    impl TermLike for Terminal {
+        fn width(&self) -> u16 {
+            100
+        }
+
+        fn move_cursor_up(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_down(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_right(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn move_cursor_left(&self, _: usize) -> io::Result<()> {
+            Ok(())
+        }
+
+        fn write_line(&self, text: &str) -> io::Result<()> {
+            self.write_str(text)
+        }
+
+        fn write_str(&self, text: &str) -> io::Result<()> {
+            self.0.lock().unwrap().push_str(text);
+            Ok(())
+        }
+
+        fn clear_line(&self) -> io::Result<()> {
+            self.0.lock().unwrap().clear();
+            Ok(())
+        }
+
+        fn flush(&self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    fn drawn(meter: &Meter) -> String {
+        let terminal = Terminal::default();
+        let text = Arc::clone(&terminal.0);
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::term_like(Box::new(terminal)));
+        bar.set_message("x");
+        draw(&bar, meter);
+        bar.force_draw();
+        text.lock().unwrap().clone()
+    }
+
+    #[test]
+    fn there_is_a_part_of_a_whole_where_that_is_known() {
+        let meter = Meter::default();
+        meter.add(2048);
+        let text = drawn(&meter);
+        assert!(text.contains("2.00 KiB") && !text.contains('%'), "{text}");
+        meter.expect(6144);
+        assert!(drawn(&meter).contains("25%"), "{}", drawn(&meter));
+        meter.count(3, 4);
+        assert!(drawn(&meter).contains("75%"), "{}", drawn(&meter));
     }
 }

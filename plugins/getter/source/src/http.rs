@@ -14,7 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use k1s_getter_address::{Archive, Checksum, Digest, Download, Origin as AddressOrigin, Site};
-use k1s_getter_net::{self as net, Client, Credential, Request, Url, Validators};
+use k1s_getter_net::{self as net, Client, Credential, Length, Request, Url, Validators};
 use tokio::task::spawn_blocking;
 
 use crate::cache::Cache;
@@ -214,8 +214,9 @@ impl Asking<'_> {
         let file = cache.unfinished()?;
         let system = |source: io::Error| cache.system(source);
         let mut writer = tokio::fs::File::from_std(file.reopen().map_err(system)?);
-        let downloading = client.download(request, &mut writer);
-        let downloaded = measured(file.path(), meter, downloading).await;
+        let length = Length::default();
+        let downloading = client.download(request.telling(&length), &mut writer);
+        let downloaded = measured(file.path(), (meter, &length), downloading).await;
         let (headers, validators) = match downloaded.map_err(OriginError::Net)? {
             net::Download::Unchanged => return Ok(Looked::Same),
             net::Download::Whole {
@@ -316,13 +317,16 @@ impl Remembered {
 }
 
 /// Waits for a download, and adds to the meter what is there of it.
-async fn measured<T>(path: &Path, meter: &Meter, downloading: impl Future<Output = T>) -> T {
+async fn measured<T>(path: &Path, (meter, length): (&Meter, &Length), downloading: impl Future<Output = T>) -> T {
     let mut ticks = tokio::time::interval(MEASURED_EVERY);
     let mut told = 0;
     let mut tell = || {
         let bytes = std::fs::metadata(path).map_or(0, |found| found.len());
         meter.add(bytes.saturating_sub(told));
         told = told.max(bytes);
+        if let Some(length) = length.bytes() {
+            meter.expect(length.saturating_sub(told));
+        }
     };
     tokio::pin!(downloading);
     loop {

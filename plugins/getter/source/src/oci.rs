@@ -92,6 +92,7 @@ impl Artifact {
         if bytes > self.bounds.download_bytes {
             return Err(OriginError::Layers(self.bounds.download_bytes));
         }
+        self.meter.expect(bytes);
         let mut merged = Merged::default();
         for (layer, taken) in taken {
             merged.add(self.layer(registry, layer, taken, wish).await?);

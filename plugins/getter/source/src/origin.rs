@@ -78,19 +78,47 @@ pub(crate) enum Looked {
     Other(Tree),
 }
 
-/// How many bytes an origin has brought; shared with whoever shows it.
+/// How much an origin has brought, and of how much, where that is known; shared with whoever shows it.
 #[derive(Debug, Default)]
-pub(crate) struct Meter(AtomicU64);
+pub(crate) struct Meter {
+    bytes: AtomicU64,
+    /// How many bytes there will be; none where that is not known.
+    expected: AtomicU64,
+    /// How many there are of what comes in pieces, and of how many.
+    pieces: (AtomicU64, AtomicU64),
+}
 
 impl Meter {
     /// Adds bytes.
     pub(crate) fn add(&self, bytes: u64) {
-        self.0.fetch_add(bytes, Ordering::Relaxed);
+        self.bytes.fetch_add(bytes, Ordering::Relaxed);
+    }
+
+    /// Says how many bytes are still to come.
+    #[cfg_attr(not(feature = "http"), expect(dead_code, reason = "only servers say so"))]
+    pub(crate) fn expect(&self, bytes: u64) {
+        self.expected
+            .store(self.bytes().saturating_add(bytes), Ordering::Relaxed);
+    }
+
+    /// Says how many pieces there are, and of how many.
+    #[cfg_attr(not(feature = "git"), expect(dead_code, reason = "only packs say so"))]
+    pub(crate) fn count(&self, done: u64, of: u64) {
+        self.pieces.0.store(done, Ordering::Relaxed);
+        self.pieces.1.store(of, Ordering::Relaxed);
+    }
+
+    /// Returns how far it is, as a part and a whole in whatever can be counted; `None` where the whole is not known.
+    pub(crate) fn part(&self) -> Option<(u64, u64)> {
+        let read = |(done, of): (u64, &AtomicU64)| (done, of.load(Ordering::Relaxed));
+        let pieces = read((self.pieces.0.load(Ordering::Relaxed), &self.pieces.1));
+        let bytes = read((self.bytes(), &self.expected));
+        [pieces, bytes].into_iter().find(|(done, of)| *of > 0 && done <= of)
     }
 
     /// Returns how many there were.
     pub(crate) fn bytes(&self) -> u64 {
-        self.0.load(Ordering::Relaxed)
+        self.bytes.load(Ordering::Relaxed)
     }
 }
 

@@ -271,6 +271,8 @@ impl Store {
     /// Brings objects into the cache, those that are not there as they are now. What came before a failure is remembered.
     async fn fetch(&mut self, asked: &Asked, wanted: &[(RelPath, Object)], most: u64) -> Result<(), OriginError> {
         let missing = listing::missing(wanted, &self.memory, |content| self.cache.has(content));
+        let bytes = missing.iter().map(|object| object.bytes);
+        self.meter.expect(bytes.fold(0, u64::saturating_add));
         let mut missing = missing.into_iter();
         let mut running = JoinSet::new();
         loop {

@@ -1,6 +1,10 @@
 //! Commits, trees and files, fetched from `git daemon`.
 
-use k1s_getter_git::{Found, GitError, Kind, Limit, Limits, ObjectError, ObjectId, PackFault, Revision, TreeError};
+use std::sync::{Arc, Mutex};
+
+use k1s_getter_git::{
+    Found, GitError, Kind, Limit, Limits, ObjectError, ObjectId, PackFault, Revision, TreeError, Watch,
+};
 
 use crate::making::{Made, Place, Served, target};
 
@@ -223,4 +227,33 @@ async fn modes_are_kinds() {
     assert_eq!(kind("run.sh"), Some(Kind::Executable));
     assert_eq!(kind("readme.md"), Some(Kind::File));
     assert_eq!(kind("apps"), None);
+}
+
+/// Notes how far an answer was.
+#[derive(Default)]
+struct Noted(Mutex<(u64, Vec<(u64, u64)>)>);
+
+impl Watch for Noted {
+    fn came(&self, bytes: u64) {
+        self.0.lock().unwrap().0 += bytes;
+    }
+
+    fn counted(&self, objects: u64, of: u64) {
+        self.0.lock().unwrap().1.push((objects, of));
+    }
+}
+
+#[tokio::test]
+async fn whoever_watches_is_told_how_far_a_pack_is() {
+    let made = Made::with_files();
+    made.git(&["config", "uploadpack.allowFilter", "true"]);
+    let served = Served::start(&made).await;
+    let noted = Arc::new(Noted::default());
+    let mut remote = served.remote().watched_by(Arc::clone(&noted) as Arc<dyn Watch>);
+    let target = target(&mut remote, "main").await;
+    remote.fetch(&Place::new().cache, &target, None).await.unwrap();
+    let (bytes, counts) = noted.0.lock().unwrap().clone();
+    // A commit and four directories.
+    assert_eq!(counts.last(), Some(&(5, 5)));
+    assert!(counts.is_sorted() && bytes > 200, "{bytes} {counts:?}");
 }

@@ -175,7 +175,7 @@ impl Directory {
 
 impl Server {
     async fn look(&mut self, asking: Asking) -> Result<Option<Found>, OriginError> {
-        let (meter, limits) = (Arc::clone(&self.ways.meter), self.ways.limits);
+        let limits = self.ways.limits;
         let (remote, cache) = self.asked().await?;
         let revision = asking.revision.clone();
         let target = chosen(remote.resolve(&[revision]).await.map_err(GitFault::Git)?)?;
@@ -188,7 +188,7 @@ impl Server {
             None => None,
         };
         let descent = descent(has_known);
-        fetched(remote, cache, &target, known, &meter).await?;
+        remote.fetch(cache, &target, known).await?;
         let cache = cache.clone();
         let listing = spawn_blocking(move || {
             let objects = cache.objects(&limits).map_err(GitError::Cache)?;
@@ -204,14 +204,14 @@ impl Server {
     }
 
     async fn take(&mut self, commit: ObjectId, known: Option<ObjectId>) -> Result<Vec<git::Entry>, OriginError> {
-        let (meter, limits) = (Arc::clone(&self.ways.meter), self.ways.limits);
+        let limits = self.ways.limits;
         let (remote, cache) = self.asked().await?;
         let target = Target {
             reference: None,
             id: commit,
             commit,
         };
-        fetched(remote, cache, &target, known.as_ref(), &meter).await?;
+        remote.fetch(cache, &target, known.as_ref()).await?;
         let cache = cache.clone();
         let listing = spawn_blocking(move || {
             let objects = cache.objects(&limits).map_err(GitError::Cache)?;
@@ -222,12 +222,8 @@ impl Server {
     }
 
     async fn bring(&mut self, ids: &[ObjectId]) -> Result<(), OriginError> {
-        let meter = Arc::clone(&self.ways.meter);
         let (remote, cache) = self.asked().await?;
-        let before = remote.taken();
-        let brought = remote.fetch_blobs(cache, ids).await;
-        meter.add(remote.taken() - before);
-        brought.map_err(|error| GitFault::Git(error).into())
+        Ok(remote.fetch_blobs(cache, ids).await?)
     }
 
     /// Returns what asks and where its answers are kept, which are set up the first time.
@@ -239,6 +235,7 @@ impl Server {
                 let key = self.key.clone();
                 let made = spawn_blocking(move || {
                     let remote = Remote::new(transport(&ways.network, &site, key.as_ref())?, ways.limits);
+                    let remote = remote.watched_by(ways.meter);
                     let cache = git::Cache::open(&folder).map_err(GitError::Cache)?;
                     Ok::<_, OriginError>((remote, cache))
                 });
@@ -247,20 +244,6 @@ impl Server {
         };
         Ok(self.asked.insert(asked))
     }
-}
-
-/// Fetches what was chosen, and says how much came, whatever came of it.
-async fn fetched(
-    remote: &mut Remote,
-    cache: &git::Cache,
-    target: &Target,
-    known: Option<&ObjectId>,
-    meter: &Meter,
-) -> Result<(), GitFault> {
-    let before = remote.taken();
-    let fetched = remote.fetch(cache, target, known).await;
-    meter.add(remote.taken() - before);
-    fetched.map(drop).map_err(GitFault::Git)
 }
 
 /// Judges by whether a repository has the commit that was known; where that cannot be told, it is the same.
@@ -315,5 +298,15 @@ pub(crate) fn supports(remote: &address::Remote) -> Result<(), &'static str> {
             Transport::Ssh => Err("git over SSH"),
             Transport::File => Err("a repository by `file`"),
         },
+    }
+}
+
+impl git::Watch for Meter {
+    fn came(&self, bytes: u64) {
+        self.add(bytes);
+    }
+
+    fn counted(&self, objects: u64, of: u64) {
+        self.count(objects, of);
     }
 }
