@@ -54,6 +54,39 @@ fn a_folder_of_a_bucket_is_followed() -> anyhow::Result<()> {
 }
 
 #[test]
+fn a_bucket_is_asked_for_with_a_profile_and_with_what_it_is_renewed_to() -> anyhow::Result<()> {
+    let moto = filled()?;
+    let scene = Scene::new()?;
+    let profiles = scene.outside("profiles");
+    let write = |secret: &str| {
+        let text = format!(
+            "[team]\naws_access_key_id = {}\naws_secret_access_key = {secret}\n",
+            moto.id
+        );
+        fs::write(&profiles, text)
+    };
+    write(&moto.secret)?;
+    let config = json!({
+        "source": format!("s3::http://127.0.0.1:{}/{BUCKET}/shop?aws_profile=team", moto.port),
+        "allow": ["http"],
+        "interval": "1s",
+    });
+    let stage = Stage::over(scene, config)?;
+    let stage = stage.in_environment(json!({"AWS_SHARED_CREDENTIALS_FILE": profiles}));
+    stage.once(0)?;
+    assert_eq!(values(&stage.scene)?, ["a=1", "b=1"]);
+    write("canary")?;
+    let refused = stage.once(1)?;
+    ensure!(refused.stdout.contains("PERMISSION"), "{}", refused.stdout);
+    ensure!(!refused.stdout.contains("canary"), "the secret is told");
+    fs::write(&profiles, "[other]\n")?;
+    let missing = stage.once(1)?;
+    ensure!(missing.stdout.contains("no profile"), "{}", missing.stdout);
+    assert_eq!(values(&stage.scene)?, ["a=1", "b=1"]);
+    Ok(())
+}
+
+#[test]
 fn an_unchanged_bucket_writes_nothing() -> anyhow::Result<()> {
     let mut moto = filled()?;
     moto.put(BUCKET, "lone", Some(&config_map("lone", "1")))?;

@@ -68,8 +68,6 @@ fn way(address: &Address) -> Result<Way<'_>, Unsupported> {
             Place::Http(site) => Ok(Way::Http(site, download)),
             #[cfg(not(feature = "http"))]
             Place::Http(_) => Err(Unsupported("HTTP")),
-            #[cfg(feature = "s3")]
-            Place::S3(s3) if s3.profile.is_some() => Err(Unsupported("`aws_profile`")),
             origin @ Place::S3(_) => bucket(origin, download, "S3"),
             origin @ Place::Gcs(_) => bucket(origin, download, "Google Cloud Storage"),
             origin @ Place::Azure(_) => bucket(origin, download, "Azure Blob Storage"),

@@ -13,6 +13,8 @@
 
 mod listing;
 mod place;
+#[cfg(feature = "s3")]
+mod profile;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
@@ -39,6 +41,8 @@ use crate::wish::Wish;
 
 use listing::{Known, Sorted};
 pub(crate) use place::Place;
+#[cfg(feature = "s3")]
+use profile::ProfileError;
 
 /// How many objects are asked for at the same time.
 const PARALLEL: usize = 4;
@@ -67,6 +71,10 @@ pub(crate) enum StoreError {
     #[cfg(feature = "gcs")]
     #[error("{0} names a server of another machine without TLS; write `https://`")]
     Unprotected(&'static str),
+    /// A profile of Amazon's shared files gives no key.
+    #[cfg(feature = "s3")]
+    #[error(transparent)]
+    Profile(#[from] ProfileError),
     /// What is configured is nothing that Azure takes.
     #[cfg(feature = "azure")]
     #[error(
@@ -99,6 +107,8 @@ impl StoreError {
             Self::NotAnObject | Self::Sums => NetClass::Refused,
             #[cfg(feature = "s3")]
             Self::Credential => NetClass::Refused,
+            #[cfg(feature = "s3")]
+            Self::Profile(_) => NetClass::Auth,
             #[cfg(feature = "gcs")]
             Self::Token | Self::Elsewhere { .. } | Self::Unprotected(_) => NetClass::Refused,
             #[cfg(feature = "azure")]
@@ -114,7 +124,7 @@ impl StoreError {
             Self::Bucket(error) => error.retry_after(),
             Self::NotAnObject | Self::Sums | Self::TooMany(_) | Self::TooLarge(_) => None,
             #[cfg(feature = "s3")]
-            Self::Credential => None,
+            Self::Credential | Self::Profile(_) => None,
             #[cfg(feature = "gcs")]
             Self::Token | Self::Elsewhere { .. } | Self::Unprotected(_) => None,
             #[cfg(feature = "azure")]
@@ -131,7 +141,7 @@ pub(crate) struct Store {
     cache: Arc<Cache>,
     meter: Arc<Meter>,
     /// Set up with the first look.
-    asked: Option<Asked>,
+    client: Option<Client>,
     /// What objects were when they were last asked for.
     memory: Known,
 }
@@ -158,25 +168,29 @@ impl Store {
             access: access.clone(),
             cache,
             meter,
-            asked: None,
+            client: None,
             memory: Known::new(),
         }
     }
 
+    /// Sets up what asks. Who asks is found anew with each look: the files that say it may have changed.
     async fn asked(&mut self) -> Result<Asked, OriginError> {
-        if let Some(asked) = &self.asked {
-            return Ok(asked.clone());
-        }
-        let network = Arc::clone(&self.access.network);
-        // Certificates are read from files.
-        let client = spawn_blocking(move || network.anonymous())
-            .await?
-            .map_err(OriginError::Network)?;
-        let asked = Asked {
-            bucket: self.place.bucket(client.clone(), &self.access.network)?,
-            client,
-        };
-        self.asked = Some(asked.clone());
+        let (network, place, client) = (
+            Arc::clone(&self.access.network),
+            self.place.clone(),
+            self.client.clone(),
+        );
+        // Files are read for both.
+        let asked = spawn_blocking(move || {
+            let client = match client {
+                Some(client) => client,
+                None => network.anonymous().map_err(OriginError::Network)?,
+            };
+            let bucket = place.bucket(client.clone(), &network)?;
+            Ok::<_, OriginError>(Asked { client, bucket })
+        })
+        .await??;
+        self.client = Some(asked.client.clone());
         Ok(asked)
     }
 

@@ -20,6 +20,8 @@ use k1s_getter_net::{Client, Credential, Reference};
 use k1s_getter_net::{Scheme, Url};
 
 use super::StoreError;
+#[cfg(feature = "s3")]
+use super::profile::{Files, ProfileError};
 use crate::network::{Author, Network};
 
 /// The variables that say who asks Amazon.
@@ -29,6 +31,8 @@ const KEY_ID: &str = "AWS_ACCESS_KEY_ID";
 const KEY_SECRET: &str = "AWS_SECRET_ACCESS_KEY";
 #[cfg(feature = "s3")]
 const KEY_TOKEN: &str = "AWS_SESSION_TOKEN";
+#[cfg(feature = "s3")]
+const PROFILE: &str = "AWS_PROFILE";
 /// The variable that says who asks Google.
 #[cfg(feature = "gcs")]
 const GOOGLE_TOKEN: &str = "GOOGLE_OAUTH_ACCESS_TOKEN";
@@ -109,7 +113,7 @@ impl Place {
         let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
         let bucket = match self {
             #[cfg(feature = "s3")]
-            Self::S3(s3) => Bucket::s3(client, s3, signer(network, s3, |name| variable(name).is_some())?),
+            Self::S3(s3) => Bucket::s3(client, s3, signer(network, s3, variable)?),
             #[cfg(feature = "gcs")]
             Self::Gcs(gcs) => {
                 let elsewhere = variable(GOOGLE_ELSEWHERE).map(|text| elsewhere(&text)).transpose()?;
@@ -180,9 +184,9 @@ fn token(network: &Network, is_set: bool) -> Result<Option<Reference>, StoreErro
     }
 }
 
-/// Finds the key that S3 is asked with; `is_set` tells which variables of the environment there are.
+/// Finds the key that S3 is asked with; `variable` reads the environment.
 #[cfg(feature = "s3")]
-fn signer(network: &Network, s3: &S3, is_set: impl Fn(&str) -> bool) -> Result<Option<Signer>, StoreError> {
+fn signer(network: &Network, s3: &S3, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Signer>, StoreError> {
     match &network.credentials.word {
         Some(Credential::Basic { user, password }) => {
             return Ok(Some(Signer {
@@ -197,13 +201,28 @@ fn signer(network: &Network, s3: &S3, is_set: impl Fn(&str) -> bool) -> Result<O
     if let Some(key) = &s3.access {
         return Ok(Some(Signer::of(key)));
     }
-    let is_ours = matches!(s3.endpoint, Endpoint::Amazon { .. }) && network.author == Author::User;
-    let variable = |name: &str| Reference::Environment(name.to_owned());
-    Ok((is_ours && is_set(KEY_ID)).then(|| Signer {
-        id: variable(KEY_ID),
-        secret: variable(KEY_SECRET),
-        token: is_set(KEY_TOKEN).then(|| variable(KEY_TOKEN)),
-    }))
+    if let Some(name) = &s3.profile {
+        // What an address names is for whatever it asks, if it is one's own.
+        return match network.author {
+            Author::User => Ok(Some(Files::find(variable)?.key(name)?)),
+            Author::Stranger => Err(ProfileError::Stranger(name.clone()).into()),
+        };
+    }
+    if !matches!(s3.endpoint, Endpoint::Amazon { .. }) || network.author != Author::User {
+        return Ok(None);
+    }
+    let reference = |name: &str| Reference::Environment(name.to_owned());
+    if variable(KEY_ID).is_some() {
+        return Ok(Some(Signer {
+            id: reference(KEY_ID),
+            secret: reference(KEY_SECRET),
+            token: variable(KEY_TOKEN).map(|_| reference(KEY_TOKEN)),
+        }));
+    }
+    match variable(PROFILE) {
+        Some(name) => Ok(Some(Files::find(variable)?.key(&name)?)),
+        None => Ok(None),
+    }
 }
 
 #[cfg(test)]
@@ -257,15 +276,29 @@ mod tests {
             (own(), KEYED, true, given("a")),
             (network(Author::User, Some(configured)), KEYED, true, given("id")),
         ] {
-            let signer = signer(&network, &s3(address), |_| is_set).unwrap();
+            let signer = signer(&network, &s3(address), |_| is_set.then(|| "x".to_owned())).unwrap();
             assert_eq!(signer.map(|signer| signer.id), expected, "{address}");
         }
+        // A profile is never passed over, nor named by somebody else.
+        let named = |name: &str| (name == PROFILE || name == "HOME").then(|| "/nowhere".to_owned());
+        let profile = format!("{AMAZON}?aws_profile=team");
+        for (network, address) in [
+            (own(), AMAZON),
+            (own(), &profile),
+            (network(Author::Stranger, None), &profile),
+        ] {
+            assert!(
+                matches!(signer(&network, &s3(address), named), Err(StoreError::Profile(_))),
+                "{address}"
+            );
+        }
+        assert_eq!(signer(&own(), &s3(SPOOF), named).unwrap(), None);
         let token = network(
             Author::User,
             Some(Credential::Bearer(Reference::Given(Secret::new("t")))),
         );
         assert!(matches!(
-            signer(&token, &s3(AMAZON), |_| true),
+            signer(&token, &s3(AMAZON), |_| None),
             Err(StoreError::Credential)
         ));
     }

@@ -113,12 +113,10 @@ fn p11_a_directory_with_anything_in_it_is_refused() {
 #[test]
 fn what_is_not_supported_is_said() {
     let room = Room::new();
-    for address in ["hg::ssh://hg@h.org/r", "s3::https://s3.amazonaws.com/b/k?aws_profile=p"] {
-        assert!(
-            room.refused(address).contains("is not supported in this version"),
-            "{address}"
-        );
-    }
+    assert!(
+        room.refused("hg::ssh://hg@h.org/r")
+            .contains("is not supported in this version")
+    );
     assert!(room.refused("http://h.org/a.yaml").contains("name `http` in `allow`"));
     let links = tar(&[entry(tar::EntryType::Symlink, "sub", "/etc", "")]);
     room.write("x.tar", links);
