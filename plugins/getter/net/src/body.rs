@@ -154,7 +154,9 @@ fn check(head: &http::response::Parts, request: &Request, url: &Url) -> Result<u
     if head.headers.contains_key(TERRAFORM_GET) {
         return Err(Fault::TerraformGet);
     }
-    if !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
+    // What was made of something that was sent is the answer to that.
+    let is_made = head.status == StatusCode::CREATED && request.method == Method::POST;
+    if !is_made && !matches!(head.status, StatusCode::OK | StatusCode::PARTIAL_CONTENT) {
         // It stands for something else, or for nothing: it is not what is there.
         return Err(Fault::Unasked(head.status));
     }

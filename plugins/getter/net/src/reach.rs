@@ -74,6 +74,15 @@ pub enum Denial {
     /// It is not of the public Internet.
     #[error("{0}, which a source that is not trusted may not reach unless its network is allowed")]
     Zone(Zone),
+    /// It is that of a metadata service, which gives credentials to whoever asks.
+    #[error(
+        "{}, which no address may lead to; it is asked for credentials only where the configuration says so",
+        Zone::Metadata
+    )]
+    Metadata,
+    /// It is not of this machine alone.
+    #[error("an address beyond this machine, and without TLS")]
+    Beyond,
     /// Its network is denied.
     #[error("an address of the denied network {0}/{1}")]
     Network(IpAddr, u8),
@@ -82,7 +91,9 @@ pub enum Denial {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Ground {
     Public,
+    /// But for metadata services.
     Anything,
+    Machine,
 }
 
 /// Which addresses may be dialled.
@@ -116,10 +127,20 @@ impl Reach {
         }
     }
 
-    /// Permits everything, for sources that are.
+    /// Permits everything but metadata services of clouds, for sources that are.
     pub fn trusted() -> Self {
         Self {
             default: Ground::Anything,
+            ..Self::untrusted()
+        }
+    }
+
+    /// Permits what answers this machine alone: loopback, the network cable, and metadata services of clouds.
+    ///
+    /// It is for whoever asks those for credentials, and for no address of a source.
+    pub fn machine() -> Self {
+        Self {
+            default: Ground::Machine,
             ..Self::untrusted()
         }
     }
@@ -163,10 +184,15 @@ impl Reach {
         if let Some(network) = self.denied.iter().find(is_in) {
             return Err(Denial::Network(network.base, network.length));
         }
+        let is_allowed = self.allowed.iter().any(|network| is_in(&network));
         match (self.default, zone(address)) {
-            (Ground::Anything, _) | (Ground::Public, None) => Ok(()),
-            (Ground::Public, Some(_)) if self.allowed.iter().any(|network| is_in(&network)) => Ok(()),
+            (Ground::Public, None) => Ok(()),
+            _ if is_allowed => Ok(()),
             (Ground::Public, Some(zone)) => Err(Denial::Zone(zone)),
+            (Ground::Anything, Some(Zone::Metadata)) => Err(Denial::Metadata),
+            (Ground::Anything, _) => Ok(()),
+            (Ground::Machine, Some(Zone::Loopback | Zone::LinkLocal | Zone::Metadata)) => Ok(()),
+            (Ground::Machine, _) => Err(Denial::Beyond),
         }
     }
 
@@ -235,13 +261,22 @@ mod tests {
         let one: Network = "10.0.0.1".parse()?;
         let untrusted = Reach::untrusted();
         let trusted = Reach::trusted();
+        let machine = Reach::machine();
         let named = Reach::trusted().denying(loopback);
         let opened = Reach::untrusted().allowing(private).denying(one);
         for (reach, address, is_permitted) in [
             (&untrusted, "93.184.216.34", true),
             (&untrusted, "127.0.0.1", false),
             (&untrusted, "::ffff:10.0.0.1", false),
-            (&trusted, "169.254.169.254", true),
+            (&trusted, "169.254.1.1", true),
+            (&trusted, "169.254.169.254", false),
+            (&trusted, "::ffff:169.254.169.254", false),
+            (&trusted, "169.254.170.23", false),
+            (&machine, "169.254.169.254", true),
+            (&machine, "127.0.0.1", true),
+            (&machine, "fe80::1", true),
+            (&machine, "10.0.0.1", false),
+            (&machine, "93.184.216.34", false),
             (&named, "127.0.0.1", false),
             (&named, "::ffff:127.0.0.1", false),
             (&named, "2002:7f00:1::", false),
@@ -269,6 +304,7 @@ mod tests {
         for (reach, expected) in [
             (Reach::trusted(), Names::Proxys),
             (Reach::untrusted(), Names::Ours),
+            (Reach::machine(), Names::Ours),
             (denying.clone(), Names::Ours),
             (denying.leaving_names_to_proxies(), Names::Proxys),
         ] {

@@ -109,6 +109,11 @@ impl Request {
         request
     }
 
+    /// Puts nothing there, which some services take as a question.
+    pub fn put(url: Url) -> Self {
+        Self::new(Method::PUT, url)
+    }
+
     /// Sends a header along, to the origin of the URL and no other; one of the same name is replaced.
     ///
     /// Secrets belong into a [`Key`](crate::Key), whose value is read anew for each request.

@@ -101,16 +101,26 @@ impl Url {
     pub fn below(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Self, UrlError> {
         let base = self.path.trim_end_matches('/');
         let path = format!("{base}/{}", utf8_percent_encode(path, PATH));
+        self.with_more(&path, parameters)
+    }
+
+    /// Returns the URL with more parameters, which are not encoded; its own stay.
+    ///
+    /// # Errors
+    ///
+    /// A URL that is too long.
+    pub fn asking(&self, parameters: &[(&str, &str)]) -> Result<Self, UrlError> {
+        self.with_more(&self.path, parameters)
+    }
+
+    fn with_more(&self, path: &str, parameters: &[(&str, &str)]) -> Result<Self, UrlError> {
         let part = |text| utf8_percent_encode(text, PART);
         let mut query: Vec<String> = parameters
             .iter()
             .map(|(name, value)| format!("{}={}", part(name), part(value)))
             .collect();
         query.extend(self.query.as_ref().map(|own| own.expose().to_owned()));
-        self.with(
-            &path,
-            Some(query.join("&")).filter(|query| !query.is_empty()).as_deref(),
-        )
+        self.with(path, Some(query.join("&")).filter(|query| !query.is_empty()).as_deref())
     }
 
     /// Returns its origin.

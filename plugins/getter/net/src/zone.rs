@@ -33,16 +33,19 @@ pub enum Zone {
     Reserved,
 }
 
-/// Metadata services at addresses of their own (EC2, GCE, Azure and most others; Azure's wire server; Alibaba; Oracle).
-const METADATA_V4: [Ipv4Addr; 4] = [
+/// Metadata services at addresses of their own (EC2, GCE, Azure and most others; ECS; EKS; Azure's wire server; Alibaba; Oracle).
+const METADATA_V4: [Ipv4Addr; 6] = [
     Ipv4Addr::new(169, 254, 169, 254),
+    Ipv4Addr::new(169, 254, 170, 2),
+    Ipv4Addr::new(169, 254, 170, 23),
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-/// The same for IPv6 (EC2, GCE).
-const METADATA_V6: [Ipv6Addr; 2] = [
+/// The same for IPv6 (EC2, EKS, GCE).
+const METADATA_V6: [Ipv6Addr; 3] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
 ];
 
@@ -142,7 +145,7 @@ mod tests {
 
     #[test]
     fn addresses_lead_where_the_registries_say() -> Result<(), std::net::AddrParseError> {
-        use Zone::{LinkLocal, Loopback, Metadata, Multicast, Private, Reserved, Shared, Unspecified};
+        use Zone::{LinkLocal, Loopback, Multicast, Private, Reserved, Shared, Unspecified};
         for (address, expected) in [
             ("93.184.216.34", None),
             ("9.255.255.255", None),
@@ -163,10 +166,6 @@ mod tests {
             ("0.0.0.0", Some(Unspecified)),
             ("0.1.2.3", Some(Unspecified)),
             ("169.254.1.1", Some(LinkLocal)),
-            ("169.254.169.254", Some(Metadata)),
-            ("168.63.129.16", Some(Metadata)),
-            ("100.100.100.200", Some(Metadata)),
-            ("192.0.0.192", Some(Metadata)),
             ("192.0.0.1", Some(Reserved)),
             ("192.0.2.1", Some(Reserved)),
             ("192.0.1.1", None),
@@ -182,7 +181,6 @@ mod tests {
             ("::2", Some(Unspecified)),
             ("::127.0.0.1", Some(Loopback)),
             ("::ffff:127.0.0.1", Some(Loopback)),
-            ("::ffff:169.254.169.254", Some(Metadata)),
             ("::ffff:93.184.216.34", None),
             ("::ffff:0:10.0.0.1", Some(Private)),
             ("64:ff9b::10.0.0.1", Some(Private)),
@@ -200,14 +198,30 @@ mod tests {
             ("fec0::1", Some(Private)),
             ("fc00::1", Some(Private)),
             ("fd12::1", Some(Private)),
-            ("fd00:ec2::254", Some(Metadata)),
-            ("fd20:ce::254", Some(Metadata)),
             ("ff02::1", Some(Multicast)),
             ("100::1", Some(Reserved)),
             ("5f00::1", Some(Reserved)),
             ("4000::1", Some(Reserved)),
         ] {
             assert_eq!(zone(address.parse()?), expected, "{address}");
+        }
+        Ok(())
+    }
+    #[test]
+    fn metadata_services_are_told_from_what_is_beside_them() -> Result<(), std::net::AddrParseError> {
+        for address in [
+            "169.254.169.254",
+            "169.254.170.2",
+            "169.254.170.23",
+            "168.63.129.16",
+            "100.100.100.200",
+            "192.0.0.192",
+            "fd00:ec2::254",
+            "fd00:ec2::23",
+            "fd20:ce::254",
+            "::ffff:169.254.169.254",
+        ] {
+            assert_eq!(zone(address.parse()?), Some(Zone::Metadata), "{address}");
         }
         Ok(())
     }
