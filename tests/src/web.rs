@@ -14,6 +14,8 @@ use std::thread;
 use std::time::Duration;
 
 use anyhow::Context as _;
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use rustls::crypto::ring::default_provider;
 use rustls::pki_types::PrivateKeyDer;
 use rustls::{ServerConfig, ServerConnection, StreamOwned};
@@ -122,6 +124,8 @@ struct State {
     asked: Vec<Asked>,
     is_down: bool,
     repositories: Option<PathBuf>,
+    /// What has to be shown by whoever asks for those.
+    demanded: Option<String>,
 }
 
 impl Web {
@@ -211,6 +215,12 @@ impl Web {
         self.state().repositories = Some(base.to_owned());
     }
 
+    /// Serves repositories from now on only to who shows this user and password.
+    pub fn demand(&self, user: &str, password: &str) {
+        let coded = BASE64_STANDARD.encode(format!("{user}:{password}"));
+        self.state().demanded = Some(format!("Basic {coded}"));
+    }
+
     /// Cuts every connection from now on, before it is answered.
     pub fn go_down(&self) {
         self.state().is_down = true;
@@ -248,18 +258,21 @@ impl Web {
     fn answer(&self, stream: impl Read + Write) -> io::Result<()> {
         let mut reader = BufReader::new(stream);
         let Some(asked) = read(&mut reader)? else { return Ok(()) };
-        let (page, repositories, is_down) = {
+        let (page, repositories, is_down, is_admitted) = {
             let mut state = self.state();
             let path = asked.target.split('?').next().unwrap_or_default().to_owned();
             let page = state.pages.get(&path).cloned();
             state.asked.push(asked.clone());
-            (page, state.repositories.clone(), state.is_down)
+            let shown = asked.headers.get("authorization");
+            let is_admitted = state.demanded.is_none() || state.demanded.as_ref() == shown;
+            (page, state.repositories.clone(), state.is_down, is_admitted)
         };
         if is_down {
             return Ok(());
         }
         let page = match (page, repositories) {
             (Some(page), _) => page,
+            (None, Some(_)) if !is_admitted => Page::status(401).with("WWW-Authenticate", "Basic realm=\"r\""),
             (None, Some(base)) => backend::answer(&base, &asked)?,
             (None, None) => Page::status(404),
         };

@@ -87,6 +87,39 @@ fn a_bucket_is_asked_for_with_a_profile_and_with_what_it_is_renewed_to() -> anyh
 }
 
 #[test]
+fn a_bucket_is_asked_for_by_a_role_that_a_token_lets_one_take_over() -> anyhow::Result<()> {
+    let moto = filled()?;
+    let scene = Scene::new()?;
+    let token = scene.outside("identity");
+    fs::write(&token, &moto.identity)?;
+    let config = json!({
+        "source": format!("s3::http://127.0.0.1:{}/{BUCKET}/shop", moto.port),
+        "allow": ["http"],
+        "interval": "1s",
+        "credentials": {"cloud": "aws"},
+    });
+    let nothing = scene.outside("nothing");
+    let env = json!({
+        "AWS_CONFIG_FILE": nothing,
+        "AWS_SHARED_CREDENTIALS_FILE": nothing,
+        "AWS_ENDPOINT_URL_STS": format!("http://127.0.0.1:{}", moto.port),
+        "AWS_ROLE_ARN": moto.role,
+        "AWS_WEB_IDENTITY_TOKEN_FILE": token,
+    });
+    let stage = Stage::over(scene, config)?.in_environment(env);
+    stage.once(0)?;
+    assert_eq!(values(&stage.scene)?, ["a=1", "b=1"]);
+    fs::write(&token, "a canary")?;
+    let refused = stage.once(1)?;
+    let is_told = refused.stdout.contains("AUTH") && refused.stdout.contains("the role has to trust whoever signed");
+    ensure!(is_told, "{}", refused.stdout);
+    let said = format!("{}{}", refused.stdout, refused.stderr);
+    ensure!(!said.contains("canary"), "the token is told");
+    assert_eq!(values(&stage.scene)?, ["a=1", "b=1"]);
+    Ok(())
+}
+
+#[test]
 fn an_unchanged_bucket_writes_nothing() -> anyhow::Result<()> {
     let mut moto = filled()?;
     moto.put(BUCKET, "lone", Some(&config_map("lone", "1")))?;

@@ -14,6 +14,7 @@ mod emulator;
 #[path = "../../../plugins/getter/bucket/tests/gcs/server.rs"]
 mod gcs_server;
 mod hostile;
+mod lent;
 mod local;
 mod mercurial;
 mod replaced;

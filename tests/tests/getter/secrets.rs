@@ -86,7 +86,7 @@ fn s01_s02_secrets_reach_their_server_and_show_nowhere() -> anyhow::Result<()> {
     let mut stand = Stand::new()?;
     let running = stand.start()?;
     for name in stand.names() {
-        running.sync(name, i32::from(["proxy", "registry"].contains(&name)))?;
+        running.sync(name, i32::from(["cloud-google", "proxy", "registry"].contains(&name)))?;
     }
     running.search(&stand)?;
     let search = stand.search();

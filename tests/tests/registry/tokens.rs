@@ -8,7 +8,9 @@ use std::time::{SystemTime, UNIX_EPOCH};
 use anyhow::Context as _;
 use base64::Engine as _;
 use base64::prelude::{BASE64_STANDARD, BASE64_URL_SAFE_NO_PAD};
-use k1s_getter_net::Class;
+use http::HeaderName;
+use k1s_getter_address::Secret;
+use k1s_getter_net::{Class, Reference};
 use k1s_getter_oci::{Access, OciError};
 use k1s_tests::authority::{Authority, Leaf};
 use k1s_tests::registry::{Door, PASSWORD, Registry, USER};
@@ -132,7 +134,12 @@ async fn a_token_is_asked_of_a_service_that_was_named_and_of_no_other() -> anyho
     let access = |password: Option<&str>, token_origins| Access {
         settings: settings(registry.authority()),
         credential: password.map(credential),
+        headers: vec![(
+            HeaderName::from_static("x-shop"),
+            Reference::Given(Secret::new("canary")),
+        )],
         token_origins,
+        ..Access::default()
     };
 
     let mut named = remote(
@@ -148,6 +155,8 @@ async fn a_token_is_asked_of_a_service_that_was_named_and_of_no_other() -> anyho
         first,
         "GET /token?account=tests&service=tests&scope=repository%3Ateam%2Fapp%3Apull HTTP/1.1"
     );
+    // What is sent along is the registry's.
+    assert!(!asked.contains("x-shop") && !asked.contains("canary"), "{asked}");
     let layers = named.manifest(&digest).await?.layers;
     assert_eq!(layers.len(), 1);
 

@@ -6,7 +6,7 @@ use http::header::{ACCEPT, AUTHORIZATION, CONTENT_TYPE};
 use http::{HeaderMap, HeaderName, HeaderValue, StatusCode};
 use k1s_getter_address::{Digest, Oci, Reference, Verifier};
 use k1s_getter_net::{
-    Answer, Client, Credential, Crossing, Download, Fault, Key, NetError, Origin, Request, Settings, Url,
+    Answer, Client, Credential, Crossing, Download, Fault, Identity, Key, NetError, Origin, Request, Settings, Url,
 };
 use percent_encoding::{NON_ALPHANUMERIC, utf8_percent_encode};
 use sha2::Digest as _;
@@ -35,6 +35,10 @@ pub struct Access {
     pub settings: Settings,
     /// Who asks.
     pub credential: Option<Credential>,
+    /// Headers that are sent along, to the registry itself.
+    pub headers: Vec<(HeaderName, k1s_getter_net::Reference)>,
+    /// The certificate that is shown to the registry if it asks for one.
+    pub identity: Option<Identity>,
     /// Further origins whose services of tokens may be shown the credential.
     pub token_origins: Vec<Origin>,
 }
@@ -66,8 +70,16 @@ impl Registry {
             oci.name.clone()
         };
         let port = oci.port.map_or_else(String::new, |port| format!(":{port}"));
+        let base = Url::parse(&format!("https://{host}{port}/v2/"))?;
+        let mut access = access;
+        access.settings.keys.push(Key {
+            origin: base.origin().clone(),
+            credential: None,
+            headers: std::mem::take(&mut access.headers),
+            identity: access.identity.take(),
+        });
         Ok(Self {
-            base: Url::parse(&format!("https://{host}{port}/v2/"))?,
+            base,
             name,
             reference: oci.reference.clone(),
             client: Client::new(bare(access.settings.clone()))?,

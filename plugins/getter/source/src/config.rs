@@ -27,8 +27,10 @@ use crate::hearing::{Heard, Webhook};
 #[cfg(feature = "net")]
 use crate::identity::{self, Identity};
 use crate::kept::hexadecimal;
+#[cfg(feature = "bucket")]
+use crate::lender::IsUntrusted;
 #[cfg(feature = "net")]
-use crate::network::{Author, Network};
+use crate::network::{Author, Credentials, Network};
 use crate::origins;
 use crate::target::Target;
 #[cfg(feature = "git")]
@@ -260,7 +262,11 @@ impl Settings {
             text.push_str(&format!("{policy:?}"));
         }
         #[cfg(feature = "net")]
-        text.push_str(self.access.network.credentials.user().unwrap_or_default());
+        {
+            let credentials = &self.access.network.credentials;
+            text.push_str(credentials.user().unwrap_or_default());
+            text.push_str(&credentials.lender());
+        }
         hexadecimal(&Sha256::digest(text))
     }
 }
@@ -381,7 +387,7 @@ impl Config {
     /// Checks how a network is reached.
     #[cfg(feature = "net")]
     fn network(&self, base: &Path, targets: &[Target], faults: &mut Vec<Diagnostic>) -> Network {
-        let credentials = self.credentials.check(base, faults);
+        let credentials = self.lending(self.credentials.check(base, faults), base, targets, faults);
         let remote = targets.iter().filter(|target| !is_local(&target.address));
         let authorities: BTreeSet<String> = remote.map(Target::authority).collect();
         if !credentials.is_empty() && authorities.len() > 1 {
@@ -398,6 +404,48 @@ impl Config {
             credentials,
             download_bytes: Some(self.limits.download_bytes),
         }
+    }
+
+    /// Checks who lends what is asked with.
+    #[cfg(feature = "net")]
+    #[cfg_attr(
+        not(feature = "github-app"),
+        expect(unused_variables, unused_mut, reason = "only an App has a file")
+    )]
+    fn lending(
+        &self,
+        mut credentials: Credentials,
+        base: &Path,
+        targets: &[Target],
+        faults: &mut Vec<Diagnostic>,
+    ) -> Credentials {
+        #[cfg(feature = "bucket")]
+        if let Some(cloud) = credentials.cloud {
+            let is_untrusted = if self.untrusted {
+                IsUntrusted::Yes
+            } else {
+                IsUntrusted::No
+            };
+            cloud.check(is_untrusted, targets, faults);
+        }
+        #[cfg(feature = "github-app")]
+        if let Some(app) = &self.credentials.github_app {
+            credentials.app = app.check(base, targets, faults);
+        }
+        #[cfg(feature = "bucket")]
+        for (field, is_set) in [
+            ("headersFile", credentials.headers.is_some()),
+            ("clientCertificate", credentials.certificate.is_some()),
+        ] {
+            if is_set && let Some(target) = targets.iter().find(|target| is_bucket(&target.address)) {
+                let said = format!(
+                    "{}: a bucket is asked by its own protocol, which has no place for it",
+                    target.shown()
+                );
+                faults.push(Diagnostic::error(format!("/credentials/{field}"), said).suggestion("leave it out"));
+            }
+        }
+        credentials
     }
 
     fn targets(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Vec<Target> {
@@ -445,6 +493,17 @@ impl Config {
             return Err(fault.suggestion("name what may be read in `localRoot`"));
         }
         Ok(Target::new(address))
+    }
+}
+
+#[cfg(feature = "bucket")]
+fn is_bucket(address: &Address) -> bool {
+    match &address.source {
+        Source::Download(download) => match &download.origin {
+            Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => true,
+            Origin::Http(_) | Origin::File(_) => false,
+        },
+        Source::Git(_) | Source::Mercurial(_) | Source::Oci(_) => false,
     }
 }
 

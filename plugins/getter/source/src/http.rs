@@ -20,6 +20,7 @@ use tokio::task::spawn_blocking;
 use crate::cache::Cache;
 use crate::config::{Access, Bounds};
 use crate::content::Content;
+use crate::guest::Guest;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
 use crate::sums;
@@ -44,7 +45,8 @@ pub(crate) struct Http {
     network: Arc<Network>,
     cache: Arc<Cache>,
     meter: Arc<Meter>,
-    /// Set up with the first look.
+    guest: Guest,
+    /// Set up with the first look, and whenever another asks.
     asked: Option<(Client, Url)>,
 }
 
@@ -75,19 +77,24 @@ impl Http {
             network: Arc::clone(&access.network),
             cache,
             meter,
+            guest: Guest::default(),
             asked: None,
         }
     }
 
-    /// Returns what asks, which is set up the first time.
+    /// Returns what asks, which is set up the first time, and whenever another asks.
     async fn client(&mut self) -> Result<(Client, Url), OriginError> {
+        let word = self.guest.word(&self.network).await?;
+        if word.is_other {
+            self.asked = None;
+        }
         if let Some(asked) = &self.asked {
             return Ok(asked.clone());
         }
         let (network, site) = (Arc::clone(&self.network), self.site.clone());
         let made = spawn_blocking(move || {
             let url = Url::of(&site).map_err(NetworkError::Url)?;
-            Ok((network.client(&site)?, url))
+            Ok((network.client(&site, word.credential)?, url))
         })
         .await?;
         let asked = made.map_err(OriginError::Network)?;
@@ -120,10 +127,10 @@ impl Http {
         let certificate = credentials.certificate.as_ref();
         let certificate = certificate.map(|(path, _)| path.to_string_lossy()).unwrap_or_default();
         let headers = credentials.headers.as_deref().map(Path::to_string_lossy);
-        let parameters = self.site.parameters.encoded();
+        let (parameters, lender) = (self.site.parameters.encoded(), credentials.lender());
         whose(
             credentials.word.as_ref().or(own.as_ref()),
-            &[parameters.expose(), &certificate, &headers.unwrap_or_default()],
+            &[parameters.expose(), &certificate, &headers.unwrap_or_default(), &lender],
         )
     }
 
@@ -146,7 +153,10 @@ impl Http {
 
 impl Origin for Http {
     fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked> {
-        Box::pin(self.changed(last, wish))
+        Box::pin(async move {
+            let changed = self.changed(last, wish).await;
+            self.guest.told(changed)
+        })
     }
 
     fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {

@@ -8,6 +8,10 @@ use k1s_source::{Diagnostic, Secret};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+#[cfg(feature = "bucket")]
+use crate::lender::Cloud;
+#[cfg(feature = "github-app")]
+use crate::lender::GithubApp;
 use crate::network::Credentials;
 #[cfg(feature = "ssh")]
 use crate::network::SshKeys;
@@ -44,6 +48,15 @@ pub(crate) struct Identity {
     /// The key of `clientCertificate`, in PEM.
     #[serde(skip_serializing)]
     pub(crate) client_key: Option<Secret>,
+    /// The cloud that lends keys or tokens for its buckets, by the chain that its own programs have: `aws`, `google` or `azure`.
+    /// Only then the metadata service of this machine is asked.
+    #[cfg(feature = "bucket")]
+    #[schemars(with = "Cloud", extend("x-k1s-effect" = "tuning"))]
+    pub(crate) cloud: Option<Cloud>,
+    /// The App of GitHub that is lent tokens for repositories and archives.
+    #[cfg(feature = "github-app")]
+    #[schemars(with = "GithubApp")]
+    pub(crate) github_app: Option<GithubApp>,
     /// A private key for SSH, as `ssh-keygen` writes it.
     #[cfg(feature = "ssh")]
     #[serde(skip_serializing)]
@@ -62,14 +75,8 @@ impl Identity {
     /// Checks what is said of who asks; relative paths begin at `base`.
     pub(crate) fn check(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Credentials {
         let fault = |field: &str, said: &str| Diagnostic::error(format!("/credentials/{field}"), said);
-        let ways = [
-            self.username.is_some(),
-            self.token.is_some(),
-            self.token_file.is_some(),
-            self.netrc.is_some(),
-        ];
-        if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
-            let said = "more than one of `username`, `token`, `tokenFile` and `netrc`";
+        if self.ways() > 1 {
+            let said = "more than one of `username`, `token`, `tokenFile`, `netrc`, `cloud` and `githubApp`";
             faults.push(Diagnostic::error("/credentials", said).suggestion("keep the one that the server takes"));
         }
         if self.password.is_some() && self.password_file.is_some() {
@@ -100,9 +107,28 @@ impl Identity {
             word: self.word(base),
             certificate,
             headers: self.headers_file.as_ref().map(|path| base.join(path)),
+            #[cfg(feature = "bucket")]
+            cloud: self.cloud,
+            #[cfg(feature = "github-app")]
+            app: None,
             #[cfg(feature = "ssh")]
             ssh: self.ssh(base, faults),
         }
+    }
+
+    /// Counts the ways in which it is said who asks.
+    fn ways(&self) -> usize {
+        let ways = [
+            self.username.is_some(),
+            self.token.is_some(),
+            self.token_file.is_some(),
+            self.netrc.is_some(),
+            #[cfg(feature = "bucket")]
+            self.cloud.is_some(),
+            #[cfg(feature = "github-app")]
+            self.github_app.is_some(),
+        ];
+        ways.into_iter().filter(|is_used| *is_used).count()
     }
 
     /// Checks what is said of SSH.

@@ -27,6 +27,8 @@ mod fetch;
 mod getter;
 #[cfg(feature = "git")]
 mod git;
+#[cfg(feature = "net")]
+mod guest;
 #[cfg(feature = "webhook")]
 mod hearing;
 #[cfg(feature = "http")]
@@ -36,6 +38,8 @@ mod identity;
 mod ignored;
 mod keeper;
 mod kept;
+#[cfg(any(feature = "bucket", feature = "github-app"))]
+mod lender;
 mod local;
 mod lock;
 #[cfg(feature = "hg")]

@@ -151,7 +151,7 @@ impl Mercurial {
         // Certificates are read from files.
         let made = spawn_blocking(move || {
             let base = Url::of(&site).map_err(NetworkError::Url)?;
-            let client = network.client(&site)?;
+            let client = network.client(&site, None)?;
             Ok(Asked { client, base })
         })
         .await?;

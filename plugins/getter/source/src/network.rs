@@ -10,10 +10,15 @@ use std::str::FromStr as _;
 
 use http::HeaderName;
 use k1s_getter_address::{Secret, Site, Transport};
+#[cfg(feature = "github-app")]
+use k1s_getter_credentials::App;
 use k1s_getter_net::{
     Client, Credential, Crossing, Identity, Key, Limits, NoProxy, Proxies, Proxy, ProxyError, Reach, Reference,
     Settings, SettingsError, Trust, Url, UrlError,
 };
+
+#[cfg(feature = "bucket")]
+use crate::lender::Cloud;
 
 /// The longest file of certificates or headers, in bytes.
 const PEM_BYTES: u64 = 1 << 20;
@@ -52,6 +57,12 @@ pub(crate) struct Credentials {
     pub(crate) certificate: Option<(PathBuf, Secret)>,
     /// A file of headers that are sent along.
     pub(crate) headers: Option<PathBuf>,
+    /// The cloud that lends keys and tokens.
+    #[cfg(feature = "bucket")]
+    pub(crate) cloud: Option<Cloud>,
+    /// The App of GitHub that is lent tokens.
+    #[cfg(feature = "github-app")]
+    pub(crate) app: Option<App>,
     /// What is used over SSH.
     #[cfg(feature = "ssh")]
     pub(crate) ssh: SshKeys,
@@ -74,7 +85,20 @@ impl Credentials {
         if self.ssh.key.is_some() {
             return false;
         }
-        self.word.is_none() && self.certificate.is_none() && self.headers.is_none()
+        self.word.is_none() && self.certificate.is_none() && self.headers.is_none() && self.lender().is_empty()
+    }
+
+    /// Returns the name of who lends what is asked with; empty where nobody does.
+    pub(crate) fn lender(&self) -> String {
+        #[cfg(feature = "bucket")]
+        if let Some(cloud) = self.cloud {
+            return cloud.name().to_owned();
+        }
+        #[cfg(feature = "github-app")]
+        if let Some(app) = &self.app {
+            return format!("{} {} {}", app.api, app.id, app.installation);
+        }
+        String::new()
     }
 
     /// Returns the user, where one is named.
@@ -121,13 +145,14 @@ pub(crate) enum NetworkError {
 }
 
 impl Network {
-    /// Sets up what asks a site. What is no site of HTTP is told nothing of who asks.
+    /// Sets up what asks a site, with this word instead of what is configured if there is one. What is no site of HTTP is told
+    /// nothing of who asks.
     ///
     /// # Errors
     /// Fails if a file cannot be read, or the settings do not go together.
-    pub(crate) fn client(&self, site: &Site) -> Result<Client, NetworkError> {
+    pub(crate) fn client(&self, site: &Site, word: Option<Credential>) -> Result<Client, NetworkError> {
         let keys = match site.transport {
-            Transport::Http | Transport::Https => vec![self.key(site)?],
+            Transport::Http | Transport::Https => vec![self.key(site, word)?],
             Transport::Git | Transport::Ssh | Transport::File => Vec::new(),
         };
         Client::new(self.settings(keys)?).map_err(NetworkError::Settings)
@@ -159,6 +184,15 @@ impl Network {
         Client::new(self.settings(Vec::new())?).map_err(NetworkError::Settings)
     }
 
+    /// Sets up who lends, with our proxies and authorities, and without anything of who asks.
+    ///
+    /// # Errors
+    /// As [`Self::client`].
+    #[cfg(any(feature = "bucket", feature = "github-app"))]
+    pub(crate) fn lent<L>(&self, made: impl FnOnce(&Settings) -> Result<L, SettingsError>) -> Result<L, NetworkError> {
+        made(&self.settings(Vec::new())?).map_err(NetworkError::Settings)
+    }
+
     /// Returns how a client is set up that sends these along. Redirects to other origins are followed, and nothing of ours
     /// goes along with them; archives of forges are behind such.
     fn settings(&self, keys: Vec<Key>) -> Result<Settings, NetworkError> {
@@ -188,28 +222,36 @@ impl Network {
         Ok(k1s_getter_oci::Access {
             settings: self.settings(Vec::new())?,
             credential: self.credentials.word.clone(),
+            headers: self.headers()?,
+            identity: self.identity()?,
             token_origins: Vec::new(),
         })
     }
 
-    fn key(&self, site: &Site) -> Result<Key, NetworkError> {
+    fn key(&self, site: &Site, word: Option<Credential>) -> Result<Key, NetworkError> {
         let url = Url::of(site).map_err(NetworkError::Url)?;
         let own = site.login.as_ref().map(Credential::of);
+        Ok(Key {
+            origin: url.origin().clone(),
+            credential: word.or_else(|| self.credentials.word.clone()).or(own),
+            headers: self.headers()?,
+            identity: self.identity()?,
+        })
+    }
+
+    fn headers(&self) -> Result<Vec<(HeaderName, Reference)>, NetworkError> {
+        let path = self.credentials.headers.as_ref();
+        path.map_or_else(|| Ok(Vec::new()), |path| headers(path))
+    }
+
+    fn identity(&self) -> Result<Option<Identity>, NetworkError> {
         let identity = self.credentials.certificate.as_ref().map(|(chain, key)| {
             Ok(Identity {
                 chain: pem(chain)?,
                 key: key.clone(),
             })
         });
-        Ok(Key {
-            origin: url.origin().clone(),
-            credential: self.credentials.word.clone().or(own),
-            headers: match &self.credentials.headers {
-                Some(path) => headers(path)?,
-                None => Vec::new(),
-            },
-            identity: identity.transpose()?,
-        })
+        identity.transpose()
     }
 
     fn proxies(&self) -> Result<Proxies, NetworkError> {

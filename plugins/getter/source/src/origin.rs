@@ -15,6 +15,12 @@ use std::time::Duration;
 
 use k1s_getter_address::{Mismatch, SumsError};
 use k1s_getter_archive::ArchiveError;
+#[cfg(feature = "bucket")]
+use k1s_getter_bucket::BucketError;
+#[cfg(any(feature = "bucket", feature = "github-app"))]
+use k1s_getter_credentials::CredentialError;
+#[cfg(any(feature = "bucket", feature = "github-app"))]
+use k1s_getter_net::Fault as NetFault;
 #[cfg(feature = "net")]
 use k1s_getter_net::{Class, NetError};
 #[cfg(feature = "oci")]
@@ -169,6 +175,10 @@ pub(crate) enum OriginError {
     #[cfg(feature = "net")]
     #[error(transparent)]
     Network(NetworkError),
+    /// Nothing is lent that could be asked with.
+    #[cfg(any(feature = "bucket", feature = "github-app"))]
+    #[error(transparent)]
+    Lent(CredentialError),
     /// The repository does not give what is wanted.
     #[cfg(feature = "git")]
     #[error(transparent)]
@@ -234,6 +244,8 @@ impl OriginError {
             Self::Net(error) => error.retry_after(),
             #[cfg(feature = "net")]
             Self::Network(_) => None,
+            #[cfg(any(feature = "bucket", feature = "github-app"))]
+            Self::Lent(error) => error.retry_after(),
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.net().and_then(NetError::retry_after),
             #[cfg(feature = "hg")]
@@ -262,6 +274,30 @@ impl OriginError {
         }
     }
 
+    /// Returns whether what asked was refused: some stores say of a token that has expired that the question is a bad one.
+    #[cfg(any(feature = "bucket", feature = "github-app"))]
+    #[must_use]
+    pub(crate) fn is_refusal(&self) -> bool {
+        let is_refused = |error: &NetError| {
+            if let NetFault::Status { status, .. } = &error.fault {
+                return matches!(status.as_u16(), 400..=403);
+            }
+            false
+        };
+        #[cfg(feature = "git")]
+        if let Self::Git(fault) = self {
+            return fault.net().is_some_and(is_refused);
+        }
+        #[cfg(feature = "bucket")]
+        if let Self::Store(StoreError::Bucket(BucketError::Net(error))) = self {
+            return is_refused(error);
+        }
+        if let Self::Net(error) = self {
+            return is_refused(error);
+        }
+        false
+    }
+
     /// Returns what is said of the one file whose content is larger than `limit`, `most` bytes, or no file; `None` for
     /// whatever is not that file's own.
     pub(crate) fn refusal(&self, limit: &str, most: u64) -> Option<Refusal> {
@@ -286,6 +322,8 @@ impl OriginError {
             Self::Net(error) => code_of_net(error.class()),
             #[cfg(feature = "net")]
             Self::Network(_) => Code::ConfigInvalid,
+            #[cfg(any(feature = "bucket", feature = "github-app"))]
+            Self::Lent(error) => code_of_net(error.class()),
             #[cfg(feature = "git")]
             Self::Git(fault) => fault.code(),
             #[cfg(feature = "hg")]

@@ -7,21 +7,23 @@
 //! holds, else, at Amazon's own hosts and unless the addresses are somebody else's word, what `AWS_ACCESS_KEY_ID` and its
 //! like say; who asks Google is the `token` that is configured, else what `GOOGLE_OAUTH_ACCESS_TOKEN` says, likewise;
 //! who asks Azure is a `token`, or the account (`username`) and its key (`password`), else the signature in the address, else, at
-//! Azure's own hosts, the account that `AZURE_STORAGE_ACCOUNT` names, likewise.
+//! Azure's own hosts, the account that `AZURE_STORAGE_ACCOUNT` names, likewise. Where a cloud is to lend (`cloud`), what it lends
+//! takes the place of what the environment says.
 //!
 //! Invariant: what a look returns is of one listing; an object that is another by the time it is asked for is an error.
 
+mod lent;
 mod listing;
 mod place;
-#[cfg(feature = "s3")]
-mod profile;
 
 use std::collections::BTreeSet;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use k1s_getter_address::{Checksum, Digest, Download};
 use k1s_getter_bucket::{Bucket, BucketError, Entry as Object, Folder, Found};
+#[cfg(feature = "s3")]
+use k1s_getter_credentials::ProfileError;
 #[cfg(feature = "gcs")]
 use k1s_getter_net::UrlError;
 use k1s_getter_net::{Class as NetClass, Client, Request, Validators};
@@ -39,13 +41,14 @@ use crate::unpack::revision;
 use crate::whose::whose;
 use crate::wish::Wish;
 
+use lent::{Lender, Lent};
 use listing::{Known, Sorted};
 pub(crate) use place::Place;
-#[cfg(feature = "s3")]
-use profile::ProfileError;
 
 /// How many objects are asked for at the same time.
 const PARALLEL: usize = 4;
+/// How long what a cloud lent is asked with, before it is looked whether it still holds for some minutes.
+const LENT_FOR: Duration = Duration::from_mins(1);
 
 /// A bucket cannot be read as it is meant.
 #[derive(Debug, thiserror::Error)]
@@ -75,6 +78,10 @@ pub(crate) enum StoreError {
     #[cfg(feature = "s3")]
     #[error(transparent)]
     Profile(#[from] ProfileError),
+    /// A profile is named by somebody else.
+    #[cfg(feature = "s3")]
+    #[error("an address that is somebody else's word names the profile {0:?}")]
+    Stranger(String),
     /// What is configured is nothing that Azure takes.
     #[cfg(feature = "azure")]
     #[error(
@@ -106,7 +113,7 @@ impl StoreError {
             Self::Bucket(error) => error.class(),
             Self::NotAnObject | Self::Sums => NetClass::Refused,
             #[cfg(feature = "s3")]
-            Self::Credential => NetClass::Refused,
+            Self::Credential | Self::Stranger(_) => NetClass::Refused,
             #[cfg(feature = "s3")]
             Self::Profile(_) => NetClass::Auth,
             #[cfg(feature = "gcs")]
@@ -124,7 +131,7 @@ impl StoreError {
             Self::Bucket(error) => error.retry_after(),
             Self::NotAnObject | Self::Sums | Self::TooMany(_) | Self::TooLarge(_) => None,
             #[cfg(feature = "s3")]
-            Self::Credential | Self::Profile(_) => None,
+            Self::Credential | Self::Profile(_) | Self::Stranger(_) => None,
             #[cfg(feature = "gcs")]
             Self::Token | Self::Elsewhere { .. } | Self::Unprotected(_) => None,
             #[cfg(feature = "azure")]
@@ -142,6 +149,8 @@ pub(crate) struct Store {
     meter: Arc<Meter>,
     /// Set up with the first look.
     client: Option<Client>,
+    /// Who lends what is asked with, where a cloud does; set up with the first look.
+    lender: Option<Lender>,
     /// What objects were when they were last asked for.
     memory: Known,
 }
@@ -151,6 +160,7 @@ pub(crate) struct Store {
 struct Asked {
     client: Client,
     bucket: Bucket,
+    lent: Option<Lent>,
 }
 
 impl Store {
@@ -169,12 +179,14 @@ impl Store {
             cache,
             meter,
             client: None,
+            lender: None,
             memory: Known::new(),
         }
     }
 
     /// Sets up what asks. Who asks is found anew with each look: the files that say it may have changed.
     async fn asked(&mut self) -> Result<Asked, OriginError> {
+        let lent = self.lent().await?;
         let (network, place, client) = (
             Arc::clone(&self.access.network),
             self.place.clone(),
@@ -186,12 +198,41 @@ impl Store {
                 Some(client) => client,
                 None => network.anonymous().map_err(OriginError::Network)?,
             };
-            let bucket = place.bucket(client.clone(), &network)?;
-            Ok::<_, OriginError>(Asked { client, bucket })
+            let bucket = place.bucket(client.clone(), &network, lent.as_ref())?;
+            Ok::<_, OriginError>(Asked { client, bucket, lent })
         })
         .await??;
         self.client = Some(asked.client.clone());
         Ok(asked)
+    }
+
+    /// Returns what a cloud lends, if one is to.
+    async fn lent(&mut self) -> Result<Option<Lent>, OriginError> {
+        if self.access.network.credentials.cloud.is_none() || self.place.says_who() {
+            return Ok(None);
+        }
+        let lender = match self.lender.take() {
+            Some(lender) => lender,
+            None => {
+                let (network, place) = (Arc::clone(&self.access.network), self.place.clone());
+                // Certificates are read from files.
+                spawn_blocking(move || Lender::of(&place, &network))
+                    .await?
+                    .map_err(OriginError::Network)?
+            }
+        };
+        let lent = self.lender.insert(lender).lend().await;
+        lent.map(Some).map_err(OriginError::Lent)
+    }
+
+    /// Has something else lent if what came of this is that it was refused.
+    fn told<T>(&mut self, outcome: Result<T, OriginError>) -> Result<T, OriginError> {
+        if let (Err(error), Some(lender)) = (&outcome, &mut self.lender)
+            && error.is_refusal()
+        {
+            lender.forget();
+        }
+        outcome
     }
 
     async fn changed(&mut self, last: Option<&Mark>, wish: &Wish) -> Result<Looked, OriginError> {
@@ -218,7 +259,7 @@ impl Store {
             known: Some(Validators::of_tag(&object.etag)),
             name: self.download.filename.clone().unwrap_or_else(|| name.to_owned()),
             archive: self.download.archive,
-            expected: self.expected(&asked.client).await?,
+            expected: self.expected(asked).await?,
             bounds: self.access.bounds,
             cache: &self.cache,
             meter: &self.meter,
@@ -228,11 +269,12 @@ impl Store {
 
     /// Returns whose view of what is seen there.
     fn whose(&self) -> String {
-        whose(self.access.network.credentials.word.as_ref(), &[self.place.asker()])
+        let credentials = &self.access.network.credentials;
+        whose(credentials.word.as_ref(), &[self.place.asker(), &credentials.lender()])
     }
 
     /// Returns the checksum that the object must have, which may have to be asked for.
-    async fn expected(&self, client: &Client) -> Result<Option<Digest>, OriginError> {
+    async fn expected(&self, asked: &Asked) -> Result<Option<Digest>, OriginError> {
         let sums = match &self.download.checksum {
             None => return Ok(None),
             Some(Checksum::Digest(digest)) => return Ok(Some(digest.clone())),
@@ -240,12 +282,12 @@ impl Store {
         };
         let place = Place::of(&sums.origin).ok_or(StoreError::Sums)?;
         let request = place
-            .bucket(client.clone(), &self.access.network)?
+            .bucket(asked.client.clone(), &self.access.network, asked.lent.as_ref())?
             .object()
             .await
             .map_err(StoreError::Bucket)?;
         let (own, place) = (format!("/{}", self.place.key()), format!("/{}", place.key()));
-        sums::ask(client, request, &own, &place).await.map(Some)
+        sums::ask(&asked.client, request, &own, &place).await.map(Some)
     }
 
     async fn folder(
@@ -289,7 +331,11 @@ impl Store {
         self.meter.expect(bytes.fold(0, u64::saturating_add));
         let mut missing = missing.into_iter();
         let mut running = JoinSet::new();
+        let (mut asked, mut looked) = (asked.clone(), Instant::now());
         loop {
+            if self.lender.is_some() && looked.elapsed() > LENT_FOR {
+                (asked, looked) = (self.asked().await?, Instant::now());
+            }
             while running.len() < PARALLEL
                 && let Some(object) = missing.next()
             {
@@ -327,7 +373,10 @@ async fn bring(asked: Asked, object: Object, cache: Arc<Cache>, most: u64) -> Re
 
 impl Origin for Store {
     fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked> {
-        Box::pin(self.changed(last, wish))
+        Box::pin(async move {
+            let changed = self.changed(last, wish).await;
+            self.told(changed)
+        })
     }
 
     fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {

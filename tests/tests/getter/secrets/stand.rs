@@ -1,5 +1,7 @@
 //! Every way to give a secret, as a source of one host, each with a server of its own.
 
+mod lent;
+
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::PathBuf;
@@ -132,8 +134,10 @@ impl Stand {
             of_azure(key)?,
             of_git(&scene)?,
         ]);
+        ways.extend(lent::ways(&scene, &mut keep)?);
         let registry = of_registry()?;
         keep("registry", registry.secrets[0].text())?;
+        keep("along", &format!("X-Shop: {}\n", registry.secrets[2].text()))?;
         fs::write(scene.outside("ca.pem"), registry.web.authority_pem())?;
         ways.push(registry);
         Ok(Self {
@@ -242,7 +246,11 @@ impl Stand {
     /// Whether each secret came to its server.
     pub(super) fn all_were_told(&self) -> anyhow::Result<()> {
         for way in &self.ways {
-            let told = format!("{:?}", way.web.asked());
+            let asked = way.web.asked();
+            let all = asked
+                .iter()
+                .map(|asked| format!("{asked:?} {}\n", String::from_utf8_lossy(&asked.body)));
+            let told: String = all.collect();
             let is_told = |secret: &Canary| Search::of(&[secret]).look("", told.as_bytes()).is_err();
             for secret in &way.secrets {
                 ensure!(is_told(secret), "{}: {secret:?}: {told}", way.name);
@@ -344,7 +352,7 @@ fn of_git(scene: &Scene) -> anyhow::Result<Way> {
 
 /// A registry that wants a token, which its own place hands out.
 fn of_registry() -> anyhow::Result<Way> {
-    let [secret, issued] = ["Registry", "Issued"].map(Canary::new);
+    let [secret, issued, along] = ["Registry", "Issued", "Along"].map(Canary::new);
     let web = Web::start_with_tls()?;
     let realm = format!(
         "Bearer realm=\"{}\",service=\"s\",scope=\"repository:a/b:pull\"",
@@ -361,12 +369,12 @@ fn of_registry() -> anyhow::Result<Way> {
         config: json!({
             "source": format!("oci://localhost:{}/a/b:v1", web.port()),
             "caFile": "./ca.pem",
-            "credentials": {"username": "ann", "password": "@registry"},
+            "credentials": {"username": "ann", "password": "@registry", "headersFile": "./along"},
         }),
         env: json!({}),
         web,
         paths: vec![manifest],
-        secrets: vec![secret, issued],
+        secrets: vec![secret, issued, along],
         kept: None,
     })
 }

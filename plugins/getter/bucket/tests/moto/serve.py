@@ -12,9 +12,25 @@ import tarfile
 import urllib.request
 
 import boto3
+from moto.core.responses import BaseResponse
 from moto.server import ThreadedMotoServer
+from moto.sts.responses import TokenResponse
+from werkzeug.exceptions import BadRequest
 
 MANY = int(sys.argv[1])
+# What whoever takes over the role has to show, who has nothing yet to sign with.
+WEB_IDENTITY = "the-identity"
+
+
+def admitted(response, resource="*"):
+    """Believes one identity, where moto would want a signature, and any identity with it."""
+    if response._get_action() != "AssumeRoleWithWebIdentity":
+        BaseResponse._authenticate_and_authorize_normal_action(response, resource)
+    elif response._get_param("WebIdentityToken") != WEB_IDENTITY:
+        raise BadRequest("it is somebody else's")
+
+
+TokenResponse._authenticate_and_authorize_normal_action = admitted
 
 
 def client(service, endpoint, key="anyone", secret="anything"):
@@ -59,6 +75,14 @@ def fill(s3):
     return first["VersionId"]
 
 
+def lend(iam, name, actions, resources):
+    role = iam.create_role(RoleName=name, AssumeRolePolicyDocument="{}")["Role"]
+    statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
+    policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
+    iam.put_role_policy(RoleName=name, PolicyName="own", PolicyDocument=policy)
+    return role["Arn"]
+
+
 def admit(iam, name, actions, resources):
     statement = {"Effect": "Allow", "Action": actions, "Resource": resources}
     policy = json.dumps({"Version": "2012-10-17", "Statement": [statement]})
@@ -76,12 +100,14 @@ endpoint = f"http://{host}:{port}"
 version = fill(client("s3", endpoint))
 iam = client("iam", endpoint)
 own = ["arn:aws:s3:::half", "arn:aws:s3:::pail", "arn:aws:s3:::pail/*", "arn:aws:s3:::my.pail", "arn:aws:s3:::my.pail/*"]
-reader = admit(iam, "kim", ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"], own)
+reading = ["s3:GetObject", "s3:GetObjectVersion", "s3:ListBucket"]
+reader = admit(iam, "kim", reading, own)
+role = lend(iam, "shop", reading, own)
 writer = admit(iam, "writer", ["s3:*"], ["*"])
 # From here on, everyone has to sign.
 plain = {"Content-Type": "text/plain"}
 urllib.request.urlopen(urllib.request.Request(f"{endpoint}/moto-api/reset-auth", data=b"0", headers=plain)).read()
-told = {"port": port, "id": reader[0], "secret": reader[1], "version": version, "many": MANY}
+told = {"port": port, "id": reader[0], "secret": reader[1], "version": version, "many": MANY, "role": role, "identity": WEB_IDENTITY}
 print(json.dumps(told), flush=True)
 s3 = client("s3", endpoint, *writer)
 for line in sys.stdin:

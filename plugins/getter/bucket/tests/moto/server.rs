@@ -16,6 +16,9 @@ pub(crate) struct Moto {
     pub(crate) port: u16,
     pub(crate) id: String,
     pub(crate) secret: String,
+    /// A role that may do the same, and the token with which it is taken over.
+    pub(crate) role: String,
+    pub(crate) identity: String,
     /// The first version of `v.yaml` in `my.pail`.
     pub(crate) version: String,
     /// How many objects there are below `many/` in `pail`.

@@ -10,6 +10,8 @@ use k1s_source::{Diagnostic, OneOrMany};
 
 #[cfg(feature = "net")]
 use crate::identity::Identity;
+#[cfg(feature = "bucket")]
+use crate::lender::Cloud;
 #[cfg(feature = "git")]
 use crate::verify::{Mode, Verify};
 
@@ -57,6 +59,10 @@ pub(crate) struct Options {
     #[cfg(feature = "net")]
     #[arg(long, value_name = "FILE")]
     headers_file: Option<PathBuf>,
+    /// The cloud that lends keys or tokens for its buckets
+    #[cfg(feature = "bucket")]
+    #[arg(long, value_name = "CLOUD", value_enum)]
+    cloud: Option<Cloud>,
     /// A netrc file
     #[cfg(feature = "net")]
     #[arg(long, value_name = "FILE")]
@@ -126,6 +132,8 @@ impl Options {
             username: self.username.clone(),
             netrc: self.netrc.clone(),
             headers_file: self.headers_file.clone(),
+            #[cfg(feature = "bucket")]
+            cloud: self.cloud,
             ..Identity::default()
         };
         match self.password.as_deref().map(place).transpose()? {

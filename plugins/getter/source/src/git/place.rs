@@ -7,11 +7,12 @@ use k1s_getter_address::{self as address, Secret, Site, Transport};
 use k1s_getter_git::{
     self as git, Daemon, Dialled, GitError, Local, ObjectId, Remote, RevisionError, SmartHttp, Target,
 };
-use k1s_getter_net::{Peer, Url};
+use k1s_getter_net::{Credential, Peer, Url};
 use tokio::task::spawn_blocking;
 
 use super::contents::Store;
 use super::{Asking, GitFault};
+use crate::guest::Guest;
 use crate::local::confine;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Meter, OriginError};
@@ -49,9 +50,10 @@ pub(super) struct Server {
     /// The key that the address has.
     key: Option<Secret>,
     ways: Ways,
+    guest: Guest,
     /// Where its objects are kept.
     folder: PathBuf,
-    /// Set up with the first look.
+    /// Set up with the first look, and whenever another asks.
     asked: Option<(Remote, git::Cache)>,
 }
 
@@ -77,6 +79,7 @@ impl Place {
                 site: site.clone(),
                 key,
                 ways: ways.clone(),
+                guest: Guest::default(),
                 folder,
                 asked: None,
             })),
@@ -90,7 +93,10 @@ impl Place {
                 let directory = Arc::clone(directory);
                 spawn_blocking(move || directory.look(&asking)).await?
             }
-            Self::Server(server) => server.look(asking).await,
+            Self::Server(server) => {
+                let looked = server.look(asking).await;
+                server.guest.told(looked)
+            }
         }
     }
 
@@ -106,7 +112,10 @@ impl Place {
                 let directory = Arc::clone(directory);
                 spawn_blocking(move || directory.take(&commit)).await?
             }
-            Self::Server(server) => server.take(commit, known).await,
+            Self::Server(server) => {
+                let taken = server.take(commit, known).await;
+                server.guest.told(taken)
+            }
         }
     }
 
@@ -115,7 +124,10 @@ impl Place {
         match self {
             // It is read where it is.
             Self::Directory(_) => Ok(()),
-            Self::Server(server) => server.bring(ids).await,
+            Self::Server(server) => {
+                let brought = server.bring(ids).await;
+                server.guest.told(brought)
+            }
         }
     }
 
@@ -226,15 +238,20 @@ impl Server {
         Ok(remote.fetch_blobs(cache, ids).await?)
     }
 
-    /// Returns what asks and where its answers are kept, which are set up the first time.
+    /// Returns what asks and where its answers are kept, which are set up the first time, and whenever another asks.
     async fn asked(&mut self) -> Result<&mut (Remote, git::Cache), OriginError> {
+        let word = self.guest.word(&self.ways.network).await?;
+        if word.is_other {
+            self.asked = None;
+        }
         let asked = match self.asked.take() {
             Some(asked) => asked,
             None => {
                 let (ways, site, folder) = (self.ways.clone(), self.site.clone(), self.folder.clone());
                 let key = self.key.clone();
                 let made = spawn_blocking(move || {
-                    let remote = Remote::new(transport(&ways.network, &site, key.as_ref())?, ways.limits);
+                    let transport = transport(&ways.network, &site, key.as_ref(), word.credential)?;
+                    let remote = Remote::new(transport, ways.limits);
                     let remote = remote.watched_by(ways.meter);
                     let cache = git::Cache::open(&folder).map_err(GitError::Cache)?;
                     Ok::<_, OriginError>((remote, cache))
@@ -261,8 +278,13 @@ fn chosen(found: Vec<Result<Target, RevisionError>>) -> Result<Target, GitFault>
 }
 
 /// Returns the way to a server, over SSH with the key of its address where none is configured.
-fn transport(network: &Network, site: &Site, key: Option<&Secret>) -> Result<Box<dyn git::Transport>, OriginError> {
-    let client = network.client(site).map_err(OriginError::Network)?;
+fn transport(
+    network: &Network,
+    site: &Site,
+    key: Option<&Secret>,
+    word: Option<Credential>,
+) -> Result<Box<dyn git::Transport>, OriginError> {
+    let client = network.client(site, word).map_err(OriginError::Network)?;
     match site.transport {
         Transport::Http | Transport::Https => {
             let url = Url::of(site).map_err(|error| OriginError::Network(NetworkError::Url(error)))?;

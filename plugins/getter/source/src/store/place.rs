@@ -15,13 +15,15 @@ use k1s_getter_bucket::Access as Signer;
 #[cfg(feature = "azure")]
 use k1s_getter_bucket::AzureAccess;
 use k1s_getter_bucket::Bucket;
+use k1s_getter_credentials::Variables;
+#[cfg(feature = "s3")]
+use k1s_getter_credentials::profile_key;
 use k1s_getter_net::{Client, Credential, Reference};
 #[cfg(feature = "gcs")]
 use k1s_getter_net::{Scheme, Url};
 
 use super::StoreError;
-#[cfg(feature = "s3")]
-use super::profile::{Files, ProfileError};
+use super::lent::Lent;
 use crate::network::{Author, Network};
 
 /// The variables that say who asks Amazon.
@@ -105,24 +107,39 @@ impl Place {
         }
     }
 
-    /// Sets up what asks for it.
+    /// Returns whether the address itself says who asks, so that nobody has to lend anything.
+    pub(super) fn says_who(&self) -> bool {
+        match self {
+            #[cfg(feature = "s3")]
+            Self::S3(s3) => s3.access.is_some() || s3.profile.is_some(),
+            #[cfg(feature = "gcs")]
+            Self::Gcs(_) => false,
+            #[cfg(feature = "azure")]
+            Self::Azure(azure) => !azure.signature.is_empty(),
+        }
+    }
+
+    /// Sets up what asks for it, with what was lent if anything was; reads files.
     ///
     /// # Errors
     /// Fails if what is configured is nothing that such a bucket takes.
-    pub(crate) fn bucket(&self, client: Client, network: &Network) -> Result<Bucket, StoreError> {
-        let variable = |name: &str| std::env::var(name).ok().filter(|value| !value.is_empty());
+    pub(super) fn bucket(&self, client: Client, network: &Network, lent: Option<&Lent>) -> Result<Bucket, StoreError> {
+        let variables = Variables::of_process();
         let bucket = match self {
             #[cfg(feature = "s3")]
-            Self::S3(s3) => Bucket::s3(client, s3, signer(network, s3, variable)?),
+            Self::S3(s3) => Bucket::s3(client, s3, signer(network, s3, lent, &variables)?),
             #[cfg(feature = "gcs")]
             Self::Gcs(gcs) => {
-                let elsewhere = variable(GOOGLE_ELSEWHERE).map(|text| elsewhere(&text)).transpose()?;
+                let elsewhere = variables
+                    .get(GOOGLE_ELSEWHERE)
+                    .map(|text| elsewhere(&text))
+                    .transpose()?;
                 let is_google = elsewhere.is_none();
-                let token = token(network, is_google && variable(GOOGLE_TOKEN).is_some())?;
+                let token = token(network, lent, is_google && variables.get(GOOGLE_TOKEN).is_some())?;
                 Bucket::gcs(client, gcs, elsewhere, token)
             }
             #[cfg(feature = "azure")]
-            Self::Azure(azure) => Bucket::azure(client, azure, key(network, azure, variable)?),
+            Self::Azure(azure) => Bucket::azure(client, azure, key(network, azure, lent, &variables)?),
         };
         bucket.map_err(StoreError::Bucket)
     }
@@ -150,12 +167,13 @@ fn elsewhere(text: &str) -> Result<Url, StoreError> {
     Ok(url)
 }
 
-/// Finds what Azure is asked with besides a signature in the address; `variable` reads the environment.
+/// Finds what Azure is asked with besides a signature in the address.
 #[cfg(feature = "azure")]
 fn key(
     network: &Network,
     azure: &Azure,
-    variable: impl Fn(&str) -> Option<String>,
+    lent: Option<&Lent>,
+    variables: &Variables,
 ) -> Result<Option<AzureAccess>, StoreError> {
     match &network.credentials.word {
         Some(Credential::Bearer(token)) => return Ok(Some(AzureAccess::Token(token.clone()))),
@@ -166,27 +184,39 @@ fn key(
         None => {}
     }
     let is_official = matches!(azure.endpoint, AzureEndpoint::Official(_));
+    if let (true, Some(Lent::Token(token))) = (is_official, lent) {
+        return Ok(Some(AzureAccess::Token(Reference::Given(token.clone()))));
+    }
     let is_ours = is_official && azure.signature.is_empty() && network.author == Author::User;
-    let is_named = variable(AZURE_ACCOUNT).as_deref() == Some(&azure.account) && variable(AZURE_KEY).is_some();
+    let is_named =
+        variables.get(AZURE_ACCOUNT).as_deref() == Some(&azure.account) && variables.get(AZURE_KEY).is_some();
     Ok((is_ours && is_named).then(|| AzureAccess::Key(Reference::Environment(AZURE_KEY.to_owned()))))
 }
 
 /// Finds the token that is shown to Google; `is_set` tells whether the environment has one for it.
 #[cfg(feature = "gcs")]
-fn token(network: &Network, is_set: bool) -> Result<Option<Reference>, StoreError> {
+fn token(network: &Network, lent: Option<&Lent>, is_set: bool) -> Result<Option<Reference>, StoreError> {
     match &network.credentials.word {
         Some(Credential::Bearer(token)) => Ok(Some(token.clone())),
         Some(Credential::Basic { .. } | Credential::Netrc(_)) => Err(StoreError::Token),
         None => {
+            if let Some(Lent::Token(token)) = lent {
+                return Ok(Some(Reference::Given(token.clone())));
+            }
             let is_ours = is_set && network.author == Author::User;
             Ok(is_ours.then(|| Reference::Environment(GOOGLE_TOKEN.to_owned())))
         }
     }
 }
 
-/// Finds the key that S3 is asked with; `variable` reads the environment.
+/// Finds the key that S3 is asked with.
 #[cfg(feature = "s3")]
-fn signer(network: &Network, s3: &S3, variable: impl Fn(&str) -> Option<String>) -> Result<Option<Signer>, StoreError> {
+fn signer(
+    network: &Network,
+    s3: &S3,
+    lent: Option<&Lent>,
+    variables: &Variables,
+) -> Result<Option<Signer>, StoreError> {
     match &network.credentials.word {
         Some(Credential::Basic { user, password }) => {
             return Ok(Some(Signer {
@@ -204,23 +234,26 @@ fn signer(network: &Network, s3: &S3, variable: impl Fn(&str) -> Option<String>)
     if let Some(name) = &s3.profile {
         // What an address names is for whatever it asks, if it is one's own.
         return match network.author {
-            Author::User => Ok(Some(Files::find(variable)?.key(name)?)),
-            Author::Stranger => Err(ProfileError::Stranger(name.clone()).into()),
+            Author::User => Ok(Some(Signer::of(&profile_key(variables, name)?))),
+            Author::Stranger => Err(StoreError::Stranger(name.clone())),
         };
+    }
+    if let Some(Lent::Key(key)) = lent {
+        return Ok(Some(Signer::of(key)));
     }
     if !matches!(s3.endpoint, Endpoint::Amazon { .. }) || network.author != Author::User {
         return Ok(None);
     }
     let reference = |name: &str| Reference::Environment(name.to_owned());
-    if variable(KEY_ID).is_some() {
+    if variables.get(KEY_ID).is_some() {
         return Ok(Some(Signer {
             id: reference(KEY_ID),
             secret: reference(KEY_SECRET),
-            token: variable(KEY_TOKEN).map(|_| reference(KEY_TOKEN)),
+            token: variables.get(KEY_TOKEN).map(|_| reference(KEY_TOKEN)),
         }));
     }
-    match variable(PROFILE) {
-        Some(name) => Ok(Some(Files::find(variable)?.key(&name)?)),
+    match variables.get(PROFILE) {
+        Some(name) => Ok(Some(Signer::of(&profile_key(variables, &name)?))),
         None => Ok(None),
     }
 }
@@ -228,7 +261,7 @@ fn signer(network: &Network, s3: &S3, variable: impl Fn(&str) -> Option<String>)
 #[cfg(test)]
 #[cfg(all(feature = "s3", feature = "gcs", feature = "azure"))]
 mod tests {
-    use k1s_getter_address::{Address, Policy, Secret, Source, Transport};
+    use k1s_getter_address::{AccessKey, Address, Policy, Secret, Source, Transport};
 
     use super::*;
     use crate::network::Credentials;
@@ -276,29 +309,41 @@ mod tests {
             (own(), KEYED, true, given("a")),
             (network(Author::User, Some(configured)), KEYED, true, given("id")),
         ] {
-            let signer = signer(&network, &s3(address), |_| is_set.then(|| "x".to_owned())).unwrap();
+            let variables = Variables::given(
+                is_set
+                    .then_some([(KEY_ID, "x"), (KEY_SECRET, "x")])
+                    .into_iter()
+                    .flatten(),
+            );
+            let signer = signer(&network, &s3(address), None, &variables).unwrap();
             assert_eq!(signer.map(|signer| signer.id), expected, "{address}");
         }
         // A profile is never passed over, nor named by somebody else.
-        let named = |name: &str| (name == PROFILE || name == "HOME").then(|| "/nowhere".to_owned());
+        let named = Variables::given([(PROFILE, "/nowhere"), ("HOME", "/nowhere")]);
         let profile = format!("{AMAZON}?aws_profile=team");
-        for (network, address) in [
-            (own(), AMAZON),
-            (own(), &profile),
-            (network(Author::Stranger, None), &profile),
-        ] {
-            assert!(
-                matches!(signer(&network, &s3(address), named), Err(StoreError::Profile(_))),
-                "{address}"
-            );
+        for address in [AMAZON, &profile] {
+            let refused = signer(&own(), &s3(address), None, &named);
+            assert!(matches!(refused, Err(StoreError::Profile(_))), "{address}");
         }
-        assert_eq!(signer(&own(), &s3(SPOOF), named).unwrap(), None);
+        let refused = signer(&network(Author::Stranger, None), &s3(&profile), None, &named);
+        assert!(matches!(refused, Err(StoreError::Stranger(_))));
+        assert_eq!(signer(&own(), &s3(SPOOF), None, &named).unwrap(), None);
+        // What is lent counts before the environment, and after what is said of the address itself.
+        let lent = Lent::Key(AccessKey {
+            id: Secret::new("lent"),
+            secret: Secret::new("s"),
+            token: None,
+        });
+        for (address, expected) in [(AMAZON, "lent"), (KEYED, "a")] {
+            let signer = signer(&own(), &s3(address), Some(&lent), &named).unwrap();
+            assert_eq!(signer.map(|signer| signer.id), given(expected), "{address}");
+        }
         let token = network(
             Author::User,
             Some(Credential::Bearer(Reference::Given(Secret::new("t")))),
         );
         assert!(matches!(
-            signer(&token, &s3(AMAZON), |_| None),
+            signer(&token, &s3(AMAZON), None, &Variables::given([("OTHER", "x")])),
             Err(StoreError::Credential)
         ));
     }
@@ -314,10 +359,15 @@ mod tests {
             (network(Author::Stranger, None), true, None),
             (network(Author::Stranger, configured()), true, Some(given.clone())),
         ] {
-            assert_eq!(token(&network, is_set).unwrap(), expected, "{network:?}");
+            assert_eq!(token(&network, None, is_set).unwrap(), expected, "{network:?}");
         }
         let netrc = network(Author::User, Some(Credential::Netrc("netrc".into())));
-        assert!(matches!(token(&netrc, true), Err(StoreError::Token)));
+        assert!(matches!(token(&netrc, None, true), Err(StoreError::Token)));
+        let lent = Lent::Token(Secret::new("t"));
+        assert_eq!(
+            token(&network(Author::User, None), Some(&lent), true).unwrap(),
+            Some(given.clone())
+        );
         assert_eq!(
             elsewhere("127.0.0.1:4443").unwrap().to_string(),
             "http://127.0.0.1:4443/"
@@ -347,11 +397,7 @@ mod tests {
             };
             azure
         };
-        let variable = |name: &str| match name {
-            AZURE_ACCOUNT => Some("acct".to_owned()),
-            AZURE_KEY => Some("CANARY".to_owned()),
-            _ => None,
-        };
+        let variables = Variables::given([(AZURE_ACCOUNT, "acct"), (AZURE_KEY, "CANARY")]);
         let environment = Some(AzureAccess::Key(Reference::Environment(AZURE_KEY.to_owned())));
         let given = || Reference::Given(Secret::new("s"));
         let account = |user| {
@@ -390,10 +436,22 @@ mod tests {
                 Some(AzureAccess::Token(given())),
             ),
         ] {
-            let found = key(&network(author, word), &azure(address), variable).unwrap();
+            let found = key(&network(author, word), &azure(address), None, &variables).unwrap();
             assert_eq!(found, expected, "{address}");
         }
-        let other = key(&network(Author::User, account("other")), &azure(OURS), variable);
+        let other = key(&network(Author::User, account("other")), &azure(OURS), None, &variables);
         assert!(matches!(other, Err(StoreError::Account)));
+        let lent = Lent::Token(Secret::new("t"));
+        let spoof = azure("azure::https://blob.core.windows.net.evil.example/acct/c/k");
+        for (address, expected) in [
+            (
+                azure(OURS),
+                Some(AzureAccess::Token(Reference::Given(Secret::new("t")))),
+            ),
+            (spoof, None),
+        ] {
+            let found = key(&network(Author::User, None), &address, Some(&lent), &variables).unwrap();
+            assert_eq!(found, expected);
+        }
     }
 }
