@@ -13,7 +13,7 @@ use crate::object::{ObjectLimits, Verdict, judge};
 use crate::orders::Inbox;
 use crate::outlet::{Outlet, What};
 use crate::scribe::Scribe;
-use crate::{At, Code, Ignore, KindInfo, Known, Problem, Progress, SnapshotWriter};
+use crate::{At, Code, Gone, Ignore, KindInfo, Known, Problem, Progress, SnapshotWriter};
 
 /// Why the host orders a listing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -100,6 +100,14 @@ impl Changes {
     /// Waits until there is an order, and keeps it for [`order`](Self::order).
     pub(crate) async fn receive(&mut self) {
         if self.next.is_some() || self.scribe.close_abandoned().await.is_err() {
+            return;
+        }
+        if !self.scribe.outlet.is_stopped() {
+            // What waits is taken before it is said that nothing does.
+            self.next = self.orders.waiting();
+        }
+        if self.next.is_some() {
+            self.scribe.outlet.hint_working();
             return;
         }
         if self.scribe.outlet.say(What::Waiting).await.is_err() {
@@ -189,13 +197,14 @@ impl Changes {
         self.scribe.message(Message::KindInfo(kind)).await
     }
 
-    /// Says that the place no longer serves this scope; its objects are kept.
+    /// Says that this scope is no more; its objects are kept. Listed again, it is back.
     ///
     /// # Errors
     /// Fails when the session is over.
-    pub async fn gone(&mut self) -> Result<(), Problem> {
+    pub async fn gone(&mut self, why: Gone) -> Result<(), Problem> {
         let scope = self.scribe.scope().id().to_owned();
-        let reason = v1::scope_gone::Reason::Unsupported.into();
+        let reason = why.to_wire().into();
+        self.scribe.rest();
         self.scribe
             .message(Message::ScopeGone(v1::ScopeGone {
                 scope,

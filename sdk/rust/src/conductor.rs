@@ -2,11 +2,11 @@
 //!
 //! The only place that starts tasks: one for each scope, in a set that the session owns and ends.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use k1s_source_proto::v1::{self, begin::Mode, host_message::Message, source_message};
+use k1s_source_proto::v1::{self, begin::Mode, host_message::Message};
 use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
@@ -14,12 +14,13 @@ use tokio_stream::StreamExt as _;
 use tonic::{Status, Streaming};
 
 use crate::caught::caught;
+use crate::discovery::{self, Scopes, WISHES, Wish, give_up};
 use crate::opening::{Opened, Told};
 use crate::orders::Orders;
 use crate::outlet::{self, Item, Outlet, What};
 use crate::scribe::{Habits, Scribe};
 use crate::session::{Command, Ended, Initialized};
-use crate::{Capability, Changes, Reason, Scope, Source, list_on_order};
+use crate::{Capability, Changes, Gone, Parts, Reason, Scope, Source, list_on_order};
 
 /// Longest time that the scopes' loops get to end by themselves after Stop.
 const STOP_GRACE: Duration = Duration::from_secs(1);
@@ -28,42 +29,90 @@ const STOP_GRACE: Duration = Duration::from_secs(1);
 enum Leave {
     Cut,
     Stop(Duration),
+    /// The place of a source that discovers its scopes cannot be asked, in a session that lists once.
+    Failed,
+}
+
+/// What the loops of scopes are made of.
+struct Cast<S> {
+    initialized: Arc<Initialized<S>>,
+    mode: Mode,
+    /// What the host said of scopes that have no loop yet.
+    told_by_scope: BTreeMap<Scope, Told>,
+    habits: Habits,
+    items: mpsc::Sender<Item>,
+    room: Arc<Semaphore>,
+    stop: watch::Receiver<bool>,
 }
 
 /// Obeys the host while the session lasts.
-pub(crate) struct Conductor {
+pub(crate) struct Conductor<S> {
     inbound: Streaming<v1::HostMessage>,
     commands: mpsc::Receiver<Command>,
     paused: watch::Sender<bool>,
     stop: watch::Sender<bool>,
     orders: BTreeMap<Scope, Orders>,
+    cast: Cast<S>,
+    /// Of the discovering loop; never any where the scopes are fixed.
+    wishes: mpsc::Receiver<Wish>,
 }
 
-impl Conductor {
+impl<S: Source> Cast<S> {
+    fn outlet(&self, scope: Scope) -> Outlet {
+        Outlet::new(scope, self.items.clone(), Arc::clone(&self.room), self.stop.clone())
+    }
+
+    /// Starts the loop of a scope and returns the host's end of its orders.
+    fn start(&mut self, scope: &Scope, loops: &mut JoinSet<()>) -> Orders {
+        let Told { known, token } = self.told_by_scope.remove(scope).unwrap_or_default();
+        let resumes = self.mode == Mode::Resume && S::CAPABILITIES.contains(&Capability::Resume);
+        let (orders, queue) = Orders::open(token.filter(|_| resumes));
+        let initialized = Arc::clone(&self.initialized);
+        let redactor = Arc::clone(&initialized.redactor);
+        let scribe = Scribe::new(
+            self.outlet(scope.clone()),
+            known,
+            initialized.limits,
+            self.habits,
+            redactor,
+        );
+        let changes = Changes::new(scribe, queue);
+        loops.spawn(run_scope(initialized, scope.clone(), changes, self.habits));
+        orders
+    }
+
+    /// Says which scopes that the host knows are not configured.
+    async fn give_up_unconfigured(&mut self) {
+        let configured = &self.initialized.scopes;
+        let removed: Vec<Scope> = self
+            .told_by_scope
+            .extract_if(.., |scope, _| !configured.contains(scope))
+            .map(|(scope, _)| scope)
+            .collect();
+        for scope in removed {
+            let outlet = self.outlet(scope.clone());
+            let said = give_up(&outlet, &scope, Gone::Deselected).await;
+            tracing::debug!(
+                delivered = said.is_ok(),
+                "the host knows a scope that is not configured"
+            );
+            // No loop will say that nothing more comes of it.
+            if outlet.close(What::Waiting).await.is_err() {
+                tracing::debug!("the session is over");
+            }
+        }
+    }
+}
+
+impl<S: Source> Conductor<S> {
     pub(crate) fn new(
         inbound: Streaming<v1::HostMessage>,
         commands: mpsc::Receiver<Command>,
         paused: watch::Sender<bool>,
-        stop: watch::Sender<bool>,
-    ) -> Self {
-        Self {
-            inbound,
-            commands,
-            paused,
-            stop,
-            orders: BTreeMap::new(),
-        }
-    }
-
-    /// Starts a loop for each scope, and says which scopes that the host knows are not configured.
-    pub(crate) async fn start<S: Source>(
-        &mut self,
-        initialized: &Arc<Initialized<S>>,
+        initialized: Arc<Initialized<S>>,
         opened: Opened,
-        items: &mpsc::Sender<Item>,
-        stop: &watch::Receiver<bool>,
-        scopes: &mut JoinSet<()>,
-    ) {
+        items: mpsc::Sender<Item>,
+    ) -> Self {
         let Opened { mode, told_by_scope } = opened;
         let has = |capability| S::CAPABILITIES.contains(&capability);
         let habits = Habits {
@@ -71,29 +120,46 @@ impl Conductor {
             sees: has(Capability::Seen),
             watches: has(Capability::Watch) && mode != Mode::Once,
         };
-        let room = Arc::new(Semaphore::new(outlet::QUEUE_BYTES));
-        let outlet = |scope| Outlet::new(scope, items.clone(), Arc::clone(&room), stop.clone());
-        let (configured, removed): (BTreeMap<_, _>, BTreeMap<_, _>) = told_by_scope
-            .into_iter()
-            .partition(|(scope, _)| initialized.scopes.contains(scope));
-        let mut told_by_scope = configured;
-        // First, so that a scope which takes over their objects finds them given up.
-        for scope in removed.into_keys() {
-            give_up(&outlet(scope)).await;
-        }
-        for scope in initialized.scopes.iter().cloned() {
-            let Told { known, token } = told_by_scope.remove(&scope).unwrap_or_default();
-            let token = token.filter(|_| mode == Mode::Resume && has(Capability::Resume));
-            let (orders, queue) = Orders::open(token);
-            self.orders.insert(scope.clone(), orders);
-            let redactor = Arc::clone(&initialized.redactor);
-            let scribe = Scribe::new(outlet(scope.clone()), known, initialized.limits, habits, redactor);
-            scopes.spawn(run_scope(
-                Arc::clone(initialized),
-                scope,
-                Changes::new(scribe, queue),
+        let (stop, is_stopped) = watch::channel(false);
+        Self {
+            inbound,
+            commands,
+            paused,
+            stop,
+            orders: BTreeMap::new(),
+            cast: Cast {
+                initialized,
+                mode,
+                told_by_scope,
                 habits,
-            ));
+                items,
+                room: Arc::new(Semaphore::new(outlet::QUEUE_BYTES)),
+                stop: is_stopped,
+            },
+            wishes: mpsc::channel(1).1,
+        }
+    }
+
+    /// Starts a loop for each scope, or the one that discovers them.
+    pub(crate) async fn start(&mut self, loops: &mut JoinSet<()>) {
+        match S::PARTS {
+            Parts::Fixed => {
+                // First, so that a scope which takes over their objects finds them given up.
+                self.cast.give_up_unconfigured().await;
+                for scope in self.cast.initialized.scopes.clone() {
+                    let orders = self.cast.start(&scope, loops);
+                    self.orders.insert(scope, orders);
+                }
+            }
+            Parts::Discovered => {
+                let (wish, wishes) = mpsc::channel(WISHES);
+                self.wishes = wishes;
+                let told: BTreeSet<Scope> = self.cast.told_by_scope.keys().cloned().collect();
+                let initialized = Arc::clone(&self.cast.initialized);
+                let redactor = Arc::clone(&initialized.redactor);
+                let scopes = Scopes::new(wish, self.cast.outlet(Scope::whole()), redactor, told);
+                loops.spawn(discovery::run(initialized, scopes));
+            }
         }
     }
 
@@ -103,16 +169,25 @@ impl Conductor {
         mut scopes: JoinSet<()>,
         outbound: mpsc::Sender<Result<v1::SourceMessage, Status>>,
     ) -> Ended {
-        match self.obey(&outbound).await {
+        match self.obey(&mut scopes, &outbound).await {
             Leave::Cut => Ended::Cut,
             Leave::Stop(grace) => {
                 self.drain(&mut scopes, grace).await;
                 Ended::Stopped
             }
+            Leave::Failed => {
+                self.announce_stop();
+                self.drain(&mut scopes, STOP_GRACE).await;
+                Ended::Stopped
+            }
         }
     }
 
-    async fn obey(&mut self, outbound: &mpsc::Sender<Result<v1::SourceMessage, Status>>) -> Leave {
+    async fn obey(
+        &mut self,
+        scopes: &mut JoinSet<()>,
+        outbound: &mpsc::Sender<Result<v1::SourceMessage, Status>>,
+    ) -> Leave {
         loop {
             tokio::select! {
                 message = self.inbound.next() => match message {
@@ -136,6 +211,14 @@ impl Conductor {
                         return Leave::Stop(grace(deadline));
                     }
                     None => return Leave::Cut,
+                },
+                Some(wish) = self.wishes.recv() => match wish {
+                    Wish::Open(scope) => if !self.orders.contains_key(&scope) {
+                        let orders = self.cast.start(&scope, scopes);
+                        self.orders.insert(scope, orders);
+                    },
+                    Wish::Failed if self.cast.mode == Mode::Once => return Leave::Failed,
+                    Wish::Failed => {}
                 },
                 () = outbound.closed() => return Leave::Cut,
             }
@@ -186,22 +269,6 @@ impl Conductor {
             tracing::warn!(left = scopes.len(), ?grace, "scopes did not stop in time");
         }
         scopes.abort_all();
-    }
-}
-
-/// Says that a scope which the host knows is not configured, and that nothing more comes of it: no loop will say so.
-async fn give_up(outlet: &Outlet) {
-    let gone = source_message::Message::ScopeGone(v1::ScopeGone {
-        scope: outlet.scope().id().to_owned(),
-        reason: v1::scope_gone::Reason::Deselected.into(),
-        replaced_by: String::new(),
-    });
-    for what in [What::Message(gone), What::Waiting] {
-        let said = outlet.close(what).await;
-        tracing::debug!(
-            delivered = said.is_ok(),
-            "the host knows a scope that is not configured"
-        );
     }
 }
 

@@ -83,6 +83,11 @@ impl Inbox {
         self.queue.recv().await
     }
 
+    /// Returns the order that waits, if one does.
+    pub(crate) fn waiting(&mut self) -> Option<Order> {
+        self.queue.try_recv().ok()
+    }
+
     /// Returns the order that waits, or else one of the source's own.
     pub(crate) fn own(&mut self) -> Order {
         let mut last = locked(&self.last);

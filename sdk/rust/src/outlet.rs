@@ -110,6 +110,15 @@ impl Outlet {
         }
     }
 
+    /// Returns the same way for another scope.
+    pub(crate) fn of(&self, scope: Scope) -> Self {
+        Self {
+            scope,
+            chunk: Arc::default(),
+            ..self.clone()
+        }
+    }
+
     pub(crate) fn scope(&self) -> &Scope {
         &self.scope
     }

@@ -118,6 +118,11 @@ impl Scribe {
         Ok(())
     }
 
+    /// Notes that the scope is no more: should it be listed again, it goes live again.
+    pub(crate) fn rest(&mut self) {
+        self.live = false;
+    }
+
     pub(crate) async fn upsert(&mut self, object: Object, at: &At, generation: u64) -> Result<(), Problem> {
         let Object { key, json, hash } = object;
         let version = bounded_version(&at.version);

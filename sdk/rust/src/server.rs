@@ -21,7 +21,7 @@ use crate::launch::{Greeting, Stage};
 use crate::limits::SessionLimits;
 use crate::redactor::Redactor;
 use crate::session::{COMMANDS, Command, Initialized, OUTBOUND, Session, reason_of};
-use crate::{Capability, Code, Context, Diagnostic, Probe, Problem, Scope, Severity, Source, config};
+use crate::{Capability, Code, Context, Diagnostic, Parts, Probe, Problem, Scope, Severity, Source, config};
 
 /// The nonce of a launch.
 pub(crate) type Nonce = [u8; k1s_source_proto::limits::NONCE_BYTES];
@@ -218,12 +218,18 @@ fn initialize<S: Source>(
     };
     let source = caught_call(|| S::new(config, &context)).unwrap_or_else(|problem| Err(vec![fault(&problem)]));
     let source = source.map_err(at_least_one)?;
-    let said = caught_call(|| (source.scopes(), source.resync()));
+    let scopes = || match S::PARTS {
+        Parts::Fixed => Some(source.scopes()),
+        Parts::Discovered => None,
+    };
+    let said = caught_call(|| (scopes(), source.resync()));
     let (scopes, resync) = said.map_err(|problem| vec![fault(&problem)])?;
-    check_scopes(&scopes)?;
+    if let Some(scopes) = &scopes {
+        check_scopes(scopes)?;
+    }
     Ok(Initialized {
+        scopes: scopes.unwrap_or_default(),
         source,
-        scopes,
         resync,
         redactor: Arc::clone(redactor),
         limits: greeting.limits,

@@ -86,7 +86,6 @@ impl<S: Source> Session<S> {
         } = self;
         let (items, queue) = mpsc::channel(outlet::QUEUE);
         let (paused, is_paused) = watch::channel(false);
-        let (stop, is_stopped) = watch::channel(false);
         let (lasts, ends) = oneshot::channel();
         let batcher = Batcher::new(initialized.limits);
         let pump = Pump {
@@ -96,11 +95,9 @@ impl<S: Source> Session<S> {
             batcher,
         };
         let conduct = async move {
-            let mut conductor = Conductor::new(inbound, commands, paused, stop);
+            let mut conductor = Conductor::new(inbound, commands, paused, initialized, opened, items);
             let mut scopes = JoinSet::new();
-            conductor
-                .start(&initialized, opened, &items, &is_stopped, &mut scopes)
-                .await;
+            conductor.start(&mut scopes).await;
             let ended = conductor.run(scopes, outbound).await;
             drop(lasts);
             ended

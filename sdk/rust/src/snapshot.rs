@@ -6,6 +6,7 @@ use k1s_crash::{Point, pass_by};
 use k1s_source_proto::v1::{self, Key, source_message::Message};
 use prost::bytes::Bytes;
 use serde::Serialize;
+use serde_json::Value;
 
 use crate::declared::{Declared, Settled, Standing};
 use crate::documents::{Documents, Entry};
@@ -138,6 +139,23 @@ impl<'c> SnapshotWriter<'c> {
         };
         for verdict in verdicts {
             self.declare(verdict, at.clone(), 0).await?;
+        }
+        Ok(())
+    }
+
+    /// Declares one object of a place that by its nature has each key once, such as a cluster or a table: nothing is
+    /// remembered of it, so that memory does not grow with the listing. Said again, it replaces what was said.
+    ///
+    /// # Errors
+    /// Fails when the session is over.
+    pub async fn distinct(&mut self, object: Value, at: At) -> Result<(), Problem> {
+        for verdict in judge(object, &self.scribe.limits.object) {
+            self.begin().await?;
+            match verdict {
+                Verdict::Object(object) => self.scribe.upsert(object, &at, self.generation).await?,
+                Verdict::Ignored(ignore) => self.scribe.ignored(&at, ignore).await?,
+                Verdict::Failed { key, problem } => self.scribe.failed(key, &at, &problem, self.generation).await?,
+            }
         }
         Ok(())
     }

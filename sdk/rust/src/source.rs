@@ -9,7 +9,7 @@ use k1s_source_proto::{limits, v1};
 use schemars::JsonSchema;
 use serde::de::DeserializeOwned;
 
-use crate::{Changes, Diagnostic, Problem, SnapshotWriter};
+use crate::{Changes, Diagnostic, Problem, Scopes, SnapshotWriter};
 
 /// A place that declares objects.
 ///
@@ -30,6 +30,8 @@ pub trait Source: Sized + Send + Sync + 'static {
     const PERMISSIONS: &'static [Permission] = &[];
     /// How often to list when the source does not watch; none leaves it to the host.
     const RESYNC: Option<Duration> = None;
+    /// Who says which scopes there are.
+    const PARTS: Parts = Parts::Fixed;
     /// Where a user reads more.
     const DOCUMENTATION: &'static str = "";
 
@@ -53,6 +55,17 @@ pub trait Source: Sized + Send + Sync + 'static {
     /// the same configuration. More than one needs [`Capability::MultiScope`].
     fn scopes(&self) -> Vec<Scope> {
         vec![Scope::whole()]
+    }
+
+    /// Asks the place which scopes it has, opens each, and follows how they come and go until the host asks to stop. Called
+    /// only with [`Parts::Discovered`], and then [`scopes`](Source::scopes) is not.
+    ///
+    /// # Errors
+    /// Returns why the place cannot be asked: a session that lists once ends with it; otherwise this is called again after a
+    /// time that grows from one to 30 seconds.
+    fn discover(&self, scopes: &mut Scopes) -> impl Future<Output = Result<(), Problem>> + Send {
+        let _: &mut Scopes = scopes;
+        std::future::ready(Ok(()))
     }
 
     /// Returns how often to list with this configuration, where the user has not said it. A source that watches lists
@@ -147,6 +160,15 @@ pub enum Probe {
     Offline,
     /// Connect to the place and see whether it answers.
     Connect,
+}
+
+/// Who says which scopes a source has.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Parts {
+    /// The configuration: [`Source::scopes`].
+    Fixed,
+    /// The place: [`Source::discover`].
+    Discovered,
 }
 
 /// What a source can do beyond listing.

@@ -52,13 +52,14 @@ pub(super) async fn send(
     stream: &mpsc::Sender<v1::HostMessage>,
 ) -> Result<(), StoreError> {
     tell(stream, HostMessage::Begin(plan.mode)).await;
-    if capabilities.contains(&Capability::NeedsKnown) {
+    let needs_known = capabilities.contains(&Capability::NeedsKnown);
+    if needs_known || capabilities.contains(&Capability::MultiScope) {
         for (scope, stored) in &opening.scopes {
             let from = match stored.knowledge {
-                Knowledge::Current => Some(KnownPosition::default()),
-                // Everything has to be declared anew; the scope is named all the same, so that the source can say that it is
-                // gone.
-                Knowledge::Outdated => None,
+                Knowledge::Current if needs_known => Some(KnownPosition::default()),
+                // Everything has to be declared anew, or the source does not need to know; the scope is named all the same,
+                // so that the source can say that it is gone.
+                Knowledge::Current | Knowledge::Outdated => None,
             };
             tell_known(stream, reader, source, scope, from).await?;
         }

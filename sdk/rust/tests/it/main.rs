@@ -4,6 +4,8 @@
 #[cfg(test)]
 mod child;
 #[cfg(test)]
+mod discovery;
+#[cfg(test)]
 mod duplicates;
 #[cfg(test)]
 mod host;

@@ -3,7 +3,8 @@
 use std::marker::PhantomData;
 
 use k1s_source::{
-    Capability, Changes, Context, Diagnostic, Probe, Problem, Scope, Secret, SnapshotWriter, Source, list_on_order,
+    Capability, Changes, Context, Diagnostic, Parts, Probe, Problem, Scope, Scopes, Secret, SnapshotWriter, Source,
+    list_on_order,
 };
 use schemars::JsonSchema;
 use serde::Deserialize;
@@ -21,6 +22,7 @@ pub(crate) struct Config {
 /// What a test's source does; everything but the snapshot has a default.
 pub(crate) trait Script: Send + Sync + 'static {
     const CAPABILITIES: &'static [Capability] = &[];
+    const PARTS: Parts = Parts::Fixed;
 
     fn check(_: &Config) -> Result<(), Vec<Diagnostic>> {
         Ok(())
@@ -32,6 +34,10 @@ pub(crate) trait Script: Send + Sync + 'static {
 
     fn scopes() -> Vec<Scope> {
         vec![Scope::whole()]
+    }
+
+    fn discover(_: &mut Scopes) -> impl Future<Output = Result<(), Problem>> + Send {
+        std::future::ready(Ok(()))
     }
 
     fn snapshot(scope: &Scope, out: &mut SnapshotWriter<'_>) -> impl Future<Output = Result<(), Problem>> + Send;
@@ -56,6 +62,7 @@ pub(crate) struct Scripted<T> {
 impl<T: Script> Source for Scripted<T> {
     const TYPE: &'static str = "scripted";
     const CAPABILITIES: &'static [Capability] = T::CAPABILITIES;
+    const PARTS: Parts = T::PARTS;
     type Config = Config;
 
     fn new(config: Config, context: &Context) -> Result<Self, Vec<Diagnostic>> {
@@ -73,6 +80,10 @@ impl<T: Script> Source for Scripted<T> {
 
     fn scopes(&self) -> Vec<Scope> {
         T::scopes()
+    }
+
+    async fn discover(&self, scopes: &mut Scopes) -> Result<(), Problem> {
+        T::discover(scopes).await
     }
 
     async fn snapshot(&self, scope: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
