@@ -57,6 +57,11 @@ const ARROWS: &[(&str, &[&str])] = &[
             "k1s-source",
         ],
     ),
+    ("k1s-kubernetes-watch", &[]),
+    (
+        "k1s-sync-kubernetes",
+        &["k1s-kubernetes-watch", "k1s-source", "k1s-source-proto"],
+    ),
 ];
 /// What every crate in `plugins/` may depend on that has no line of its own.
 const PLUGIN: &[&str] = &["k1s-manifests", "k1s-source", "k1s-source-proto", "k1s-yaml"];

@@ -5,9 +5,10 @@ use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use crate::sources::{code, module_files};
 use crate::workspace::{Metadata, Package, metadata, no, texts};
 
-const PURE: [&str; 4] = [
+const PURE: [&str; 5] = [
     "k1s-getter-address",
     "k1s-getter-archive",
+    "k1s-kubernetes-watch",
     "k1s-object",
     "k1s-sync-engine",
 ];
