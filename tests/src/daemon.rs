@@ -43,6 +43,17 @@ impl Daemon {
         Ok(Self { scene, host })
     }
 
+    /// Starts a host by a command of its own over what another one left, and waits until its API serves: a source that goes on
+    /// where it was does not say so.
+    ///
+    /// # Errors
+    /// When it cannot be started, or does not serve in time.
+    pub fn again(scene: Scene, command: &mut Command) -> anyhow::Result<Self> {
+        let mut host = start(command)?;
+        host.until_printed("api https://", DEADLINE)?;
+        Ok(Self { scene, host })
+    }
+
     /// Kubernetes' own client, of this host's API.
     ///
     /// # Errors

@@ -7,8 +7,9 @@ use std::time::Duration;
 use anyhow::{Context as _, anyhow, ensure};
 use bytes::Bytes;
 use http::header::{AUTHORIZATION, CONTENT_TYPE, HOST};
-use http::{HeaderMap, Method, Request};
+use http::{HeaderMap, Method, Request, Response};
 use http_body_util::{BodyExt as _, Full};
+use hyper::body::Incoming;
 use hyper::client::conn::http1::SendRequest;
 use serde_json::{Value, json};
 use tokio::runtime::{Builder, Runtime};
@@ -65,10 +66,36 @@ pub struct Answer {
 #[derive(Debug)]
 pub struct Client {
     runtime: Runtime,
-    upstream: Upstream,
     token: Option<String>,
+    wire: Wire,
+}
+
+/// The connection of a client.
+#[derive(Debug)]
+struct Wire {
+    upstream: Upstream,
     requests: Option<SendRequest<Full<Bytes>>>,
     drivers: JoinSet<()>,
+}
+
+impl Wire {
+    /// Sends a request over the connection there is, or a new one.
+    async fn send(&mut self, request: Request<Full<Bytes>>) -> anyhow::Result<Response<Incoming>> {
+        let open = self.requests.take().filter(|requests| !requests.is_closed());
+        let mut requests = match open {
+            Some(requests) => requests,
+            None => {
+                let (requests, driver) = self.upstream.connect().await?;
+                // What ends it, the request that suffers from it tells.
+                self.drivers.spawn(async { drop(driver.await) });
+                requests
+            }
+        };
+        requests.ready().await?;
+        let response = requests.send_request(request).await?;
+        self.requests = Some(requests);
+        Ok(response)
+    }
 }
 
 impl Cluster {
@@ -115,10 +142,12 @@ impl Client {
     fn new(upstream: Upstream, token: Option<&str>) -> anyhow::Result<Self> {
         Ok(Self {
             runtime: Builder::new_current_thread().enable_all().build()?,
-            upstream,
             token: token.map(str::to_owned),
-            requests: None,
-            drivers: JoinSet::new(),
+            wire: Wire {
+                upstream,
+                requests: None,
+                drivers: JoinSet::new(),
+            },
         })
     }
 
@@ -127,6 +156,52 @@ impl Client {
     /// # Errors
     /// When nothing is, in time.
     pub fn ask(&mut self, path: &str, verb: &Verb) -> anyhow::Result<Answer> {
+        let request = self.request(path, verb)?;
+        let exchange = async |connection: &mut Wire| {
+            let response = connection.send(request).await?;
+            let (parts, body) = response.into_parts();
+            let body = body.collect().await?.to_bytes();
+            let text = || Value::from(String::from_utf8_lossy(&body));
+            anyhow::Ok(Answer {
+                status: parts.status.as_u16(),
+                headers: parts.headers,
+                body: serde_json::from_slice(&body).unwrap_or_else(|_| text()),
+            })
+        };
+        let wire = &mut self.wire;
+        let answer = self.runtime.block_on(async { timeout(DEADLINE, exchange(wire)).await });
+        answer
+            .with_context(|| format!("{path} is not answered"))?
+            .with_context(|| path.to_owned())
+    }
+
+    /// Reads so many lines of an answer that may have no end, such as a watch's, and then lets the connection go.
+    ///
+    /// # Errors
+    /// When it ends before, or there are not so many in time.
+    pub fn lines(&mut self, path: &str, count: usize) -> anyhow::Result<Vec<Value>> {
+        let request = self.request(path, &Verb::Read)?;
+        let mut text = Vec::new();
+        let exchange = async |connection: &mut Wire, text: &mut Vec<u8>| {
+            let mut body = connection.send(request).await?.into_body();
+            while text.iter().filter(|byte| **byte == b'\n').count() < count {
+                let frame = body.frame().await.context("it ends")??;
+                text.extend_from_slice(&frame.into_data().unwrap_or_default());
+            }
+            connection.requests = None;
+            anyhow::Ok(())
+        };
+        let wire = &mut self.wire;
+        let read = self
+            .runtime
+            .block_on(async { timeout(DEADLINE, exchange(wire, &mut text)).await });
+        let told = || format!("{path}: {}", String::from_utf8_lossy(&text));
+        read.with_context(told)?.with_context(told)?;
+        let lines = text.split(|byte| *byte == b'\n').take(count);
+        lines.map(|line| Ok(serde_json::from_slice(line)?)).collect()
+    }
+
+    fn request(&self, path: &str, verb: &Verb) -> anyhow::Result<Request<Full<Bytes>>> {
         let (method, kind, body) = match verb {
             Verb::Read => (Method::GET, JSON, None),
             Verb::Create(object) => (Method::POST, JSON, Some(object)),
@@ -138,45 +213,12 @@ impl Client {
         let mut request = Request::builder()
             .method(method)
             .uri(path)
-            .header(HOST, self.upstream.address.to_string())
+            .header(HOST, self.wire.upstream.address.to_string())
             .header(CONTENT_TYPE, kind);
         if let Some(token) = &self.token {
             request = request.header(AUTHORIZATION, format!("Bearer {token}"));
         }
-        let request = request.body(Full::from(body))?;
-        let Self {
-            runtime,
-            upstream,
-            requests,
-            drivers,
-            ..
-        } = self;
-        let exchange = async {
-            let mut sender = match requests.take().filter(|sender| !sender.is_closed()) {
-                Some(sender) => sender,
-                None => {
-                    let (sender, driver) = upstream.connect().await?;
-                    // What ends it, the request that suffers from it tells.
-                    drivers.spawn(async { drop(driver.await) });
-                    sender
-                }
-            };
-            sender.ready().await?;
-            let response = sender.send_request(request).await?;
-            let (parts, body) = response.into_parts();
-            let body = body.collect().await?.to_bytes();
-            *requests = Some(sender);
-            let text = || Value::from(String::from_utf8_lossy(&body));
-            anyhow::Ok(Answer {
-                status: parts.status.as_u16(),
-                headers: parts.headers,
-                body: serde_json::from_slice(&body).unwrap_or_else(|_| text()),
-            })
-        };
-        let answer = runtime.block_on(async { timeout(DEADLINE, exchange).await });
-        answer
-            .with_context(|| format!("{path} is not answered"))?
-            .with_context(|| path.to_owned())
+        Ok(request.body(Full::from(body))?)
     }
 
     /// Asks for something that has to succeed.

@@ -1,5 +1,13 @@
-//! Kubernetes' own API server, and what stands before it: that both are what the tests of the Kubernetes source take them for.
+//! The Kubernetes source under the real host, at Kubernetes' own API server; and first, that this and what stands before it are
+//! what these tests take them for.
 #![forbid(unsafe_code)]
 
+mod failing;
 mod faults;
+mod kinds;
+mod migration;
+mod resume;
+mod rights;
+mod selection;
 mod server;
+mod stage;
