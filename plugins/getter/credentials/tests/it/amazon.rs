@@ -164,6 +164,60 @@ async fn a_step_that_fails_is_named_and_not_passed_over() -> anyhow::Result<()> 
 }
 
 #[tokio::test]
+async fn a_role_of_a_profile_is_taken_over_and_what_is_no_answer_is_not_believed() -> anyhow::Result<()> {
+    let folder = tempfile::tempdir()?;
+    let (token, file) = (folder.path().join("token"), folder.path().join("config"));
+    fs::write(&token, "identity")?;
+    let role = format!(
+        "role_arn = arn:x\nweb_identity_token_file = {}\nrole_session_name = shop\n",
+        token.display()
+    );
+    fs::write(&file, format!("[profile team]\n{role}"))?;
+    let around = |inner: &str| {
+        format!(
+            "<?xml version=\"1.0\"?><AssumeRoleWithWebIdentityResponse xmlns=\"https://sts.amazonaws.com/doc/2011-06-15/\">\
+             <AssumeRoleWithWebIdentityResult><Credentials>{inner}</Credentials></AssumeRoleWithWebIdentityResult>\
+             </AssumeRoleWithWebIdentityResponse>"
+        )
+    };
+    let key = |id: &str| {
+        let until = in_seconds(3600);
+        format!(
+            "<AccessKeyId>{id}</AccessKeyId><SecretAccessKey>s</SecretAccessKey><SessionToken>t</SessionToken><Expiration>{until}</Expiration>"
+        )
+    };
+    for (answer, expected) in [
+        (around(&key("ROLE")), Some("ROLE")),
+        (around(&key("A&amp;B")), Some("A&B")),
+        (around("<AccessKeyId>canary</AccessKeyId>"), None),
+        (around(&key("&canary;")), None),
+        (around(&key("a")).replace("</Credentials>", ""), None),
+        (String::new(), None),
+    ] {
+        let service = Fake::start(move |seen| {
+            let is_right = seen.field("Action") == "AssumeRoleWithWebIdentity"
+                && seen.field("RoleArn") == "arn:x"
+                && seen.field("RoleSessionName") == "shop"
+                && seen.field("WebIdentityToken") == "identity";
+            if is_right { said(answer.clone()) } else { refused(400) }
+        });
+        let service = service.await?;
+        let place = service.place();
+        let variables = [
+            ("AWS_PROFILE", "team"),
+            ("AWS_CONFIG_FILE", file.to_str().expect("a text")),
+            ("AWS_SHARED_CREDENTIALS_FILE", "/nowhere"),
+            ("AWS_ENDPOINT_URL_STS", place.as_str()),
+        ];
+        match expected {
+            Some(expected) => assert_eq!(aws(&variables).key().await?.id.expose(), expected),
+            None => assert_eq!(refusal(&variables).await.step, Step::AwsWebIdentity),
+        }
+    }
+    Ok(())
+}
+
+#[tokio::test]
 async fn a_machine_that_asks_without_a_token_is_given_nothing() -> anyhow::Result<()> {
     // The first version of the service, which anybody's redirect could have led to, is never spoken.
     let first = Fake::start(|seen| if seen.method == "PUT" { refused(404) } else { imds(seen) }).await?;

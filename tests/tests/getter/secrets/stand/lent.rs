@@ -19,9 +19,66 @@ const LATER: &str = "2099-01-01T00:00:00Z";
 pub(super) fn ways(scene: &Scene, mut keep: impl FnMut(&str, &str) -> std::io::Result<()>) -> anyhow::Result<Vec<Way>> {
     let [container, refresh, client] = ["Container", "Refresh", "Client"].map(Canary::new);
     keep("container", container.text())?;
-    let amazon = of_amazon(scene, container)?;
-    let google = of_google(scene, [refresh, client], &mut keep)?;
-    Ok(vec![amazon, google, of_app(scene, keep)?])
+    Ok(vec![
+        of_amazon(scene, container)?,
+        of_profile(scene, &mut keep)?,
+        of_role(scene, &mut keep)?,
+        of_google(scene, [refresh, client], &mut keep)?,
+        of_app(scene, keep)?,
+    ])
+}
+
+/// A bucket with one object, which is asked for with an id and a session's token that are told, and a key that is not.
+fn of_bucket(name: &'static str, lending: Value, told: &[&Canary], key: Canary) -> anyhow::Result<Way> {
+    let rest = lending["query"].as_str().unwrap_or_default().to_owned();
+    let address = |place: &str| format!("s3::http://{place}/pail/a.yaml?region=eu-west-1{rest}");
+    let mut way = Way::file(name, told, address, lending["config"].clone())?;
+    way.web.put("/pail/a.yaml", Page::of(config_map(name, "1")));
+    way.paths = ["/pail/a.yaml", "/pail/"].map(str::to_owned).to_vec();
+    way.kept = Some(key);
+    Ok(way)
+}
+
+/// A profile of Amazon's shared files.
+fn of_profile(scene: &Scene, mut keep: impl FnMut(&str, &str) -> std::io::Result<()>) -> anyhow::Result<Way> {
+    let [id, session, key] = ["ProfileId", "ProfileSession", "ProfileKey"].map(Canary::new);
+    let (said, kept) = (
+        format!(
+            "aws_access_key_id = {}\naws_session_token = {}",
+            id.text(),
+            session.text()
+        ),
+        format!("aws_secret_access_key = {}", key.text()),
+    );
+    keep("profiles", &format!("[team]\n{said}\n{kept}\n"))?;
+    let lending = json!({"query": "&aws_profile=team", "config": {}});
+    let mut way = of_bucket("profile", lending, &[&id, &session], key)?;
+    way.env = json!({"AWS_SHARED_CREDENTIALS_FILE": scene.outside("profiles")});
+    Ok(way)
+}
+
+/// A role that a token of a cluster lets one take over.
+fn of_role(scene: &Scene, mut keep: impl FnMut(&str, &str) -> std::io::Result<()>) -> anyhow::Result<Way> {
+    let [token, id, session, key] = ["RoleToken", "RoleId", "RoleSession", "RoleKey"].map(Canary::new);
+    keep("identity", token.text())?;
+    let lent = format!(
+        "<AssumeRoleWithWebIdentityResponse><AssumeRoleWithWebIdentityResult><Credentials><AccessKeyId>{}</AccessKeyId>\
+         <SecretAccessKey>{}</SecretAccessKey><SessionToken>{}</SessionToken><Expiration>{LATER}</Expiration></Credentials>\
+         </AssumeRoleWithWebIdentityResult></AssumeRoleWithWebIdentityResponse>",
+        id.text(),
+        key.text(),
+        session.text()
+    );
+    let lending = json!({"config": {"credentials": {"cloud": "aws"}}});
+    let mut way = of_bucket("role", lending, &[&token, &id, &session], key)?;
+    way.web.put("/", Page::of(lent).with("Content-Type", "text/xml"));
+    way.paths.push("/".to_owned());
+    way.env = json!({
+        "AWS_ENDPOINT_URL_STS": way.web.url("/"),
+        "AWS_ROLE_ARN": "arn:aws:iam::1:role/shop",
+        "AWS_WEB_IDENTITY_TOKEN_FILE": scene.outside("identity"),
+    });
+    Ok(way)
 }
 
 fn said(value: &Value) -> Page {
@@ -31,20 +88,17 @@ fn said(value: &Value) -> Page {
 /// A container's key, of which one half signs and is told to nobody.
 fn of_amazon(scene: &Scene, container: Canary) -> anyhow::Result<Way> {
     let [id, session, key] = ["LentId", "LentSession", "LentKey"].map(Canary::new);
-    let address = |place: &str| format!("s3::http://{place}/pail/a.yaml?region=eu-west-1");
-    let lending = json!({"credentials": {"cloud": "aws"}});
-    let mut way = Way::file("cloud-aws", &[&container, &id, &session], address, lending)?;
-    way.web.put("/pail/a.yaml", Page::of(config_map("cloud-aws", "1")));
     let lent = json!({
         "AccessKeyId": id.text(), "SecretAccessKey": key.text(), "Token": session.text(), "Expiration": LATER,
     });
+    let lending = json!({"config": {"credentials": {"cloud": "aws"}}});
+    let mut way = of_bucket("cloud-aws", lending, &[&container, &id, &session], key)?;
     way.web.put("/keys", said(&lent));
     way.env = json!({
         "AWS_CONTAINER_CREDENTIALS_FULL_URI": way.web.url("/keys"),
         "AWS_CONTAINER_AUTHORIZATION_TOKEN_FILE": scene.outside("container"),
     });
-    way.kept = Some(key);
-    way.paths = ["/pail/a.yaml", "/pail/", "/keys"].map(str::to_owned).to_vec();
+    way.paths.push("/keys".to_owned());
     Ok(way)
 }
 
