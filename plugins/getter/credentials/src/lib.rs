@@ -31,6 +31,7 @@ mod held;
 #[cfg(feature = "signed")]
 mod signed;
 mod step;
+#[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
 mod variables;
 mod web;
 
@@ -44,4 +45,5 @@ pub use github::{App, GithubApp};
 #[cfg(feature = "google")]
 pub use google::Google;
 pub use step::Step;
+#[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
 pub use variables::Variables;

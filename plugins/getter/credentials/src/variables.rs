@@ -3,8 +3,11 @@
 use std::collections::BTreeMap;
 use std::path::PathBuf;
 
-use k1s_getter_net::{Reference, Url};
+use k1s_getter_net::Reference;
+#[cfg(any(feature = "aws", feature = "azure"))]
+use k1s_getter_net::Url;
 
+#[cfg(any(feature = "aws", feature = "azure"))]
 use crate::fault::Fault;
 
 /// What the environment says: that of this process, or one that was given. Its values are not printed.
@@ -36,17 +39,20 @@ impl Variables {
     }
 
     /// Returns the value of a variable that has to be set.
+    #[cfg(any(feature = "aws", feature = "azure"))]
     pub(crate) fn need(&self, name: &'static str) -> Result<String, Fault> {
         self.get(name).ok_or(Fault::Unset(name))
     }
 
     /// Returns the URL that a variable names, if it is set.
+    #[cfg(any(feature = "aws", feature = "azure"))]
     pub(crate) fn url(&self, name: &'static str) -> Result<Option<Url>, Fault> {
         let url = self.get(name).map(|text| Url::parse(&text));
         url.transpose().map_err(|source| Fault::Variable { name, source })
     }
 
     /// Returns a place in the user's own directory, if there is one.
+    #[cfg(any(feature = "aws", feature = "google"))]
     pub(crate) fn at_home(&self, path: &str) -> Option<PathBuf> {
         self.get("HOME").map(|home| PathBuf::from(home).join(path))
     }

@@ -14,6 +14,7 @@ use k1s_getter_address::Secret;
 use k1s_getter_net::{
     Client, Crossing, Limits, Proxies, Reach, Reference, Request, Scheme, Settings, SettingsError, Url,
 };
+#[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
 use percent_encoding::{AsciiSet, NON_ALPHANUMERIC, utf8_percent_encode};
 use serde::de::DeserializeOwned;
 
@@ -26,7 +27,9 @@ const SERVICE_TOTAL: Duration = Duration::from_mins(1);
 const MACHINE_DIAL: Duration = Duration::from_secs(2);
 const MACHINE_TOTAL: Duration = Duration::from_secs(10);
 /// What is not encoded in a form.
+#[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
 const PLAIN: &AsciiSet = &NON_ALPHANUMERIC.remove(b'-').remove(b'.').remove(b'_').remove(b'~');
+#[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
 const FORM: HeaderValue = HeaderValue::from_static("application/x-www-form-urlencoded");
 
 /// What asks.
@@ -76,6 +79,7 @@ impl Web {
     }
 
     /// Gets what is there.
+    #[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
     pub(crate) async fn get(&self, url: Url, headers: Vec<(HeaderName, HeaderValue)>) -> Result<Answered, Fault> {
         let scheme = url.origin().scheme;
         self.send(scheme, Request::get(url), headers).await
@@ -89,6 +93,7 @@ impl Web {
     }
 
     /// Sends a form.
+    #[cfg(any(feature = "aws", feature = "azure", feature = "google"))]
     pub(crate) async fn form(&self, url: Url, fields: &[(&str, &str)]) -> Result<Answered, Fault> {
         let coded = |text| utf8_percent_encode(text, PLAIN);
         let fields: Vec<String> = fields
@@ -140,6 +145,7 @@ impl Answered {
 }
 
 /// Returns the value of a header that is not printed.
+#[cfg(any(feature = "aws", feature = "azure", feature = "github"))]
 pub(crate) fn sensitive(value: &str, what: &'static str) -> Result<HeaderValue, Fault> {
     let mut value = HeaderValue::from_str(value).map_err(|_| Fault::Characters(what))?;
     value.set_sensitive(true);
