@@ -34,6 +34,12 @@ impl Stage {
         Self { env, ..self }
     }
 
+    /// The same with another value of a field.
+    pub(crate) fn configured(mut self, field: &str, value: Value) -> Self {
+        self.config[field] = value;
+        self
+    }
+
     /// The command of a host that writes into `data`.
     pub(crate) fn command(&self, data: &Path, arguments: &[&str]) -> anyhow::Result<Command> {
         let file = self.scene.outside("sync.yaml");

@@ -2,26 +2,46 @@
 
 use std::time::Duration;
 
-use k1s_source::{Changes, Problem, Progress, SnapshotWriter};
+use k1s_source::{Changes, Known, Problem, Progress, SnapshotWriter};
 use tokio::time::{MissedTickBehavior, interval};
+
+use crate::bench::Holding;
 
 /// How often the host is told.
 const TOLD_EVERY: Duration = Duration::from_millis(500);
 
 /// Who is told how far work is.
 pub(crate) trait Audience: Send {
+    /// Returns what the host has of the address that the work is on.
+    fn holding(&self) -> Holding;
+
     fn progress(&mut self, progress: Progress) -> impl Future<Output = Result<(), Problem>> + Send;
 }
 
 impl Audience for SnapshotWriter<'_> {
+    fn holding(&self) -> Holding {
+        holding(self.known())
+    }
+
     fn progress(&mut self, progress: Progress) -> impl Future<Output = Result<(), Problem>> + Send {
         SnapshotWriter::progress(self, progress)
     }
 }
 
 impl Audience for Changes {
+    fn holding(&self) -> Holding {
+        holding(self.known())
+    }
+
     fn progress(&mut self, progress: Progress) -> impl Future<Output = Result<(), Problem>> + Send {
         Changes::progress(self, progress)
+    }
+}
+
+fn holding(known: &Known) -> Holding {
+    match known.paths().next() {
+        None => Holding::Nothing,
+        Some(_) => Holding::Objects,
     }
 }
 

@@ -2,7 +2,9 @@
 //!
 //! Invariants:
 //! - What was known holds until another whole state is known, across restarts: a failure never makes it less.
-//! - A state is published only when every content that is picked of it was read on this machine, or stands as refused.
+//! - A state is published only when every content that is picked of it is on this machine, or stands as refused: contents of
+//!   git are read before, others were hashed when they came.
+//! - What says of which place a state is does not depend on states, and is on the disk before the state.
 //! - One work at a time has the bench: what writes the cache is never beside what reads it.
 
 use std::collections::{BTreeSet, VecDeque};
@@ -21,11 +23,12 @@ use crate::declare::{Batch, Unread, parse};
 use crate::ignored::texts;
 use crate::kept::Kept;
 use crate::lock::{LockError, Locked};
-use crate::origin::{Contents, Looked, Meter, Origin, OriginError};
+use crate::origin::{Contents, Descent, Looked, Meter, Origin, OriginError};
 use crate::origins;
+use crate::past::Past;
 use crate::pick::{Picked, ignore_files, pick};
 use crate::target::Target;
-use crate::tree::{Descent, Mark, Tree};
+use crate::tree::{Mark, Tree};
 use crate::weigh::{Scale, weigh};
 use crate::wish::Wish;
 
@@ -37,6 +40,15 @@ pub(crate) type Turn = Arc<Semaphore>;
 pub(crate) enum News {
     None,
     Some,
+}
+
+/// What the host has of an address.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Holding {
+    /// Nothing that could be taken away.
+    Nothing,
+    /// Objects, which were declared by whoever the address led to then.
+    Objects,
 }
 
 /// Where the work on one address is done.
@@ -52,8 +64,8 @@ pub(crate) struct Bench {
     cache: Arc<Cache>,
     turn: Turn,
     kept: Option<Arc<Kept>>,
-    /// As [`Kept::place`], whatever was wished for.
-    place: Option<String>,
+    /// What is remembered of the place, whatever was wished for.
+    past: Option<Past>,
 }
 
 impl Bench {
@@ -69,13 +81,13 @@ impl Bench {
         let opened = spawn_blocking(move || {
             let cache = Cache::open(&folder)?;
             let last = cache.last();
-            Ok::<_, OriginError>((Arc::new(cache), last))
+            let past = cache.past(last.as_ref());
+            Ok::<_, OriginError>((Arc::new(cache), last, past))
         });
-        let (cache, last) = opened.await?.map_err(|error| error.problem(&target.shown()))?;
+        let (cache, last, past) = opened.await?.map_err(|error| error.problem(&target.shown()))?;
         let origin = origins::open(&target.address, &settings.access, Arc::clone(&cache), meter);
         let origin = origin.map_err(|error| Problem::new(Code::Unsupported, error.to_string()))?;
         let wish_mark = settings.wish_mark(target);
-        let place = last.as_ref().and_then(|kept| kept.place.clone());
         Ok(Self {
             wish: settings.wish(target),
             locked: settings.lock_file.as_deref().map(|path| Locked::new(path, target)),
@@ -85,7 +97,7 @@ impl Bench {
             cache,
             turn,
             kept: last.filter(|kept| kept.wish == wish_mark).map(Arc::new),
-            place,
+            past,
             wish_mark,
         })
     }
@@ -103,11 +115,11 @@ impl Bench {
 
     /// Returns the revision by which another place took the place of the first, if one did.
     pub(crate) fn place(&self) -> Option<&str> {
-        self.place.as_deref()
+        self.past.as_ref()?.place.as_deref()
     }
 
     /// Asks the origin, and publishes what is there if it is another whole state.
-    pub(crate) async fn refresh(&mut self) -> Result<News, OriginError> {
+    pub(crate) async fn refresh(&mut self, holding: Holding) -> Result<News, OriginError> {
         let turn = Arc::clone(&self.turn);
         // The permit is never closed.
         let _turn = turn.acquire().await;
@@ -125,10 +137,7 @@ impl Bench {
         };
         self.check(&tree.revision)?;
         let picked = self.pick(&tree).await?;
-        let place = match tree.descent {
-            Descent::Same => self.place.clone(),
-            Descent::Another => Some(tree.revision.clone()),
-        };
+        let past = self.judge(&tree.revision, holding).await?;
         let kept = Kept::new(
             self.wish_mark.clone(),
             tree.mark,
@@ -137,11 +146,11 @@ impl Bench {
             picked.picks,
         )
         .of_modules(tree.modules)
-        .of_place(place);
+        .of_place(past.as_ref().and_then(|past| past.place.clone()));
         self.origin.bring(&kept.contents().cloned().collect()).await?;
-        let kept = self.publish(kept).await?;
+        let kept = self.publish(kept, past.clone()).await?;
         let is_news = self.kept.as_ref().is_none_or(|last| !last.declares_as(&kept));
-        self.place.clone_from(&kept.place);
+        self.past = past;
         self.kept = Some(Arc::new(kept));
         Ok(if is_news { News::Some } else { News::None })
     }
@@ -164,12 +173,33 @@ impl Bench {
         }
     }
 
-    /// Puts a state in the place of the last, once all that it names was looked at.
-    async fn publish(&mut self, mut kept: Kept) -> Result<Kept, OriginError> {
+    /// Judges of which place the state is that was found, and returns what is to be remembered of it; none where places have
+    /// no history. Where it should be remembered what the host's objects were taken of, and is not, it is another place until
+    /// somebody says that it is not.
+    async fn judge(&mut self, found: &str, holding: Holding) -> Result<Option<Past>, OriginError> {
+        let taken = self.past.as_ref().map(|past| past.taken.as_str());
+        let is_another = match (self.origin.descent(taken).await?, holding) {
+            (None, _) => return Ok(None),
+            (Some(Descent::Same), _) | (Some(Descent::Unknown), Holding::Nothing) => false,
+            (Some(Descent::Another), _) | (Some(Descent::Unknown), Holding::Objects) => true,
+        };
+        let place = match is_another {
+            true => Some(found.to_owned()),
+            false => self.place().map(str::to_owned),
+        };
+        Ok(Some(Past::new(found.to_owned(), place)))
+    }
+
+    /// Puts a state in the place of the last, once all that it names was looked at, and what follows from it is remembered.
+    async fn publish(&mut self, mut kept: Kept, past: Option<Past>) -> Result<Kept, OriginError> {
         let (cache, last, scale) = (Arc::clone(&self.cache), self.kept.clone(), self.scale);
+        let past = past.filter(|past| self.past.as_ref() != Some(past));
         let mut contents = self.origin.contents();
         spawn_blocking(move || {
             weigh(&mut kept.picks, last.as_deref(), scale, &mut *contents)?;
+            if let Some(past) = past {
+                cache.remember(&past)?;
+            }
             cache.publish(&kept)?;
             Ok(kept)
         })

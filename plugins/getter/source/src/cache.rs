@@ -23,6 +23,7 @@ use tempfile::{Builder, NamedTempFile};
 
 use crate::content::Content;
 use crate::kept::{KEPT_BYTES, Kept, KeptError, hexadecimal};
+use crate::past::Past;
 use crate::tree::{Class, Refusal};
 
 /// Where contents are.
@@ -31,6 +32,8 @@ const BLOBS: &str = "blobs";
 const INCOMING: &str = "incoming";
 /// The last snapshot.
 const SNAPSHOT: &str = "snapshot";
+/// What is remembered of the place, whatever becomes of snapshots.
+const PAST: &str = "past";
 /// The beginning of the names of files that are not finished.
 const UNFINISHED: &str = ".unfinished-";
 /// The most contents that are synced by themselves. Each costs a turn of the disk; with more of them everything that waits
@@ -247,16 +250,40 @@ impl Cache {
         let text = kept.text(most).map_err(CacheError::Snapshot)?;
         let names = kept.contents().map(name).collect();
         self.settle(&names)?;
-        let mut file = self.unfinished()?;
-        file.write_all(&text).map_err(io_at(&self.folder))?;
-        file.as_file().sync_all().map_err(io_at(&self.folder))?;
-        let path = self.folder.join(SNAPSHOT);
-        file.persist(&path).map_err(|error| io_at(&path)(error.error))?;
-        sync(&self.folder)?;
+        self.replace(SNAPSHOT, &text)?;
         for directory in [INCOMING, BLOBS] {
             sweep(&self.folder.join(directory), &names)?;
         }
         Ok(())
+    }
+
+    /// Returns what is remembered of the place, and what the last snapshot tells of it where nothing is that this version
+    /// reads.
+    #[must_use]
+    pub(crate) fn past(&self, last: Option<&Kept>) -> Option<Past> {
+        let file = File::open(self.folder.join(PAST)).ok();
+        file.and_then(Past::read).or_else(|| last.map(Past::of))
+    }
+
+    /// Remembers of the place what a snapshot that is published later follows from.
+    ///
+    /// # Errors
+    /// Fails if the system refuses; what was remembered before still is then.
+    pub(crate) fn remember(&self, past: &Past) -> Result<(), CacheError> {
+        let text = past
+            .text()
+            .map_err(|error| CacheError::Snapshot(KeptError::Json(error)))?;
+        self.replace(PAST, &text)
+    }
+
+    /// Puts a text in the place of a file, and waits until it is on the disk.
+    fn replace(&self, name: &str, text: &[u8]) -> Result<(), CacheError> {
+        let mut file = self.unfinished()?;
+        file.write_all(text).map_err(io_at(&self.folder))?;
+        file.as_file().sync_all().map_err(io_at(&self.folder))?;
+        let path = self.folder.join(name);
+        file.persist(&path).map_err(|error| io_at(&path)(error.error))?;
+        sync(&self.folder)
     }
 
     /// Brings contents that came to the disk, and then to where the others are.
@@ -305,7 +332,7 @@ impl Cache {
                 .to_str()
                 .is_some_and(|name| name.starts_with(UNFINISHED));
             if is_unfinished {
-                fs::remove_file(entry.path()).map_err(io_at(&self.folder))?;
+                remove(&entry.path())?;
             }
         }
         Ok(())
@@ -324,10 +351,18 @@ fn sweep(directory: &Path, names: &BTreeSet<String>) -> Result<(), CacheError> {
         let entry = entry.map_err(io_at(directory))?;
         let is_named = entry.file_name().to_str().is_some_and(|name| names.contains(name));
         if !is_named {
-            fs::remove_file(entry.path()).map_err(io_at(directory))?;
+            remove(&entry.path())?;
         }
     }
     Ok(())
+}
+
+/// Removes a file, unless somebody did: an opening that nobody waits for any more sweeps beside the next.
+fn remove(path: &Path) -> Result<(), CacheError> {
+    match fs::remove_file(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        removed => removed.map_err(io_at(path)),
+    }
 }
 
 /// Waits until a file, or what a directory says, is on the disk.

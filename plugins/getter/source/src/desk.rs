@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use k1s_source::{Problem, Progress, Retry, SnapshotWriter};
 
 use crate::attention::{Audience, attended};
-use crate::bench::{Bench, News, Turn};
+use crate::bench::{Bench, Holding, News, Turn};
 use crate::config::Settings;
 use crate::custody::Custody;
 use crate::declare::declare;
@@ -22,6 +22,8 @@ pub(crate) struct Desk {
     bench: Custody<Bench>,
     meter: Arc<Meter>,
     pace: Pace,
+    /// What the host has had since this was opened.
+    holding: Holding,
     /// Why nothing newer is known.
     trouble: Option<Trouble>,
 }
@@ -44,6 +46,7 @@ impl Desk {
             bench: Custody::new(bench),
             meter,
             pace: Pace::new(settings.interval),
+            holding: Holding::Nothing,
             trouble: None,
         })
     }
@@ -100,7 +103,12 @@ impl Desk {
     /// Asks the origin, and tells whether there is anything to say: another state, a failure, or the end of one. A failure
     /// that is as the one before is said once.
     pub(crate) async fn ask(&mut self, audience: &mut impl Audience) -> Result<News, Problem> {
-        let asking = self.bench.lend(|bench| Box::pin(bench.refresh()));
+        // A host that has what is known sent anew says that it has nothing, and has it.
+        if audience.holding() == Holding::Objects {
+            self.holding = Holding::Objects;
+        }
+        let holding = self.holding;
+        let asking = self.bench.lend(move |bench| Box::pin(bench.refresh(holding)));
         let asked = attended(audience, self.meter.progress(), asking).await?;
         let now = Instant::now();
         match asked.map_err(OriginError::from).flatten() {

@@ -27,7 +27,7 @@ use tokio::task::spawn_blocking;
 use crate::cache::Cache;
 use crate::config::{Access, Bounds, Repository};
 use crate::content::Content;
-use crate::origin::{Contents, Looked, Meter, Origin, OriginError, Pending};
+use crate::origin::{Contents, Descent, Looked, Meter, Origin, OriginError, Pending};
 use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Shape, Tree};
 use crate::verify::Trusted;
 use crate::wish::Wish;
@@ -91,11 +91,7 @@ impl Git {
             }
             return Ok(Looked::Same);
         };
-        let Found {
-            target,
-            descent,
-            mut entries,
-        } = found;
+        let Found { target, mut entries } = found;
         let mut tree = Tree::default();
         let mut within = Vec::new();
         if let Some(submodules) = &mut self.submodules {
@@ -110,7 +106,6 @@ impl Git {
         }
         note(entries, wish, &mut tree);
         tree.revision = target.commit.to_string();
-        tree.descent = descent;
         tree.mark = Remembered {
             id: target.id,
             commit: target.commit,
@@ -143,9 +138,29 @@ impl Git {
     }
 }
 
+impl Git {
+    /// Judges by whether the repository still has the commit that was taken; where that cannot be told, it is the same.
+    async fn judged(&mut self, taken: Option<&str>) -> Result<Descent, OriginError> {
+        let Some(taken) = taken else {
+            return Ok(Descent::Unknown);
+        };
+        let Some(commit) = ObjectId::parse(taken.as_bytes()) else {
+            return Ok(Descent::Another);
+        };
+        Ok(match self.place.has(commit).await? {
+            Some(false) => Descent::Another,
+            Some(true) | None => Descent::Same,
+        })
+    }
+}
+
 impl Origin for Git {
     fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked> {
         Box::pin(self.changed(last, wish))
+    }
+
+    fn descent<'a>(&'a mut self, taken: Option<&'a str>) -> Pending<'a, Option<Descent>> {
+        Box::pin(async move { self.judged(taken).await.map(Some) })
     }
 
     fn bring<'a>(&'a mut self, wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {

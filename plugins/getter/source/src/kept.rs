@@ -131,11 +131,7 @@ impl Kept {
         let mut text = Vec::new();
         let most = u64::try_from(KEPT_BYTES).unwrap_or(u64::MAX);
         from.take(most).read_to_end(&mut text).ok()?;
-        let (digest, json) = text.split_at_checked(DIGEST_LINE)?;
-        if digest != digest_line(json).as_bytes() {
-            return None;
-        }
-        serde_json::from_slice(json)
+        serde_json::from_slice(unsealed(&text)?)
             .ok()
             .filter(|kept: &Self| kept.format == FORMAT)
     }
@@ -150,10 +146,23 @@ impl Kept {
         if bytes > most {
             return Err(KeptError::TooLong { bytes, most });
         }
-        let mut text = digest_line(&json).into_bytes();
-        text.extend_from_slice(&json);
-        Ok(text)
+        Ok(sealed(&json))
     }
+}
+
+/// Puts the hash of a text before it.
+#[must_use]
+pub(crate) fn sealed(json: &[u8]) -> Vec<u8> {
+    let mut text = digest_line(json).into_bytes();
+    text.extend_from_slice(json);
+    text
+}
+
+/// Returns what was [sealed]; `None` for anything else.
+#[must_use]
+pub(crate) fn unsealed(text: &[u8]) -> Option<&[u8]> {
+    let (digest, json) = text.split_at_checked(DIGEST_LINE)?;
+    (digest == digest_line(json).as_bytes()).then_some(json)
 }
 
 fn digest_line(json: &[u8]) -> String {

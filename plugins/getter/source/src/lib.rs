@@ -51,6 +51,7 @@ mod oci;
 mod origin;
 mod origins;
 mod pace;
+mod past;
 mod pick;
 mod relock;
 #[cfg(feature = "bucket")]

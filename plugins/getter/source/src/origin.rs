@@ -53,6 +53,12 @@ pub(crate) trait Origin: Send {
     /// Finds out what is there now, unless it is still what `last` is the mark of.
     fn look<'a>(&'a mut self, last: Option<&'a Mark>, wish: &'a Wish) -> Pending<'a, Looked>;
 
+    /// Finds out whether what the last look found goes on from a revision that was taken before; none where places have no
+    /// history by which one could be told from another.
+    fn descent<'a>(&'a mut self, _taken: Option<&'a str>) -> Pending<'a, Option<Descent>> {
+        Box::pin(std::future::ready(Ok(None)))
+    }
+
     /// Makes contents of the last look readable without a network.
     fn bring<'a>(&'a mut self, wanted: &'a BTreeSet<Content>) -> Pending<'a, ()>;
 
@@ -82,6 +88,18 @@ pub(crate) enum Looked {
     Same,
     /// Another.
     Other(Tree),
+}
+
+/// Whether a state is of the place that something was taken of before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[cfg_attr(not(feature = "git"), expect(dead_code, reason = "only git can tell"))]
+pub(crate) enum Descent {
+    /// It is, or nothing speaks against it.
+    Same,
+    /// The place has lost what was taken: it is another place at the same address.
+    Another,
+    /// Nothing was taken, as far as is remembered.
+    Unknown,
 }
 
 /// How much an origin has brought, and of how much, where that is known; shared with whoever shows it.

@@ -16,8 +16,6 @@ pub(crate) struct Tree {
     pub(crate) revision: String,
     /// By which the origin knows this state again.
     pub(crate) mark: Mark,
-    /// Where it comes from, as far as the origin can tell.
-    pub(crate) descent: Descent,
     /// What a user asked for is one file, which is taken whatever its name is.
     pub(crate) shape: Shape,
     /// The directories that the sub-directory asked for may mean; without one, none.
@@ -26,17 +24,6 @@ pub(crate) struct Tree {
     pub(crate) entries: Vec<Entry>,
     /// What comes from other places, by the paths of the directories that it is in.
     pub(crate) modules: BTreeMap<String, Module>,
-}
-
-/// Whether a state is of the place that the last known one was of.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub(crate) enum Descent {
-    /// It is, or nothing speaks against it.
-    #[default]
-    Same,
-    /// The place has lost the state that was known: it is another place at the same address.
-    #[cfg_attr(not(feature = "git"), expect(dead_code, reason = "only git can tell"))]
-    Another,
 }
 
 /// Whether a user named a file or what holds many.

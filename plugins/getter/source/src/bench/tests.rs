@@ -14,6 +14,8 @@ use crate::wish::Files;
 struct Told {
     cache: Arc<Cache>,
     trees: VecDeque<Tree>,
+    /// What has become of what was taken, look by look; places without a history at last.
+    descents: VecDeque<Descent>,
     /// The marks that it was asked with.
     asked: tokio::sync::mpsc::Sender<Option<Mark>>,
 }
@@ -23,6 +25,12 @@ impl Origin for Told {
         self.asked.try_send(last.cloned()).unwrap();
         let looked = self.trees.pop_front().map_or(Looked::Same, Looked::Other);
         Box::pin(ready(Ok(looked)))
+    }
+
+    fn descent<'a>(&'a mut self, taken: Option<&'a str>) -> Pending<'a, Option<Descent>> {
+        let descent = self.descents.pop_front();
+        assert_eq!(descent == Some(Descent::Unknown), descent.is_some() && taken.is_none());
+        Box::pin(ready(Ok(descent)))
     }
 
     fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {
@@ -58,11 +66,16 @@ struct Room {
 }
 
 fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
+    bench_of(trees, &[])
+}
+
+fn bench_of(trees: impl FnOnce(&Cache) -> Vec<Tree>, descents: &[Descent]) -> (Room, Bench) {
     let folder = tempfile::tempdir().unwrap();
     let cache = Arc::new(Cache::open(&folder.path().join("cache")).unwrap());
     let (sender, asked) = tokio::sync::mpsc::channel(8);
     let origin = Told {
         trees: trees(&cache).into(),
+        descents: descents.iter().copied().collect(),
         cache: Arc::clone(&cache),
         asked: sender,
     };
@@ -84,7 +97,7 @@ fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
         cache: Arc::clone(&cache),
         turn: Arc::new(Semaphore::new(1)),
         kept: None,
-        place: None,
+        past: None,
     };
     (Room { folder, cache, asked }, bench)
 }
@@ -102,8 +115,8 @@ fn revision(bench: &Bench) -> Option<String> {
 async fn a_state_that_cannot_be_read_takes_the_place_of_none() {
     let lost = Content::of(b"never came");
     let (room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one")), tree("two", &lost)]);
-    assert_eq!(bench.refresh().await.unwrap(), News::Some);
-    let refused = bench.refresh().await.unwrap_err();
+    assert_eq!(bench.refresh(Holding::Nothing).await.unwrap(), News::Some);
+    let refused = bench.refresh(Holding::Nothing).await.unwrap_err();
     assert!(
         matches!(refused, OriginError::Cache(crate::cache::CacheError::Lost(_))),
         "{refused}"
@@ -115,14 +128,14 @@ async fn a_state_that_cannot_be_read_takes_the_place_of_none() {
 #[tokio::test]
 async fn what_was_lost_is_asked_for_anew_and_the_rest_is_still_known() {
     let (mut room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one"))]);
-    bench.refresh().await.unwrap();
+    bench.refresh(Holding::Nothing).await.unwrap();
     let kept = bench.kept().unwrap();
     let content = kept.contents().next().unwrap();
     fs::remove_dir_all(room.folder.path().join("cache/blobs")).unwrap();
     let unread = || VecDeque::from([Unread::new(0, content.clone())]);
     assert!(bench.parse(unread(), ObjectLimits::default()).await.is_err());
     assert_eq!(revision(&bench).as_deref(), Some("one"));
-    bench.refresh().await.unwrap();
+    bench.refresh(Holding::Nothing).await.unwrap();
     assert_eq!(room.asked.try_recv().unwrap(), None);
     // It is not said of which state it is, so that the origin brings all of it.
     assert_eq!(room.asked.try_recv().unwrap(), Some(Mark::default()));
@@ -130,24 +143,90 @@ async fn what_was_lost_is_asked_for_anew_and_the_rest_is_still_known() {
 
 #[tokio::test]
 async fn another_place_stays_another_one() {
-    let (room, mut bench) = bench(|cache| {
+    let trees = |cache: &Cache| {
         let content = put(cache, "same");
-        let another = Tree {
-            descent: Descent::Another,
-            ..tree("two", &content)
-        };
-        vec![tree("one", &content), another, tree("three", &content)]
-    });
-    for (news, place) in [
-        (News::Some, None),
+        ["one", "two", "three"].map(|mark| tree(mark, &content)).to_vec()
+    };
+    let (room, mut bench) = bench_of(trees, &[Descent::Unknown, Descent::Another, Descent::Same]);
+    for (news, taken, place) in [
+        (News::Some, "one", None),
         // It has the same files, and is another place all the same.
-        (News::Some, Some("two")),
-        (News::None, Some("two")),
+        (News::Some, "two", Some("two")),
+        (News::None, "three", Some("two")),
     ] {
-        assert_eq!(bench.refresh().await.unwrap(), news, "{place:?}");
+        assert_eq!(bench.refresh(Holding::Nothing).await.unwrap(), news, "{place:?}");
         assert_eq!(bench.place(), place);
         assert_eq!(room.cache.last().unwrap().place.as_deref(), place);
+        let remembered = Past::new(taken.to_owned(), place.map(str::to_owned));
+        assert_eq!(room.cache.past(None), Some(remembered));
     }
+}
+
+/// With another wish nothing is known of what is there, and with damaged contents nothing is believed of it; the place is the
+/// one that it was in either case.
+#[tokio::test]
+async fn what_is_remembered_of_a_place_depends_on_nothing_else() {
+    for is_doubted in [true, false] {
+        let trees = |cache: &Cache| {
+            let content = put(cache, "same");
+            ["one", "two", "three"].map(|mark| tree(mark, &content)).to_vec()
+        };
+        let (room, mut bench) = bench_of(trees, &[Descent::Unknown, Descent::Another, Descent::Same]);
+        for (holding, place) in [
+            (Holding::Nothing, None),
+            (Holding::Objects, Some("two")),
+            (Holding::Objects, Some("two")),
+        ] {
+            bench.refresh(holding).await.unwrap();
+            assert_eq!(bench.place(), place);
+            assert_eq!(room.cache.past(None).unwrap().place.as_deref(), place);
+            if is_doubted {
+                bench.doubt().await.unwrap();
+            } else {
+                bench.wish_mark.push('x');
+                bench.kept = None;
+            }
+        }
+    }
+}
+
+/// Nobody knows what the host's objects were taken of: they stay until somebody says that this is it.
+#[tokio::test]
+async fn where_nothing_is_remembered_nothing_that_the_host_has_is_taken_away() {
+    for (holding, place) in [(Holding::Nothing, None), (Holding::Objects, Some("one"))] {
+        let trees = |cache: &Cache| ["one", "two"].map(|mark| tree(mark, &put(cache, "same"))).to_vec();
+        let (room, mut bench) = bench_of(trees, &[Descent::Unknown, Descent::Same]);
+        bench.refresh(holding).await.unwrap();
+        assert_eq!(bench.place(), place);
+        bench.refresh(Holding::Objects).await.unwrap();
+        assert_eq!(bench.place(), place);
+        assert_eq!(room.cache.past(None).unwrap().place.as_deref(), place);
+    }
+    // A place without a history is the one that it is called.
+    let (room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one"))]);
+    bench.refresh(Holding::Objects).await.unwrap();
+    assert_eq!((bench.place(), room.cache.past(None)), (None, None));
+}
+
+/// What a snapshot follows from is on the disk before it, so that no crash leaves a snapshot of another place alone.
+#[tokio::test]
+async fn a_place_is_remembered_before_anything_of_it_is_published() {
+    let trees = |cache: &Cache| ["one", "two"].map(|mark| tree(mark, &put(cache, "same"))).to_vec();
+    let (room, mut bench) = bench_of(trees, &[Descent::Unknown, Descent::Another]);
+    bench.refresh(Holding::Nothing).await.unwrap();
+    let snapshot = room.folder.path().join("cache/snapshot");
+    let (before, past) = (room.cache.last().unwrap(), room.cache.past(None).unwrap());
+    fs::remove_file(&snapshot).unwrap();
+    fs::create_dir(&snapshot).unwrap();
+    assert!(
+        bench.refresh(Holding::Objects).await.is_err(),
+        "nothing takes the place of a directory"
+    );
+    let after = Past::new("two".to_owned(), Some("two".to_owned()));
+    assert_eq!(room.cache.past(Some(&before)), Some(after));
+    // Where there is no such file, as of versions before, the snapshot says what was taken.
+    fs::remove_file(room.folder.path().join("cache/past")).unwrap();
+    assert_eq!(room.cache.past(Some(&before)), Some(past));
 }
 
 #[tokio::test]
@@ -165,24 +244,24 @@ async fn what_is_not_at_the_revision_of_the_lock_file_is_not_taken() {
     };
     bench.locked = Some(Locked::new(&path, &target));
     assert!(
-        matches!(bench.refresh().await, Err(OriginError::Lock(_))),
+        matches!(bench.refresh(Holding::Nothing).await, Err(OriginError::Lock(_))),
         "there is none"
     );
     says("one");
-    bench.refresh().await.unwrap();
-    let moved = bench.refresh().await.unwrap_err();
+    bench.refresh(Holding::Nothing).await.unwrap();
+    let moved = bench.refresh(Holding::Nothing).await.unwrap_err();
     assert!(moved.to_string().contains("it is at two"), "{moved}");
     assert_eq!(revision(&bench).as_deref(), Some("one"));
     // Once another is locked, what was known is not it, and still is what the origin is asked with.
     says("three");
-    assert!(bench.refresh().await.is_err());
+    assert!(bench.refresh(Holding::Nothing).await.is_err());
     assert_eq!(revision(&bench), None);
     assert!(
-        matches!(bench.refresh().await, Err(OriginError::Lock(_))),
+        matches!(bench.refresh(Holding::Nothing).await, Err(OriginError::Lock(_))),
         "it is the same"
     );
     says("one");
-    bench.refresh().await.unwrap();
+    bench.refresh(Holding::Nothing).await.unwrap();
     assert_eq!(revision(&bench).as_deref(), Some("one"));
     let asked: Vec<_> = std::iter::from_fn(|| room.asked.try_recv().ok()).collect();
     assert_eq!(asked[0], None);
@@ -199,7 +278,7 @@ async fn work_that_nobody_waits_for_is_done_before_the_next() {
     let turn = Arc::clone(&bench.turn);
     let held = turn.acquire().await.unwrap();
     let mut custody = Custody::new(bench);
-    let refresh = custody.lend(|bench| Box::pin(bench.refresh()));
+    let refresh = custody.lend(|bench| Box::pin(bench.refresh(Holding::Nothing)));
     let is_over = tokio::time::timeout(std::time::Duration::ZERO, refresh).await.is_err();
     assert!(is_over, "it waits for its turn");
     drop(held);

@@ -16,7 +16,6 @@ use crate::guest::Guest;
 use crate::local::confine;
 use crate::network::{Network, NetworkError};
 use crate::origin::{Meter, OriginError};
-use crate::tree::Descent;
 
 /// How repositories are reached.
 #[derive(Clone)]
@@ -60,7 +59,6 @@ pub(super) struct Server {
 /// What was found that is not what is known.
 pub(super) struct Found {
     pub(super) target: Target,
-    pub(super) descent: Descent,
     /// All that it has but directories.
     pub(super) entries: Vec<git::Entry>,
 }
@@ -119,6 +117,20 @@ impl Place {
         }
     }
 
+    /// Finds out whether it has a commit, whatever leads to it; `None` where that cannot be told.
+    pub(super) async fn has(&mut self, commit: ObjectId) -> Result<Option<bool>, OriginError> {
+        match self {
+            Self::Directory(directory) => {
+                let directory = Arc::clone(directory);
+                spawn_blocking(move || directory.has(&commit).map(Some)).await?
+            }
+            Self::Server(server) => {
+                let (remote, _) = server.asked().await?;
+                Ok(remote.has_commit(&commit).await.map_err(GitFault::Git)?)
+            }
+        }
+    }
+
     /// Makes files readable without a network.
     pub(super) async fn bring(&mut self, ids: &[ObjectId]) -> Result<(), OriginError> {
         match self {
@@ -166,13 +178,15 @@ impl Directory {
             return Ok(None);
         }
         let objects = local.objects().map_err(GitFault::Local)?;
-        let known = asking.known.as_ref();
-        let has_known = known.map(|known| objects.has(&known.commit)).transpose();
         Ok(Some(Found {
-            descent: descent(has_known.map_err(GitError::Object)?),
             entries: asking.entries(&objects, &target)?,
             target,
         }))
+    }
+
+    fn has(&self, commit: &ObjectId) -> Result<bool, OriginError> {
+        let objects = self.open()?.objects().map_err(GitFault::Local)?;
+        Ok(objects.has(commit).map_err(GitError::Object)?)
     }
 
     fn take(&self, commit: &ObjectId) -> Result<Vec<git::Entry>, OriginError> {
@@ -195,11 +209,6 @@ impl Server {
             return Ok(None);
         }
         let known = asking.known.as_ref().map(|known| &known.commit);
-        let has_known = match known {
-            Some(known) => remote.has_commit(known).await.map_err(GitFault::Git)?,
-            None => None,
-        };
-        let descent = descent(has_known);
         remote.fetch(cache, &target, known).await?;
         let cache = cache.clone();
         let listing = spawn_blocking(move || {
@@ -208,11 +217,7 @@ impl Server {
             Ok::<_, OriginError>((target, entries))
         });
         let (target, entries) = listing.await??;
-        Ok(Some(Found {
-            target,
-            descent,
-            entries,
-        }))
+        Ok(Some(Found { target, entries }))
     }
 
     async fn take(&mut self, commit: ObjectId, known: Option<ObjectId>) -> Result<Vec<git::Entry>, OriginError> {
@@ -260,14 +265,6 @@ impl Server {
             }
         };
         Ok(self.asked.insert(asked))
-    }
-}
-
-/// Judges by whether a repository has the commit that was known; where that cannot be told, it is the same.
-fn descent(has_known: Option<bool>) -> Descent {
-    match has_known {
-        Some(false) => Descent::Another,
-        Some(true) | None => Descent::Same,
     }
 }
 
