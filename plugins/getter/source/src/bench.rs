@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use k1s_manifests::RelPath;
 use k1s_source::{Code, ObjectLimits, Problem};
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 use tokio::task::spawn_blocking;
 
 use crate::cache::Cache;
@@ -51,6 +51,15 @@ pub(crate) enum Holding {
     Objects,
 }
 
+/// What is known of an address, as it is told while work has the bench.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Standing {
+    /// The last state that was whole, if nothing else is locked.
+    pub(crate) kept: Option<Arc<Kept>>,
+    /// The revision by which another place took the place of the first, if one did.
+    pub(crate) place: Option<String>,
+}
+
 /// Where the work on one address is done.
 pub(crate) struct Bench {
     wish: Wish,
@@ -66,6 +75,8 @@ pub(crate) struct Bench {
     kept: Option<Arc<Kept>>,
     /// What is remembered of the place, whatever was wished for.
     past: Option<Past>,
+    /// Tells what is known.
+    told: watch::Sender<Standing>,
 }
 
 impl Bench {
@@ -88,7 +99,7 @@ impl Bench {
         let origin = origins::open(&target.address, &settings.access, Arc::clone(&cache), meter);
         let origin = origin.map_err(|error| Problem::new(Code::Unsupported, error.to_string()))?;
         let wish_mark = settings.wish_mark(target);
-        Ok(Self {
+        let bench = Self {
             wish: settings.wish(target),
             locked: settings.lock_file.as_deref().map(|path| Locked::new(path, target)),
             scale: settings.scale(),
@@ -99,11 +110,26 @@ impl Bench {
             kept: last.filter(|kept| kept.wish == wish_mark).map(Arc::new),
             past,
             wish_mark,
-        })
+            told: watch::Sender::default(),
+        };
+        bench.tell();
+        Ok(bench)
+    }
+
+    /// Returns where it is told what is known, whoever has the bench.
+    pub(crate) fn standing(&self) -> watch::Receiver<Standing> {
+        self.told.subscribe()
+    }
+
+    fn tell(&self) {
+        self.told.send_replace(Standing {
+            kept: self.kept(),
+            place: self.place().map(str::to_owned),
+        });
     }
 
     /// Returns the last state that was whole, if nothing else is locked.
-    pub(crate) fn kept(&self) -> Option<Arc<Kept>> {
+    fn kept(&self) -> Option<Arc<Kept>> {
         let is_allowed = |kept: &&Arc<Kept>| match (&self.locked, &self.wish.pinned) {
             (None, _) => true,
             // What is locked was never read.
@@ -114,12 +140,18 @@ impl Bench {
     }
 
     /// Returns the revision by which another place took the place of the first, if one did.
-    pub(crate) fn place(&self) -> Option<&str> {
+    fn place(&self) -> Option<&str> {
         self.past.as_ref()?.place.as_deref()
     }
 
     /// Asks the origin, and publishes what is there if it is another whole state.
     pub(crate) async fn refresh(&mut self, holding: Holding) -> Result<News, OriginError> {
+        let refreshed = self.refreshed(holding).await;
+        self.tell();
+        refreshed
+    }
+
+    async fn refreshed(&mut self, holding: Holding) -> Result<News, OriginError> {
         let turn = Arc::clone(&self.turn);
         // The permit is never closed.
         let _turn = turn.acquire().await;
@@ -163,6 +195,8 @@ impl Bench {
         };
         let revision = spawn_blocking(move || locked.revision()).await??;
         self.wish.pinned = Some(revision);
+        // What is locked no more is not told while the origin is asked for what is.
+        self.tell();
         Ok(())
     }
 
@@ -251,9 +285,10 @@ impl Bench {
             Arc::new(kept)
         };
         self.kept = last.map(doubted);
+        self.tell();
         Ok(())
     }
 }
 
 #[cfg(test)]
-mod tests;
+pub(crate) mod tests;

@@ -43,6 +43,12 @@ impl<T: Send + 'static> Custody<T> {
         matches!(self.0, Place::Lost)
     }
 
+    /// Returns whether work has it, which nobody may be waiting for.
+    #[must_use]
+    pub(crate) fn is_away(&self) -> bool {
+        matches!(self.0, Place::Away(_))
+    }
+
     /// Returns it as soon as it is here. Can be dropped at any time.
     ///
     /// # Errors

@@ -7,11 +7,12 @@ use std::collections::VecDeque;
 
 use k1s_source::{At, Documents, Ignore, ObjectLimits, Problem, Progress, SnapshotWriter};
 
+use crate::attention::{FOR_OWN, Silent, Vigil, attended};
 use crate::bench::Bench;
 use crate::content::Content;
 use crate::custody::Custody;
 use crate::kept::Kept;
-use crate::origin::{Contents, OriginError};
+use crate::origin::{Contents, Meter, OriginError};
 use crate::pick::{Pick, What};
 use crate::tree::{Blob, Refusal};
 
@@ -20,21 +21,30 @@ const PAGE_FILES: usize = 64;
 /// How many bytes of files are read before they are declared; one file may have more.
 const BATCH_BYTES: usize = 4 << 20;
 
+/// What is known of an address, and by what it is read.
+pub(crate) struct Declared<'a> {
+    /// The state.
+    pub(crate) kept: &'a Kept,
+    /// What reads its contents; where work has it, only what the host holds is declared.
+    pub(crate) bench: &'a mut Custody<Bench>,
+    /// What the reading counts in.
+    pub(crate) meter: &'a Meter,
+    /// The address, without secrets.
+    pub(crate) address: &'a str,
+}
+
 /// Declares what is known of an address. The inner error says that a content cannot be read; the outer one that the session
 /// is over.
 pub(crate) async fn declare(
-    bench: &mut Custody<Bench>,
-    address: &str,
+    declared: Declared<'_>,
     out: &mut SnapshotWriter<'_>,
 ) -> Result<Result<(), OriginError>, Problem> {
-    let kept = match bench.held().await {
-        Ok(bench) => bench.kept(),
-        Err(broken) => return Ok(Err(broken.into())),
-    };
-    // Nothing that is known is not the same as nothing that is there.
-    let Some(kept) = kept else {
-        return Ok(Err(OriginError::Unknown));
-    };
+    let Declared {
+        kept,
+        bench,
+        meter,
+        address,
+    } = declared;
     let total = u64::try_from(kept.picks.len()).unwrap_or(u64::MAX);
     let mut progress = Progress {
         total: Some(total),
@@ -43,15 +53,29 @@ pub(crate) async fn declare(
     };
     let mut speaker = Speaker {
         uri: address,
-        kept: &kept,
+        kept,
         out,
     };
+    let mut is_all_read = true;
     for page in kept.picks.chunks(PAGE_FILES) {
         let mut unread = speaker.unread(page).await?;
         while !unread.is_empty() {
+            if bench.is_away() {
+                is_all_read = false;
+                break;
+            }
             let limits = speaker.out.limits();
             let parsing = bench.lend(move |bench| Box::pin(bench.parse(unread, limits)));
-            let batch = match parsing.await.map_err(OriginError::from).flatten() {
+            let vigil = Vigil {
+                meter,
+                phase: "reading",
+                patience: FOR_OWN,
+            };
+            let batch = match attended(speaker.out, vigil, parsing).await? {
+                Ok(parsed) => parsed.map_err(OriginError::from).flatten(),
+                Err(silent) => Err(silent.into()),
+            };
+            let batch = match batch {
                 Ok(batch) => batch,
                 Err(error) => return Ok(Err(error)),
             };
@@ -67,7 +91,7 @@ pub(crate) async fn declare(
         progress.done += u64::try_from(page.len()).unwrap_or(u64::MAX);
         speaker.out.progress(progress.clone()).await?;
     }
-    Ok(Ok(()))
+    Ok(if is_all_read { Ok(()) } else { Err(Silent.into()) })
 }
 
 /// What came of a file.

@@ -45,7 +45,7 @@ impl Words {
 enum Cause {
     /// The host orders it; without an order, it is over.
     Host(Option<Order>),
-    /// It is time.
+    /// It is time, or work that nobody waited for is done.
     Due,
     /// Somebody said so.
     Word,
@@ -61,6 +61,7 @@ pub(crate) async fn keep(desk: &mut Desk, changes: &mut Changes, mut words: Word
             order = changes.order() => Cause::Host(order),
             () = until(due) => Cause::Due,
             () = words.next() => Cause::Word,
+            () = desk.back() => Cause::Due,
         };
         match cause {
             Cause::Host(None) => return Ok(()),

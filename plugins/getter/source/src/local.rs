@@ -33,7 +33,7 @@ use crate::unpack::{Parcel, revision, unpack, verify};
 use crate::wish::Wish;
 
 use place::{Opened, Place};
-use walk::Memory;
+use walk::{Means, Memory};
 
 /// What is on this machine cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -212,7 +212,7 @@ impl Ground {
                 if self.checksum.is_some() || matches!(self.archive, Archived::Said(Some(_))) {
                     return Err(LocalError::NotAFile.into());
                 }
-                let tree = walk::tree(&folder, wish, &self.limits, &self.cache, memory)?;
+                let tree = walk::tree(&folder, wish, self.means(), memory)?;
                 folder.confirm(&self.place)?;
                 tree
             }
@@ -228,6 +228,14 @@ impl Ground {
         } else {
             Looked::Other(tree)
         })
+    }
+
+    fn means(&self) -> Means<'_> {
+        Means {
+            limits: &self.limits,
+            cache: &self.cache,
+            meter: &self.meter,
+        }
     }
 
     /// Reads a file; `None` if it is the one that `last` is the mark of.

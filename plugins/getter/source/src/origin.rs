@@ -28,6 +28,7 @@ use k1s_getter_oci::OciError;
 use k1s_source::{Code, Problem, Retry};
 use tokio::task::JoinError;
 
+use crate::attention::Silent;
 use crate::cache::{Cache, CacheError};
 use crate::content::Content;
 use crate::custody::Broken;
@@ -110,12 +111,15 @@ pub(crate) struct Meter {
     expected: AtomicU64,
     /// How many there are of what comes in pieces, and of how many.
     pieces: (AtomicU64, AtomicU64),
+    /// Grows whenever something is done.
+    steps: AtomicU64,
 }
 
 impl Meter {
     /// Adds bytes.
     pub(crate) fn add(&self, bytes: u64) {
         self.bytes.fetch_add(bytes, Ordering::Relaxed);
+        self.step();
     }
 
     /// Says how many bytes are still to come.
@@ -130,6 +134,7 @@ impl Meter {
     pub(crate) fn count(&self, done: u64, of: u64) {
         self.pieces.0.store(done, Ordering::Relaxed);
         self.pieces.1.store(of, Ordering::Relaxed);
+        self.step();
     }
 
     /// Returns how far it is, as a part and a whole in whatever can be counted; `None` where the whole is not known.
@@ -140,9 +145,19 @@ impl Meter {
         [pieces, bytes].into_iter().find(|(done, of)| *of > 0 && done <= of)
     }
 
-    /// Returns how many there were.
+    /// Notes that something was done, though nothing was brought.
+    pub(crate) fn step(&self) {
+        self.steps.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Returns how many bytes there were.
     pub(crate) fn bytes(&self) -> u64 {
         self.bytes.load(Ordering::Relaxed)
+    }
+
+    /// Returns a number that is another whenever something was done.
+    pub(crate) fn steps(&self) -> u64 {
+        self.steps.load(Ordering::Relaxed)
     }
 }
 
@@ -225,6 +240,9 @@ pub(crate) enum OriginError {
     #[cfg(feature = "http")]
     #[error("it is a page for people (HTML) and no manifest; is the address right, and does it need credentials?")]
     Page,
+    /// The work on it goes on, and nobody waits for it any more.
+    #[error(transparent)]
+    Silent(#[from] Silent),
     /// The work on it was broken off.
     #[error("the work on it was broken off")]
     Broken(#[source] Option<JoinError>),
@@ -288,6 +306,7 @@ impl OriginError {
             | Self::IgnoreFiles(_)
             | Self::IgnoreBytes(_)
             | Self::TooMuch(_)
+            | Self::Silent(_)
             | Self::Broken(_) => None,
         }
     }
@@ -356,6 +375,7 @@ impl OriginError {
             Self::Title(_) => Code::DataInvalid,
             #[cfg(feature = "http")]
             Self::Page => Code::DataInvalid,
+            Self::Silent(_) => Code::Timeout,
             Self::Broken(_) => Code::Internal,
         }
     }

@@ -65,6 +65,47 @@ struct Room {
     asked: tokio::sync::mpsc::Receiver<Option<Mark>>,
 }
 
+/// An origin that has one state, and a second behind a gate.
+struct Gated {
+    cache: Arc<Cache>,
+    trees: VecDeque<Tree>,
+    gate: Option<tokio::sync::oneshot::Receiver<()>>,
+}
+
+impl Origin for Gated {
+    fn look<'a>(&'a mut self, _last: Option<&'a Mark>, _wish: &'a Wish) -> Pending<'a, Looked> {
+        Box::pin(async move {
+            if self.trees.len() == 1
+                && let Some(gate) = self.gate.take()
+            {
+                gate.await.unwrap();
+            }
+            Ok(self.trees.pop_front().map_or(Looked::Same, Looked::Other))
+        })
+    }
+
+    fn bring<'a>(&'a mut self, _wanted: &'a BTreeSet<Content>) -> Pending<'a, ()> {
+        Box::pin(ready(Ok(())))
+    }
+
+    fn contents(&self) -> Box<dyn Contents> {
+        Box::new(Arc::clone(&self.cache))
+    }
+}
+
+/// A bench whose origin has the state `one`, and then `two`, which it is waited for at a gate.
+pub(crate) fn gated(gate: tokio::sync::oneshot::Receiver<()>) -> (impl Sized, Bench) {
+    let (room, mut bench) = bench(|_| Vec::new());
+    let cache = Arc::clone(&bench.cache);
+    let trees = ["one", "two"].map(|mark| tree(mark, &put(&cache, "same")));
+    bench.origin = Box::new(Gated {
+        cache,
+        trees: trees.into(),
+        gate: Some(gate),
+    });
+    (room, bench)
+}
+
 fn bench(trees: impl FnOnce(&Cache) -> Vec<Tree>) -> (Room, Bench) {
     bench_of(trees, &[])
 }
@@ -98,6 +139,7 @@ fn bench_of(trees: impl FnOnce(&Cache) -> Vec<Tree>, descents: &[Descent]) -> (R
         turn: Arc::new(Semaphore::new(1)),
         kept: None,
         past: None,
+        told: watch::Sender::default(),
     };
     (Room { folder, cache, asked }, bench)
 }
@@ -277,11 +319,14 @@ async fn work_that_nobody_waits_for_is_done_before_the_next() {
     let (room, bench) = bench(|cache| vec![tree("one", &put(cache, "one")), tree("two", &put(cache, "two"))]);
     let turn = Arc::clone(&bench.turn);
     let held = turn.acquire().await.unwrap();
+    let standing = bench.standing();
     let mut custody = Custody::new(bench);
     let refresh = custody.lend(|bench| Box::pin(bench.refresh(Holding::Nothing)));
     let is_over = tokio::time::timeout(std::time::Duration::ZERO, refresh).await.is_err();
     assert!(is_over, "it waits for its turn");
     drop(held);
     assert_eq!(revision(custody.held().await.unwrap()).as_deref(), Some("one"));
+    let told = standing.borrow().kept.as_ref().map(|kept| kept.revision.clone());
+    assert_eq!(told.as_deref(), Some("one"));
     assert_eq!(room.cache.last().unwrap().revision, "one");
 }

@@ -21,7 +21,7 @@ use sha2::{Digest as _, Sha256};
 use super::LocalError;
 use super::place::Folder;
 use crate::cache::{Cache, Put};
-use crate::origin::OriginError;
+use crate::origin::{Meter, OriginError};
 use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Tree};
 use crate::unpack::revision;
 use crate::wish::Wish;
@@ -33,16 +33,24 @@ const TRIES: usize = 3;
 #[derive(Debug, Default)]
 pub(super) struct Memory(HashMap<RelPath, (Stamp, Blob)>);
 
+/// By what a folder is walked.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Means<'a> {
+    pub(super) limits: &'a Limits,
+    pub(super) cache: &'a Cache,
+    /// What each entry is a step of.
+    pub(super) meter: &'a Meter,
+}
+
 /// Lists a folder.
 pub(super) fn tree(
     folder: &Folder,
     wish: &Wish,
-    limits: &Limits,
-    cache: &Cache,
+    means: Means<'_>,
     memory: &mut Memory,
 ) -> Result<Tree, OriginError> {
     let mut tree = steady(|| {
-        let mut walk = Walk::new(folder, wish, limits, cache, memory);
+        let mut walk = Walk::new(folder, wish, means, memory);
         let mut directories = vec![RelPath::root()];
         while let Some(directory) = directories.pop() {
             directories.extend(walk.directory(&directory)?);
@@ -72,8 +80,7 @@ fn steady<T>(mut attempt: impl FnMut() -> Result<Option<T>, OriginError>) -> Res
 struct Walk<'a> {
     folder: &'a Folder,
     wish: &'a Wish,
-    limits: &'a Limits,
-    cache: &'a Cache,
+    means: Means<'a>,
     last: &'a Memory,
     next: Memory,
     tree: Tree,
@@ -123,12 +130,11 @@ impl Listed {
 }
 
 impl<'a> Walk<'a> {
-    fn new(folder: &'a Folder, wish: &'a Wish, limits: &'a Limits, cache: &'a Cache, last: &'a Memory) -> Self {
+    fn new(folder: &'a Folder, wish: &'a Wish, means: Means<'a>, last: &'a Memory) -> Self {
         Self {
             folder,
             wish,
-            limits,
-            cache,
+            means,
             last,
             next: Memory::default(),
             tree: Tree::default(),
@@ -205,9 +211,10 @@ impl<'a> Walk<'a> {
     }
 
     fn count(&mut self) -> Result<(), LocalError> {
+        self.means.meter.step();
         self.entries += 1;
-        if self.entries > self.limits.entries {
-            return Err(LocalError::TooMany(self.limits.entries));
+        if self.entries > self.means.limits.entries {
+            return Err(LocalError::TooMany(self.means.limits.entries));
         }
         Ok(())
     }
@@ -237,7 +244,7 @@ impl<'a> Walk<'a> {
     fn file(&mut self, path: RelPath, stat: &Stat) -> Result<(), OriginError> {
         if let Some((stamp, blob)) = self.last.0.get(&path)
             && Stamp::of(stat) == Some(*stamp)
-            && self.cache.has(&blob.content)
+            && self.means.cache.has(&blob.content)
         {
             let (stamp, blob) = (*stamp, blob.clone());
             self.weigh(blob.bytes.unwrap_or(0))?;
@@ -280,7 +287,7 @@ impl<'a> Walk<'a> {
         if u64::try_from(before.st_size).unwrap_or(u64::MAX) > most {
             return Ok(Some(too_large()));
         }
-        let Put::Whole { content, bytes } = self.cache.put(&mut file, most)? else {
+        let Put::Whole { content, bytes } = self.means.cache.put(&mut file, most)? else {
             return Ok(Some(too_large()));
         };
         let after = fstat(&file).map_err(|errno| LocalError::Io(errno.into()))?;
@@ -303,8 +310,8 @@ impl<'a> Walk<'a> {
 
     fn weigh(&mut self, bytes: u64) -> Result<(), LocalError> {
         self.bytes = self.bytes.saturating_add(bytes);
-        if self.bytes > self.limits.total_bytes {
-            return Err(LocalError::TooLarge(self.limits.total_bytes));
+        if self.bytes > self.means.limits.total_bytes {
+            return Err(LocalError::TooLarge(self.means.limits.total_bytes));
         }
         Ok(())
     }
@@ -369,6 +376,8 @@ mod tests {
     struct Room {
         directory: tempfile::TempDir,
         cache: Cache,
+        limits: Limits,
+        meter: Meter,
         wish: Wish,
     }
 
@@ -382,6 +391,8 @@ mod tests {
             Self {
                 cache: Cache::open(&directory.path().join("cache")).unwrap(),
                 directory,
+                limits: Limits::default(),
+                meter: Meter::default(),
                 wish: Wish {
                     subdir: None,
                     files: Files::All,
@@ -391,14 +402,22 @@ mod tests {
             }
         }
 
+        fn means(&self) -> Means<'_> {
+            Means {
+                limits: &self.limits,
+                cache: &self.cache,
+                meter: &self.meter,
+            }
+        }
+
         /// Walks, and does something once the root was listed and before the rest is.
         fn walk(&self, meanwhile: impl FnOnce(&std::path::Path)) -> (bool, usize) {
             let top = self.directory.path().join("top");
             let Opened::Folder(folder) = Place::new(&top, None).open().unwrap() else {
                 panic!("it is a folder");
             };
-            let (limits, memory) = (Limits::default(), Memory::default());
-            let mut walk = Walk::new(&folder, &self.wish, &limits, &self.cache, &memory);
+            let memory = Memory::default();
+            let mut walk = Walk::new(&folder, &self.wish, self.means(), &memory);
             let below = walk.directory(&RelPath::root()).unwrap();
             meanwhile(&top);
             for directory in below {
@@ -433,8 +452,8 @@ mod tests {
         let Opened::Folder(folder) = Place::new(&top, None).open().unwrap() else {
             panic!("it is a folder");
         };
-        let (limits, memory) = (Limits::default(), Memory::default());
-        let mut walk = Walk::new(&folder, &room.wish, &limits, &room.cache, &memory);
+        let memory = Memory::default();
+        let mut walk = Walk::new(&folder, &room.wish, room.means(), &memory);
         walk.directory(&RelPath::root()).unwrap();
         let mut listed = walk.listed.pop().unwrap();
         assert!(listed.has_held_still(&folder) && listed.names.is_some());
