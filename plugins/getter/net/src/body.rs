@@ -6,8 +6,8 @@ use std::io;
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::header::{CONTENT_ENCODING, TRANSFER_ENCODING};
-use http::{HeaderMap, Method, Response, StatusCode, Version};
+use http::header::{CONTENT_ENCODING, ETAG, IF_MATCH, TRANSFER_ENCODING};
+use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, Version};
 use http_body_util::BodyExt as _;
 use hyper::body::{Body as _, Incoming};
 use tokio::time::{Instant, timeout, timeout_at};
@@ -160,6 +160,12 @@ fn check(head: &http::response::Parts, request: &Request, url: &Url) -> Result<u
         // It stands for something else, or for nothing: it is not what is there.
         return Err(Fault::Unasked(head.status));
     }
+    // Not every store that is asked for it looks at the condition.
+    if let (Some(asked), Some(sent)) = (request.headers.get(IF_MATCH), head.headers.get(ETAG))
+        && opaque(asked) != opaque(sent)
+    {
+        return Err(Fault::Changed);
+    }
     if request.coding == Coding::Refused
         && let Some(coding) = coding(&head.headers)
     {
@@ -175,6 +181,12 @@ fn check(head: &http::response::Parts, request: &Request, url: &Url) -> Result<u
         return Err(Fault::Part);
     }
     Ok(rest.offset)
+}
+
+/// Returns an entity tag without the word that it is a weak one.
+fn opaque(tag: &HeaderValue) -> &[u8] {
+    let tag = tag.as_bytes();
+    tag.strip_prefix(b"W/").unwrap_or(tag)
 }
 
 /// Returns the coding of an answer that has one.

@@ -43,8 +43,9 @@ struct Progress<'a> {
 impl Client {
     /// Downloads into a file, which is emptied first and is written from its start.
     ///
-    /// What is cut goes on where it was cut if the same URL says with the same strong entity tag that it is the same still; at most
-    /// [`Limits::resumes`](crate::Limits::resumes) times, without a pause.
+    /// What is cut goes on where it was cut if the same URL says with the same strong entity tag that it is the same still, and
+    /// begins anew if another sends the rest, as behind redirects that are signed one by one; at most
+    /// [`Limits::resumes`](crate::Limits::resumes) times in all, without a pause.
     ///
     /// # Errors
     ///
@@ -117,9 +118,13 @@ impl Progress<'_> {
             failed.fault,
             Fault::Truncated | Fault::Connection(_) | Fault::Limit(Limit::Idle(_))
         );
-        let may_go_on = is_cut && request.parts == Parts::Several;
+        let may_ask = request.parts == Parts::Several && self.held > 0 && self.resumes < most;
+        if may_ask && matches!(failed.fault, Fault::Part) {
+            self.resumes += 1;
+            return Ok(request.clone());
+        }
         match (validators.strong(), &self.url) {
-            (Some(etag), Some(url)) if may_go_on && self.held > 0 && self.resumes < most => {
+            (Some(etag), Some(url)) if may_ask && is_cut => {
                 self.resumes += 1;
                 Ok(request.clone().missing(Rest {
                     offset: self.held,

@@ -112,6 +112,9 @@ pub enum Fault {
     /// A part of a download is not the one that was asked for.
     #[error("the answer is another part of the download than the one asked for")]
     Part,
+    /// It is another by now than the request is about.
+    #[error("it changed while it was asked for")]
+    Changed,
     /// The other side does not keep to the protocol, or the connection broke.
     #[error("the connection failed: {0}")]
     Connection(String),
@@ -177,7 +180,7 @@ impl NetError {
             Fault::Key(_) => Class::Auth,
             Fault::Redirect(_) | Fault::Url(_) | Fault::TerraformGet => Class::Refused,
             Fault::Unasked(_) | Fault::Coding(_) | Fault::Unframed | Fault::Part => Class::Broken,
-            Fault::Truncated | Fault::Connection(_) | Fault::File(_) => Class::Unavailable,
+            Fault::Truncated | Fault::Changed | Fault::Connection(_) | Fault::File(_) => Class::Unavailable,
         }
     }
 
