@@ -1,9 +1,14 @@
 //! Origins on this machine.
 
 use std::fs;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::thread::JoinHandle;
 
-use anyhow::ensure;
-use k1s_tests::scene::{Scene, config_map};
+use anyhow::{bail, ensure};
+use k1s_tests::program::run;
+use k1s_tests::scene::{DEADLINE, Scene, config_map};
 use serde_json::json;
 
 use crate::stage::{Stage, archive, values};
@@ -101,5 +106,67 @@ fn p10_nothing_outside_of_the_local_root_is_read() -> anyhow::Result<()> {
         ensure!(refused.stdout.contains(said), "{source}: {}", refused.stdout);
     }
     assert_eq!(values(&stage.scene)?, ["a=1"]);
+    Ok(())
+}
+
+/// A folder in which a name moves to and fro until it is stopped.
+struct Restless {
+    is_over: Arc<AtomicBool>,
+    moving: JoinHandle<std::io::Result<()>>,
+}
+
+impl Restless {
+    fn start(folder: PathBuf) -> anyhow::Result<Self> {
+        let is_over = Arc::new(AtomicBool::new(false));
+        let (here, there) = (folder.join("here"), folder.join("there"));
+        fs::write(&here, "")?;
+        let over = Arc::clone(&is_over);
+        let moving = std::thread::spawn(move || {
+            while !over.load(Ordering::Relaxed) {
+                fs::rename(&here, &there)?;
+                fs::rename(&there, &here)?;
+            }
+            Ok(())
+        });
+        Ok(Self { is_over, moving })
+    }
+
+    fn stop(self) -> anyhow::Result<()> {
+        self.is_over.store(true, Ordering::Relaxed);
+        let Ok(moved) = self.moving.join() else {
+            bail!("what moves the name panicked");
+        };
+        Ok(moved?)
+    }
+}
+
+#[test]
+fn a_folder_that_never_rests_is_applied_and_nothing_of_it_is_taken_for_gone() -> anyhow::Result<()> {
+    let scene = Scene::new()?;
+    scene.write("a.yaml", &config_map("a", "1"))?;
+    scene.write("b.yaml", &config_map("b", "1"))?;
+    let stage = Stage::over(scene, json!({"source": "./manifests"}))?;
+    stage.once(0)?;
+    let restless = Restless::start(stage.scene.manifests())?;
+    stage.scene.write("a.yaml", &config_map("a", "2"))?;
+    fs::remove_file(stage.scene.manifests().join("b.yaml"))?;
+    let finished = run(&mut stage.command(&stage.scene.data_dir(), &["--once"])?, DEADLINE)?;
+    let expected: &[&str] = match finished.status.code() {
+        // By chance it held still while it was walked.
+        Some(0) => &["a=2"],
+        Some(1) => {
+            ensure!(
+                finished.stdout.contains("names in it come and go"),
+                "{}",
+                finished.stdout
+            );
+            &["a=2", "b=1"]
+        }
+        _ => bail!("{finished:?}"),
+    };
+    assert_eq!(values(&stage.scene)?, expected);
+    restless.stop()?;
+    stage.once(0)?;
+    assert_eq!(values(&stage.scene)?, ["a=2"]);
     Ok(())
 }

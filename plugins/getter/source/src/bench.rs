@@ -178,6 +178,7 @@ impl Bench {
             picked.picks,
         )
         .of_modules(tree.modules)
+        .of_stillness(tree.stillness)
         .of_place(past.as_ref().and_then(|past| past.place.clone()));
         self.origin.bring(&kept.contents().cloned().collect()).await?;
         let kept = self.publish(kept, past.clone()).await?;

@@ -13,6 +13,7 @@ use crate::bench::{Bench, Holding, News, Standing, Turn};
 use crate::config::Settings;
 use crate::custody::Custody;
 use crate::declare::{Declared, declare};
+use crate::local::LocalError;
 use crate::origin::{Meter, OriginError};
 use crate::pace::{Asker, Pace};
 use crate::target::Target;
@@ -122,6 +123,10 @@ impl Desk {
                 Err(trouble.problem.clone())
             }
             (Some(_) | None, Err(error)) => Err(error.problem(&shown)),
+            (None, Ok(())) if kept.is_some_and(|kept| !kept.stillness.is_still()) => {
+                let problem = OriginError::from(LocalError::Restless).problem(&shown);
+                Err(problem.retry(self.retry(Instant::now())))
+            }
             (None, Ok(())) => Ok(()),
         }
     }
@@ -139,7 +144,17 @@ impl Desk {
         };
         match asked {
             Ok(news) => {
-                self.pace.handle_answer(Instant::now(), chance());
+                let is_still = self
+                    .standing
+                    .borrow()
+                    .kept
+                    .as_ref()
+                    .is_none_or(|kept| kept.stillness.is_still());
+                if is_still {
+                    self.pace.handle_answer(Instant::now(), chance());
+                } else {
+                    self.pace.handle_unrest(Instant::now(), chance());
+                }
                 let had_trouble = self.trouble.take().is_some();
                 Ok(if had_trouble { News::Some } else { news })
             }
@@ -236,7 +251,10 @@ mod tests {
         assert!((FOR_EARLIER..2 * FOR_EARLIER).contains(&took), "{took:?}");
         let trouble = desk.trouble.clone().unwrap().problem;
         assert_eq!(trouble.code(), k1s_source::Code::Timeout);
-        assert!(trouble.message().contains("earlier work on it is not done"), "{trouble:?}");
+        assert!(
+            trouble.message().contains("earlier work on it is not done"),
+            "{trouble:?}"
+        );
         let revision = |desk: &Desk| desk.standing.borrow().kept.as_ref().map(|kept| kept.revision.clone());
         assert_eq!(revision(&desk).as_deref(), Some("one"));
         // It is said once, and nobody waits so long again.

@@ -14,6 +14,7 @@ use tokio::runtime::{Builder, Runtime};
 use crate::cache::Cache;
 use crate::config::Settings;
 use crate::content::Content;
+use crate::local::LocalError;
 use crate::lock::Locked;
 use crate::origin::{Contents, Looked, Meter, Origin, OriginError};
 use crate::origins::{self, Unsupported};
@@ -115,6 +116,10 @@ impl Errand {
             Looked::Other(tree) => tree,
             Looked::Same => Tree::default(),
         };
+        // What is brought is all of it.
+        if !tree.stillness.is_still() {
+            return Err(fault(LocalError::Changing.into()));
+        }
         if let (Some(locked), Some(revision)) = (&self.locked, &self.wish.pinned) {
             let checked = locked.check(revision, &tree.revision);
             checked.map_err(|error| fault(error.into()))?;

@@ -12,7 +12,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::content::Content;
 use crate::pick::{Pick, What};
-use crate::tree::Mark;
+use crate::tree::{Mark, Stillness};
 
 /// The format; another is not read.
 const FORMAT: u32 = 1;
@@ -50,6 +50,9 @@ pub(crate) struct Kept {
     /// The revision by which another place took the place of the first, if one did.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(crate) place: Option<String>,
+    /// Whether all of it was there at one time; if it was not, nothing else is taken for gone.
+    #[serde(default, skip_serializing_if = "Stillness::is_still")]
+    pub(crate) stillness: Stillness,
     /// The sub-directory that was chosen.
     pub(crate) root: String,
     /// What was picked, by the bytes of the paths.
@@ -78,6 +81,7 @@ impl Kept {
             mark,
             revision,
             place: None,
+            stillness: Stillness::Still,
             root: root.as_str().to_owned(),
             picks,
             modules: BTreeMap::new(),
@@ -112,10 +116,17 @@ impl Kept {
         Self { place, ..self }
     }
 
+    /// Says whether all of it was there at one time.
+    #[must_use]
+    pub(crate) fn of_stillness(self, stillness: Stillness) -> Self {
+        Self { stillness, ..self }
+    }
+
     /// Returns whether the same is declared of both, whatever state it was picked of.
     #[must_use]
     pub(crate) fn declares_as(&self, other: &Self) -> bool {
-        (&self.root, &self.picks, &self.place) == (&other.root, &other.picks, &other.place)
+        let is_same_place = (self.stillness, &self.place) == (other.stillness, &other.place);
+        is_same_place && (&self.root, &self.picks) == (&other.root, &other.picks)
     }
 
     /// Returns the contents that are named.

@@ -3,8 +3,8 @@
 //! go-getter makes a link to what a path names; here it is read, and never through a link: not in a folder, and where a
 //! root is configured not on the way to it either. Only regular files are read, none of the kernel's own (`/proc`, `/sys`).
 //!
-//! Invariant: what a look returns was there at one time; a folder that is replaced while it is read, or in which names never
-//! hold still, is an error.
+//! Invariant: what a look returns was there at one time, or says that it may be less than what was; a folder that is replaced
+//! while it is read, or in which what decides about other files never holds still, is an error.
 
 mod place;
 mod walk;
@@ -62,6 +62,9 @@ pub(crate) enum LocalError {
     /// It never held still.
     #[error("it changes while it is read")]
     Changing,
+    /// Names in it never rested.
+    #[error("names in it come and go while it is read; what was found is applied, and nothing is taken for gone")]
+    Restless,
     /// It has more files than are read.
     #[error("more than {0} files and directories")]
     TooMany(u64),
@@ -94,7 +97,7 @@ impl LocalError {
             Self::Outside { .. } | Self::Open(OpenError::Denied) => Code::Permission,
             Self::Open(OpenError::Link | OpenError::NotAFile { .. } | OpenError::PathTooLong) => Code::Unsupported,
             Self::Kernel | Self::NotAFile => Code::Unsupported,
-            Self::Open(OpenError::Io(_)) | Self::Io(_) | Self::Changing => Code::Unavailable,
+            Self::Open(OpenError::Io(_)) | Self::Io(_) | Self::Changing | Self::Restless => Code::Unavailable,
             Self::TooMany(_) | Self::TooLarge(_) => Code::TooLarge,
         }
     }

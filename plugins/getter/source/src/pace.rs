@@ -2,7 +2,7 @@
 //!
 //! Asked at the interval, and up to a tenth later, so that many sources do not ask at one time. After a failure the wait
 //! doubles up to a limit, half of it by chance; what the origin asks for itself is honoured, up to a limit, whoever wants to
-//! know.
+//! know. What changes while it is read is asked again soon, and never later than at the interval.
 
 use std::time::{Duration, Instant};
 
@@ -54,11 +54,23 @@ impl Pace {
         self.next = Some(now + self.interval + self.interval.mul_f64(JITTER * chance.clamp(0.0, 1.0)));
     }
 
-    /// Notes that the origin failed, and how long it asked to be left alone. `chance` is from 0 to 1.
-    pub(crate) fn handle_failure(&mut self, now: Instant, retry_after: Option<Duration>, chance: f64) {
+    /// Notes that the origin answered, and changed meanwhile. `chance` is from 0 to 1.
+    pub(crate) fn handle_unrest(&mut self, now: Instant, chance: f64) {
+        self.closed_until = None;
+        self.next = Some(now + self.backoff(chance).min(self.interval));
+        self.failures = self.failures.saturating_add(1);
+    }
+
+    /// Returns how long it is waited after so many failures.
+    fn backoff(&self, chance: f64) -> Duration {
         let doubled = FIRST_BACKOFF.saturating_mul(1_u32.checked_shl(self.failures).unwrap_or(u32::MAX));
         let longest = LONGEST_BACKOFF.max(self.interval);
-        let wait = doubled.min(longest).mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0));
+        doubled.min(longest).mul_f64(0.5 + 0.5 * chance.clamp(0.0, 1.0))
+    }
+
+    /// Notes that the origin failed, and how long it asked to be left alone. `chance` is from 0 to 1.
+    pub(crate) fn handle_failure(&mut self, now: Instant, retry_after: Option<Duration>, chance: f64) {
+        let wait = self.backoff(chance);
         self.failures = self.failures.saturating_add(1);
         self.closed_until = retry_after.map(|after| now + after.min(LONGEST_RETRY_AFTER));
         self.next = Some(self.closed_until.map_or(now + wait, |closed| closed.max(now + wait)));
@@ -119,6 +131,18 @@ mod tests {
         pace.handle_answer(now, 0.0);
         pace.handle_failure(now, None, 0.0);
         assert_eq!(wait(&pace, now), Duration::from_millis(500));
+    }
+
+    #[test]
+    fn what_never_rests_is_asked_at_the_interval_at_last() {
+        let (mut pace, now) = (Pace::new(MINUTE), Instant::now());
+        for seconds in [1, 2, 4, 8, 16, 32, 60, 60] {
+            pace.handle_unrest(now, 1.0);
+            assert_eq!(wait(&pace, now), Duration::from_secs(seconds));
+        }
+        pace.handle_answer(now, 0.0);
+        pace.handle_unrest(now, 1.0);
+        assert_eq!(wait(&pace, now), Duration::from_secs(1));
     }
 
     #[test]

@@ -16,6 +16,8 @@ pub(crate) struct Tree {
     pub(crate) revision: String,
     /// By which the origin knows this state again.
     pub(crate) mark: Mark,
+    /// Whether all of it was there at one time.
+    pub(crate) stillness: Stillness,
     /// What a user asked for is one file, which is taken whatever its name is.
     pub(crate) shape: Shape,
     /// The directories that the sub-directory asked for may mean; without one, none.
@@ -24,6 +26,24 @@ pub(crate) struct Tree {
     pub(crate) entries: Vec<Entry>,
     /// What comes from other places, by the paths of the directories that it is in.
     pub(crate) modules: BTreeMap<String, Module>,
+}
+
+/// Whether what was found was there at one time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize, Serialize)]
+pub(crate) enum Stillness {
+    /// It was.
+    #[default]
+    Still,
+    /// Names came, went or moved meanwhile: what was found was there, and what was not may be, too.
+    Moving,
+}
+
+impl Stillness {
+    /// Returns whether it was there at one time.
+    #[must_use]
+    pub(crate) fn is_still(&self) -> bool {
+        *self == Self::Still
+    }
 }
 
 /// Whether a user named a file or what holds many.

@@ -7,7 +7,7 @@ use super::*;
 use crate::content::Content;
 use crate::custody::Custody;
 use crate::origin::Pending;
-use crate::tree::{Blob, Entry, Kind, Mode};
+use crate::tree::{Blob, Entry, Kind, Mode, Stillness};
 use crate::wish::Files;
 
 /// An origin that finds what it is told to, and brings nothing.
@@ -248,6 +248,25 @@ async fn where_nothing_is_remembered_nothing_that_the_host_has_is_taken_away() {
     let (room, mut bench) = bench(|cache| vec![tree("one", &put(cache, "one"))]);
     bench.refresh(Holding::Objects).await.unwrap();
     assert_eq!((bench.place(), room.cache.past(None)), (None, None));
+}
+
+/// What was found while names moved is told as that, and once more when they rest.
+#[tokio::test]
+async fn what_moved_while_it_was_found_is_not_all_there_is() {
+    let trees = |cache: &Cache| {
+        let content = put(cache, "same");
+        let moving = Tree {
+            stillness: Stillness::Moving,
+            ..tree("one moving", &content)
+        };
+        vec![moving, tree("one", &content)]
+    };
+    let (room, mut bench) = bench(trees);
+    for is_still in [false, true] {
+        assert_eq!(bench.refresh(Holding::Nothing).await.unwrap(), News::Some, "{is_still}");
+        assert_eq!(bench.kept().unwrap().stillness.is_still(), is_still);
+        assert_eq!(room.cache.last(), bench.kept().as_deref().cloned());
+    }
 }
 
 /// What a snapshot follows from is on the disk before it, so that no crash leaves a snapshot of another place alone.

@@ -3,17 +3,19 @@
 //! What is read is put into the cache; a file that has the stamp it had when it was read, and had settled then, is not
 //! read again. Depth is bounded by the longest path that the system takes, memory by the number of entries.
 //!
-//! Invariant: nothing is told of a folder in which names came, went or moved meanwhile: what was listed is there, and each
-//! directory has the times that it had before it was listed, and the same names where those times were too young to tell. Such a folder is walked again, and at last an error.
+//! Invariant: of a folder in which names came, went or moved meanwhile it is told that they did: what was listed is there, and
+//! each directory has the times that it had before it was listed, and the same names where those times were too young to tell.
+//! Such a folder is walked again. If it never rests, what was found is told as less than may be there, unless that is other each
+//! time in what decides about other files.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::ffi::CStr;
 use std::fs::File;
 use std::os::fd::{AsFd as _, OwnedFd};
 use std::time::SystemTime;
 
 use k1s_getter_archive::Limits;
-use k1s_manifests::{OpenError, RelPath, Special, Stamp};
+use k1s_manifests::{CHART, OpenError, RelPath, Special, Stamp};
 use rustix::fs::{AtFlags, Dir, FileType, Stat, fstat, statat};
 use rustix::io::Errno;
 use sha2::{Digest as _, Sha256};
@@ -22,9 +24,9 @@ use super::LocalError;
 use super::place::Folder;
 use crate::cache::{Cache, Put};
 use crate::origin::{Meter, OriginError};
-use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Tree};
+use crate::tree::{Blob, Class, Entry, Kind, Mark, Mode, Refusal, Stillness, Tree};
 use crate::unpack::revision;
-use crate::wish::Wish;
+use crate::wish::{IGNORE_FILE, Wish};
 
 /// How often a file is read, and a folder walked, that changes meanwhile.
 const TRIES: usize = 3;
@@ -43,38 +45,53 @@ pub(super) struct Means<'a> {
 }
 
 /// Lists a folder.
-pub(super) fn tree(
-    folder: &Folder,
-    wish: &Wish,
-    means: Means<'_>,
-    memory: &mut Memory,
-) -> Result<Tree, OriginError> {
+pub(super) fn tree(folder: &Folder, wish: &Wish, means: Means<'_>, memory: &mut Memory) -> Result<Tree, OriginError> {
     let mut tree = steady(|| {
         let mut walk = Walk::new(folder, wish, means, memory);
         let mut directories = vec![RelPath::root()];
         while let Some(directory) = directories.pop() {
             directories.extend(walk.directory(&directory)?);
         }
-        let has_held_still = walk.has_held_still();
+        let stillness = match walk.has_held_still() {
+            true => Stillness::Still,
+            false => Stillness::Moving,
+        };
         let Walk { next, tree, .. } = walk;
         *memory = next;
-        Ok(has_held_still.then_some(tree))
+        Ok(Tree { stillness, ..tree })
     })?;
     tree.entries.sort_by(|one, other| one.path.cmp(&other.path));
     let digest = digest(&tree);
     tree.revision = revision(&digest);
-    tree.mark = Mark(tree.revision.clone());
+    tree.mark = Mark(match tree.stillness {
+        Stillness::Still => tree.revision.clone(),
+        Stillness::Moving => format!("{} moving", tree.revision),
+    });
     Ok(tree)
 }
 
-/// Tries until something holds still.
-fn steady<T>(mut attempt: impl FnMut() -> Result<Option<T>, OriginError>) -> Result<T, OriginError> {
-    for _ in 0..TRIES {
-        if let Some(steady) = attempt()? {
-            return Ok(steady);
+/// Tries until something holds still. What never does is taken as it was at last, as long as what decides about other files was
+/// the same each time.
+fn steady(mut attempt: impl FnMut() -> Result<Tree, OriginError>) -> Result<Tree, OriginError> {
+    let mut last = attempt()?;
+    for _ in 1..TRIES {
+        if last.stillness.is_still() {
+            break;
         }
+        let next = attempt()?;
+        if !next.stillness.is_still() && rules(&next) != rules(&last) {
+            return Err(LocalError::Changing.into());
+        }
+        last = next;
     }
-    Err(LocalError::Changing.into())
+    Ok(last)
+}
+
+/// Returns what decides about other files.
+fn rules(tree: &Tree) -> BTreeMap<&RelPath, &Kind> {
+    let is_rule = |entry: &&Entry| [IGNORE_FILE, CHART].contains(&entry.path.name());
+    let rules = tree.entries.iter().filter(is_rule);
+    rules.map(|entry| (&entry.path, &entry.kind)).collect()
 }
 
 struct Walk<'a> {
@@ -462,20 +479,40 @@ mod tests {
         assert!(!listed.has_held_still(&folder));
     }
 
+    /// A tree of a file, and of others that decide about it.
+    fn found(stillness: Stillness, rules: &[&str]) -> Tree {
+        let entry = |path: &&str| Entry {
+            path: RelPath::new(path).unwrap(),
+            kind: Kind::Link,
+        };
+        Tree {
+            stillness,
+            entries: ["a.yaml"].iter().chain(rules).map(entry).collect(),
+            ..Tree::default()
+        }
+    }
+
     #[test]
-    fn a_folder_that_never_holds_still_is_an_error_after_some_walks() {
-        let mut walks = 0;
-        let never = steady(|| {
-            walks += 1;
-            Ok(None::<()>)
-        });
-        assert!(matches!(never, Err(OriginError::Local(LocalError::Changing))));
-        assert_eq!(walks, TRIES);
-        let mut walks = 0;
-        let second = steady(|| {
-            walks += 1;
-            Ok((walks == 2).then_some(()))
-        });
-        assert!(second.is_ok() && walks == 2);
+    fn a_folder_is_walked_until_it_holds_still_or_some_times() {
+        use Stillness::{Moving, Still};
+        for (walks, stillness) in [
+            (vec![Still], Still),
+            (vec![Moving, Still], Still),
+            (vec![Moving, Moving, Still], Still),
+            (vec![Moving, Moving, Moving], Moving),
+        ] {
+            let mut left = walks.iter();
+            let tree = steady(|| Ok(found(*left.next().unwrap(), &[".sourceignore"]))).unwrap();
+            assert_eq!((tree.stillness, left.len()), (stillness, 0), "{walks:?}");
+        }
+        for missed in [".sourceignore", "chart/Chart.yaml"] {
+            let only = [missed];
+            let mut walks = [&only[..], &[], &only].into_iter();
+            let error = steady(|| Ok(found(Moving, walks.next().unwrap()))).unwrap_err();
+            assert!(matches!(error, OriginError::Local(LocalError::Changing)), "{error}");
+            let mut walks = [(Moving, &only[..]), (Still, &[])].into_iter();
+            let tree = steady(|| Ok(walks.next().map(|(stillness, rules)| found(stillness, rules)).unwrap()));
+            assert!(tree.unwrap().stillness.is_still(), "it is gone");
+        }
     }
 }
