@@ -237,7 +237,10 @@ mod tests {
             }
             let mut child = command.stdin(std::process::Stdio::piped()).spawn().unwrap();
             // A process that has just begun shows nothing yet.
-            let found = || Ok(search.look_at(child.id()).is_err().then_some(()));
+            let found = || {
+                let told = search.look_at(child.id()).err().map(|error| error.to_string());
+                Ok(told.is_some_and(|told| told.starts_with("cnryPlanted")).then_some(()))
+            };
             crate::eventually(std::time::Duration::from_secs(60), "it is found", found).unwrap();
             child.kill().unwrap();
             child.wait().unwrap();

@@ -249,7 +249,7 @@ impl Settings {
     }
 
     /// Returns by what a snapshot of a target is known to be of this configuration: what is asked for, and by which user.
-    /// A secret that only lets somebody in may change.
+    /// A secret that only lets somebody in may change, and so may the id of a store's key, which changes with it.
     #[must_use]
     pub(crate) fn wish_mark(&self, target: &Target) -> String {
         let bounds = self.access.bounds;
@@ -264,7 +264,9 @@ impl Settings {
         #[cfg(feature = "net")]
         {
             let credentials = &self.access.network.credentials;
-            text.push_str(credentials.user().unwrap_or_default());
+            if !target.is_of_store() {
+                text.push_str(credentials.user().unwrap_or_default());
+            }
             text.push_str(&credentials.lender());
         }
         hexadecimal(&Sha256::digest(text))

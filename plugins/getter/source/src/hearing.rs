@@ -141,6 +141,10 @@ impl Place {
 }
 
 fn read(path: &Path) -> Option<Key> {
+    // Opening a pipe would wait for whoever writes it.
+    if !path.metadata().ok()?.is_file() {
+        return None;
+    }
     let mut text = String::new();
     let file = File::open(path).ok()?;
     file.take(SECRET_FILE_BYTES).read_to_string(&mut text).ok()?;
@@ -303,6 +307,29 @@ mod tests {
         assert!(post(address, "the first of two secrets").await.contains("401"));
         assert!(post(address, "the second of two secrets").await.contains("202"));
         timeout(LONG, late.next()).await.unwrap();
+    }
+
+    #[tokio::test]
+    async fn a_pipe_is_no_secret_and_is_not_waited_for() {
+        let folder = tempfile::tempdir().unwrap();
+        let pipe = folder.path().join("pipe");
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &pipe,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR | rustix::fs::Mode::WUSR,
+            0,
+        )
+        .unwrap();
+        let json = format!(
+            r#"{{"listen": "127.0.0.1:0", "provider": "gitlab", "secretFile": "{}"}}"#,
+            pipe.display()
+        );
+        let hearing = Hearing::new(webhook(&json).unwrap());
+        let _words = hearing.words().await;
+        let address = hearing.running.get().unwrap().address;
+        let answer = timeout(LONG, post(address, "something of any length")).await.unwrap();
+        assert!(answer.contains("401"), "{answer}");
     }
 
     #[tokio::test]

@@ -10,6 +10,7 @@ use std::io;
 use std::sync::Arc;
 
 use k1s_getter_address::{Algorithm, Archive, Digest, Oci};
+use k1s_getter_archive::{ArchiveError, Limit, Limits};
 use k1s_getter_oci::{self as oci, Layer, Registry};
 use k1s_manifests::RelPath;
 use tokio::task::spawn_blocking;
@@ -93,9 +94,11 @@ impl Artifact {
             return Err(OriginError::Layers(self.bounds.download_bytes));
         }
         self.meter.expect(bytes);
-        let mut merged = Merged::default();
+        let (mut merged, mut left) = (Merged::default(), self.bounds.archive);
         for (layer, taken) in taken {
-            merged.add(self.layer(registry, layer, taken, wish).await?);
+            let tree = self.layer(registry, layer, taken, wish, left).await?;
+            left = less(left, &tree)?;
+            merged.add(tree);
         }
         Ok(Looked::Other(Tree {
             revision: digest.to_string(),
@@ -113,6 +116,7 @@ impl Artifact {
         layer: &Layer,
         taken: Taken,
         wish: &Wish,
+        left: Limits,
     ) -> Result<Tree, OriginError> {
         let file = self.cache.unfinished()?;
         let cache = Arc::clone(&self.cache);
@@ -120,7 +124,7 @@ impl Artifact {
         let mut writer = tokio::fs::File::from_std(file.reopen().map_err(system)?);
         registry.layer(layer, &mut writer).await.map_err(OriginError::Oci)?;
         self.meter.add(layer.size);
-        let (file, wish, bounds) = (file.reopen().map_err(system)?, wish.clone(), self.bounds);
+        let (file, wish) = (file.reopen().map_err(system)?, wish.clone());
         spawn_blocking(move || match taken {
             Taken::File(path) => one(file, path, &wish, &cache),
             Taken::Archive(archive, name) => {
@@ -129,7 +133,7 @@ impl Artifact {
                     name,
                     archive: Some(archive),
                 };
-                unpack(parcel, &wish, &bounds.archive, &cache)
+                unpack(parcel, &wish, &left, &cache)
             }
         })
         .await?
@@ -169,6 +173,28 @@ impl Merged {
         let entries = tree.entries.into_iter().map(|entry| (entry.path.clone(), entry));
         self.entry_by_path.extend(entries);
     }
+}
+
+/// Returns how much later layers may have, once this is in the cache.
+fn less(left: Limits, tree: &Tree) -> Result<Limits, OriginError> {
+    let bytes = |entry: &Entry| match &entry.kind {
+        Kind::File(blob) => blob.bytes.unwrap_or_default(),
+        Kind::Link | Kind::Submodule | Kind::Refused(_) => 0,
+    };
+    let bytes = tree.entries.iter().map(bytes).fold(0, u64::saturating_add);
+    let entries = u64::try_from(tree.entries.len()).unwrap_or(u64::MAX);
+    let limit = |limit| OriginError::Archive(ArchiveError::Limit(limit));
+    Ok(Limits {
+        total_bytes: left
+            .total_bytes
+            .checked_sub(bytes)
+            .ok_or_else(|| limit(Limit::TotalBytes(left.total_bytes)))?,
+        entries: left
+            .entries
+            .checked_sub(entries)
+            .ok_or_else(|| limit(Limit::Entries(left.entries)))?,
+        ..left
+    })
 }
 
 /// Reads the digest of an artifact.
@@ -268,18 +294,47 @@ mod tests {
         assert_eq!(digest_of("md5:00"), None);
     }
 
+    /// What each layer has is on the disk before anybody looks at all of them.
     #[test]
-    fn a_later_layer_takes_the_place_of_an_earlier_one() {
+    fn layers_are_bounded_together() {
+        let (folder, cache) = cache();
+        let whole = Limits {
+            total_bytes: 5,
+            entries: 3,
+            ..Limits::default()
+        };
+        let after = |texts: &[&str]| {
+            texts.iter().try_fold(whole, |left, text| {
+                less(left, &layered(folder.path(), &cache, "a", text))
+            })
+        };
+        let left = after(&["1", "22"]).unwrap();
+        assert_eq!((left.total_bytes, left.entries), (2, 1));
+        for (texts, said) in [(&["22", "22", "22"][..], "total_bytes, 1"), (&["1"; 4], "entries, 0")] {
+            let error = after(texts).unwrap_err().to_string();
+            assert!(error.contains(said), "{error}");
+        }
+    }
+
+    fn cache() -> (tempfile::TempDir, Cache) {
         let folder = tempfile::tempdir().unwrap();
         let cache = Cache::open(&folder.path().join("cache")).unwrap();
-        let tree = |path: &str, text: &str| {
-            let file = folder.path().join("layer");
-            std::fs::write(&file, text).unwrap();
-            one(File::open(file).unwrap(), RelPath::new(path).unwrap(), &wish(), &cache).unwrap()
-        };
+        (folder, cache)
+    }
+
+    /// What a layer is that is one file.
+    fn layered(folder: &std::path::Path, cache: &Cache, path: &str, text: &str) -> Tree {
+        let file = folder.join("layer");
+        std::fs::write(&file, text).unwrap();
+        one(File::open(file).unwrap(), RelPath::new(path).unwrap(), &wish(), cache).unwrap()
+    }
+
+    #[test]
+    fn a_later_layer_takes_the_place_of_an_earlier_one() {
+        let (folder, cache) = cache();
         let mut merged = Merged::default();
         for (path, text) in [("a", "1"), ("b", "1"), ("a", "2"), ("c", "large")] {
-            merged.add(tree(path, text));
+            merged.add(layered(folder.path(), &cache, path, text));
         }
         let kinds: Vec<(String, Option<Content>)> = merged
             .entry_by_path

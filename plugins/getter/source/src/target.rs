@@ -85,6 +85,19 @@ impl Target {
         }
     }
 
+    /// Returns whether the address names objects of a store, which are the same for whoever may see them.
+    #[cfg(feature = "net")]
+    #[must_use]
+    pub(crate) fn is_of_store(&self) -> bool {
+        match &self.address.source {
+            Source::Git(_) | Source::Mercurial(_) | Source::Oci(_) => false,
+            Source::Download(download) => match &download.origin {
+                Origin::S3(_) | Origin::Gcs(_) | Origin::Azure(_) => true,
+                Origin::Http(_) | Origin::File(_) => false,
+            },
+        }
+    }
+
     /// Returns what else decides what is there, which the text leaves out: the parameters that go to the server, but for what
     /// only says who asks and until when. What is returned may be secret.
     #[must_use]

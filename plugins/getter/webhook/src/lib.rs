@@ -18,6 +18,7 @@
 #![forbid(unsafe_code)]
 
 mod bell;
+mod complaints;
 mod hook;
 pub mod limits;
 mod receiver;

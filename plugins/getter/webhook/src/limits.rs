@@ -10,5 +10,7 @@ pub const HEAD_BYTES: usize = 16 << 10;
 pub const READ: Duration = Duration::from_secs(10);
 /// The most connections at a time; others wait to be accepted.
 pub const CONNECTIONS: usize = 32;
+/// The shortest time between two words in the log on requests that were refused: anybody can send one.
+pub const COMPLAINTS: Duration = Duration::from_mins(1);
 /// The shortest time between two rings of a bell.
 pub const PAUSE: Duration = Duration::from_secs(1);

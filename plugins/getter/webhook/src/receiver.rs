@@ -14,12 +14,13 @@ use hyper::server::conn::http1;
 use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::net::{TcpListener, TcpStream};
-use tokio::sync::Semaphore;
-use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc};
+use tokio::task::{JoinSet, spawn_blocking};
+use tokio::time::{Instant, sleep, timeout};
 
 use crate::bell::{Bell, Rope};
-use crate::hook::{Hook, Word};
+use crate::complaints::Complaints;
+use crate::hook::{Hook, Refusal, Word};
 use crate::limits::{BODY_BYTES, CONNECTIONS, HEAD_BYTES, PAUSE, READ};
 
 /// Why nothing can be heard.
@@ -71,79 +72,121 @@ impl Receiver {
 
     /// Hears requests until it is dropped, and with it every connection.
     pub async fn run(self) -> Infallible {
-        let hooks = Arc::new(self.hooks);
+        let (tell, mut refusals) = mpsc::channel(CONNECTIONS);
+        let desk = Arc::new(Desk {
+            hooks: self.hooks,
+            judge: Arc::new(Semaphore::new(1)),
+            refusals: tell,
+        });
         let places = Arc::new(Semaphore::new(CONNECTIONS));
-        let mut connections = JoinSet::new();
+        let (mut connections, mut complaints) = (JoinSet::new(), Complaints::default());
         loop {
             while connections.try_join_next().is_some() {}
-            let Ok(place) = Arc::clone(&places).acquire_owned().await else {
-                std::future::pending::<()>().await;
-                continue;
+            // Both waits can be dropped: what was refused stays in the channel, and who wants to connect waits.
+            let (place, accepted) = tokio::select! {
+                Some(refusal) = refusals.recv() => {
+                    complaints.hear(refusal, Instant::now());
+                    continue;
+                }
+                next = next(&self.listener, &places) => next,
             };
-            let stream = match self.listener.accept().await {
-                Ok((stream, _)) => stream,
+            match accepted {
+                Ok((stream, _)) => {
+                    let desk = Arc::clone(&desk);
+                    connections.spawn(async move {
+                        desk.serve(stream).await;
+                        drop(place);
+                    });
+                }
                 Err(error) => {
                     // Out of file descriptors, mostly; it passes when others are closed.
                     tracing::warn!(%error, "a webhook's connection could not be accepted");
                     sleep(PAUSE).await;
-                    continue;
                 }
-            };
-            let hooks = Arc::clone(&hooks);
-            connections.spawn(async move {
-                serve(stream, &hooks).await;
-                drop(place);
-            });
+            }
         }
     }
 }
 
-/// Answers one request of a connection, and closes it.
-async fn serve(stream: TcpStream, hooks: &BTreeMap<String, (Hook, Rope)>) {
-    let answering = service_fn(|request| async { Ok::<_, Infallible>(answer(request, hooks).await) });
-    let connection = http1::Builder::new()
-        .timer(TokioTimer::new())
-        .header_read_timeout(READ)
-        .max_buf_size(HEAD_BYTES)
-        .keep_alive(false)
-        .serve_connection(TokioIo::new(stream), answering);
-    // Head, body, and the few bytes of an answer.
-    match timeout(READ * 3, connection).await {
-        Ok(Ok(())) => {}
-        Ok(Err(error)) => tracing::debug!(%error, "a webhook's connection ended badly"),
-        Err(_) => tracing::debug!("a webhook's connection took too long"),
-    }
+/// Waits for a free place, and then for a connection.
+async fn next(
+    listener: &TcpListener,
+    places: &Arc<Semaphore>,
+) -> (Option<OwnedSemaphorePermit>, io::Result<(TcpStream, SocketAddr)>) {
+    // The places are never closed.
+    let place = Arc::clone(places).acquire_owned().await.ok();
+    (place, listener.accept().await)
 }
 
-async fn answer(request: Request<Incoming>, hooks: &BTreeMap<String, (Hook, Rope)>) -> Answer {
-    let mut answer = Answer::default();
-    *answer.status_mut() = status(request, hooks).await;
-    answer
+/// What decides over requests.
+#[derive(Debug)]
+struct Desk {
+    hooks: BTreeMap<String, (Hook, Rope)>,
+    /// The one permit to read secrets, which may be on a disk that does not answer: one thread waits for it, whatever comes.
+    judge: Arc<Semaphore>,
+    refusals: mpsc::Sender<Refusal>,
 }
 
-async fn status(request: Request<Incoming>, hooks: &BTreeMap<String, (Hook, Rope)>) -> StatusCode {
-    let (head, body) = request.into_parts();
-    let Some((hook, rope)) = hooks.get(head.uri.path()) else {
-        return StatusCode::NOT_FOUND;
-    };
-    if head.method != Method::POST {
-        return StatusCode::METHOD_NOT_ALLOWED;
-    }
-    let body = match timeout(READ, Limited::new(body, BODY_BYTES).collect()).await {
-        Ok(Ok(body)) => body.to_bytes(),
-        Ok(Err(error)) if error.is::<LengthLimitError>() => return StatusCode::PAYLOAD_TOO_LARGE,
-        Ok(Err(_)) => return StatusCode::BAD_REQUEST,
-        Err(_) => return StatusCode::REQUEST_TIMEOUT,
-    };
-    match hook.judge(&head.headers, &body) {
-        Ok(Word::Look) => {
-            rope.pull();
-            StatusCode::ACCEPTED
+impl Desk {
+    /// Answers one request of a connection, and closes it.
+    async fn serve(&self, stream: TcpStream) {
+        let answering = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request).await) });
+        let connection = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(READ)
+            .max_buf_size(HEAD_BYTES)
+            .keep_alive(false)
+            .serve_connection(TokioIo::new(stream), answering);
+        // Head, body, and the few bytes of an answer.
+        match timeout(READ * 3, connection).await {
+            Ok(Ok(())) => {}
+            Ok(Err(error)) => tracing::debug!(%error, "a webhook's connection ended badly"),
+            Err(_) => tracing::debug!("a webhook's connection took too long"),
         }
-        Ok(Word::Ping) => StatusCode::OK,
-        Err(refusal) => {
-            tracing::warn!("a webhook was refused: {refusal}");
-            StatusCode::UNAUTHORIZED
+    }
+
+    async fn answer(&self, request: Request<Incoming>) -> Answer {
+        let mut answer = Answer::default();
+        *answer.status_mut() = self.status(request).await;
+        answer
+    }
+
+    async fn status(&self, request: Request<Incoming>) -> StatusCode {
+        let (head, body) = request.into_parts();
+        let Some((hook, rope)) = self.hooks.get(head.uri.path()) else {
+            return StatusCode::NOT_FOUND;
+        };
+        if head.method != Method::POST {
+            return StatusCode::METHOD_NOT_ALLOWED;
+        }
+        let body = match timeout(READ, Limited::new(body, BODY_BYTES).collect()).await {
+            Ok(Ok(body)) => body.to_bytes(),
+            Ok(Err(error)) if error.is::<LengthLimitError>() => return StatusCode::PAYLOAD_TOO_LARGE,
+            Ok(Err(_)) => return StatusCode::BAD_REQUEST,
+            Err(_) => return StatusCode::REQUEST_TIMEOUT,
+        };
+        let (hook, permit) = (hook.clone(), Arc::clone(&self.judge).acquire_owned().await);
+        let judging = spawn_blocking(move || {
+            let judged = hook.judge(&head.headers, &body);
+            drop(permit);
+            judged
+        });
+        match judging.await {
+            Ok(Ok(Word::Look)) => {
+                rope.pull();
+                StatusCode::ACCEPTED
+            }
+            Ok(Ok(Word::Ping)) => StatusCode::OK,
+            Ok(Err(refusal)) => {
+                if self.refusals.try_send(refusal).is_err() {
+                    tracing::debug!("so many requests were refused that one is not counted: {refusal}");
+                }
+                StatusCode::UNAUTHORIZED
+            }
+            Err(error) => {
+                tracing::warn!(%error, "a webhook could not be judged");
+                StatusCode::INTERNAL_SERVER_ERROR
+            }
         }
     }
 }

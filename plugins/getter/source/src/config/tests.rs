@@ -212,11 +212,25 @@ fn another_selection_makes_a_snapshot_out_of_date() {
     let queried = |query: &str| mark(&format!(r#"{{"source": "https://h.org/raw?{query}"}}"#));
     assert_ne!(queried("file=new.yaml"), queried("file=old.yaml"));
     assert_eq!(queried("file=new.yaml&sig=1"), queried("file=new.yaml&sig=2"));
-    let of = |user: &str, password: &str| {
+    let of = |source: &str, user: &str, password: &str| {
         mark(&format!(
-            r#"{{"source": "https://h.org/a", "credentials": {{"username": "{user}", "password": "{password}"}}}}"#
+            r#"{{"source": "{source}", "credentials": {{"username": "{user}", "password": "{password}"}}}}"#
         ))
     };
-    assert_ne!(of("ann", "1"), of("bob", "1"));
-    assert_eq!(of("ann", "1"), of("ann", "2"));
+    let site = "https://h.org/a";
+    assert_ne!(of(site, "ann", "1"), of(site, "bob", "1"));
+    assert_eq!(of(site, "ann", "1"), of(site, "ann", "2"));
+    // The id of a store's key changes with the key, and what is there does not.
+    for store in [
+        "s3::https://s3.eu-west-1.amazonaws.com/b/k",
+        "azure::https://a.blob.core.windows.net/c/b",
+    ] {
+        assert_eq!(of(store, "ann", "MQ=="), of(store, "bob", "Mg=="), "{store}");
+    }
+    let keyed = |id: &str| {
+        mark(&format!(
+            r#"{{"source": "s3::https://s3.eu-west-1.amazonaws.com/b/k?aws_access_key_id={id}&aws_access_key_secret=1"}}"#
+        ))
+    };
+    assert_eq!(keyed("one"), keyed("two"));
 }

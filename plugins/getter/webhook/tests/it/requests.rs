@@ -52,6 +52,39 @@ async fn a_signed_request_rings() {
     timeout(LONG, bell.rung()).await.unwrap();
 }
 
+/// A secret on a disk that does not answer keeps one thread, and nobody who asks for something else.
+#[tokio::test]
+async fn a_secret_that_cannot_be_read_yet_keeps_nobody_else() {
+    let (asked, mut is_asked) = tokio::sync::mpsc::channel(2);
+    let (open, gate) = std::sync::mpsc::sync_channel::<()>(2);
+    let gate = std::sync::Mutex::new(gate);
+    let secrets = Arc::new(move || {
+        asked.try_send(()).unwrap();
+        gate.lock().unwrap().recv_timeout(LONG).unwrap();
+        vec![Secret::new("a token of some length")]
+    });
+    let mut receiver = Receiver::bind("127.0.0.1:0".parse().unwrap()).await.unwrap();
+    let mut bell = receiver.hang("/", Hook::new(Sender::GitLab, secrets));
+    let address = receiver.address();
+    let mut tasks = JoinSet::new();
+    tasks.spawn(receiver.run());
+    let mut requests = JoinSet::new();
+    for _ in 0..2 {
+        requests.spawn(async move { status(address, &request("POST", "/", TOKEN, "{}")).await });
+    }
+    timeout(LONG, is_asked.recv()).await.unwrap().unwrap();
+    let other = status(address, &request("POST", "/other", TOKEN, "{}")).await;
+    assert_eq!(other, "HTTP/1.1 404 Not Found");
+    assert!(is_asked.try_recv().is_err(), "it is read twice at a time");
+    for _ in 0..2 {
+        open.send(()).unwrap();
+    }
+    while let Some(answer) = timeout(LONG, requests.join_next()).await.unwrap() {
+        assert_eq!(answer.unwrap(), "HTTP/1.1 202 Accepted");
+    }
+    timeout(LONG, bell.rung()).await.unwrap();
+}
+
 #[tokio::test]
 async fn nothing_else_rings() {
     let (address, mut bell, _tasks) = heard().await;
