@@ -7,7 +7,8 @@ use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Deserializer};
 
 /// A secret of the configuration. It prints as `<secret>`, and its schema says `x-k1s-secret`, so that the host
-/// keeps it out of files, logs and command lines.
+/// keeps it out of files, logs and command lines. With `x-k1s-file` and the name of a field beside it, the host puts the
+/// path of an `@FILE` into that field instead of reading it.
 #[derive(Clone, PartialEq, Eq, Default)]
 pub struct Secret(String);
 

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use anyhow::ensure;
+use anyhow::{Context as _, ensure};
 use k1s_tests::eventually;
 use k1s_tests::program::run;
 use k1s_tests::scene::{DEADLINE, Scene, config_map};
@@ -35,6 +35,33 @@ fn what_is_unchanged_is_asked_on_condition_and_writes_nothing() -> anyhow::Resul
         .map(|asked| asked.headers.contains_key("if-none-match"))
         .collect();
     assert_eq!(conditions, [false, true]);
+    Ok(())
+}
+
+/// A secret that is renewed in its file counts from the next request on, without another launch.
+#[test]
+fn secrets_of_files_are_read_whenever_they_are_needed() -> anyhow::Result<()> {
+    for credentials in [
+        json!({"token": "@word"}),
+        json!({"username": "ann", "password": "@./word"}),
+    ] {
+        let (web, stage) = served()?;
+        let word = stage.scene.outside("word");
+        fs::write(&word, "first\n")?;
+        let daemon = stage.configured("credentials", credentials).live()?;
+        let told = || {
+            web.asked()
+                .last()
+                .and_then(|asked| asked.headers.get("authorization").cloned())
+        };
+        let first = told().context("who asks")?;
+        fs::write(&word, "second\n")?;
+        let renewed = || Ok(told().filter(|now| *now != first));
+        let second = eventually(DEADLINE, "another secret is told", renewed)?;
+        let is_expected = ["Bearer second", "Basic YW5uOnNlY29uZA=="].contains(&second.as_str());
+        ensure!(is_expected, "{second}");
+        daemon.stop()?;
+    }
     Ok(())
 }
 

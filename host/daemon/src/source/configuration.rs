@@ -94,9 +94,19 @@ impl Preparation<'_> {
         for (name, property) in properties {
             let pointer = format!("{above}/{}", name.replace('~', "~0").replace('/', "~1"));
             if property.get("x-k1s-secret") == Some(&Value::Bool(true)) {
-                if let Some(reference) = values.remove(name) {
-                    let secret = self.secret(&reference, &pointer)?;
-                    self.secrets.insert(pointer, secret);
+                let Some(reference) = values.remove(name) else {
+                    continue;
+                };
+                match read_late(property, &reference).filter(|(field, _)| !values.contains_key(*field)) {
+                    Some((field, path)) => {
+                        let mut path = Value::String(path.to_owned());
+                        make_absolute(&mut path, self.base_dir);
+                        values.insert(field.to_owned(), path);
+                    }
+                    None => {
+                        let secret = self.secret(&reference, &pointer)?;
+                        self.secrets.insert(pointer, secret);
+                    }
                 }
             } else if property.get("x-k1s-path").is_some() {
                 if !values.contains_key(name)
@@ -133,6 +143,12 @@ impl Preparation<'_> {
             source,
         })
     }
+}
+
+/// Returns the file of a secret, and the field beside it whose file the plugin reads itself, whenever it needs it.
+fn read_late<'a>(property: &'a Value, reference: &'a Value) -> Option<(&'a str, &'a str)> {
+    let field = property.get("x-k1s-file")?.as_str()?;
+    Some((field, reference.as_str()?.strip_prefix('@')?))
 }
 
 /// Reads a secret; one newline at its end belongs to the file, not to the secret.
@@ -226,6 +242,30 @@ mod tests {
         let pointers: Vec<&String> = result.secrets.keys().collect();
         assert_eq!(pointers, ["/inner/key", "/token"]);
         assert!(result.secrets.values().all(|secret| &**secret == b"s3cret"));
+    }
+
+    #[test]
+    fn a_secret_that_the_plugin_reads_itself_is_told_by_its_path() {
+        const LATE: &str = r#"{"properties": {"inner": {"properties": {
+            "a": {"x-k1s-path": "read", "x-k1s-effect": "tuning"},
+            "key": {"x-k1s-secret": true, "x-k1s-file": "z"},
+            "word": {"x-k1s-secret": true, "x-k1s-file": "a"},
+            "z": {"x-k1s-path": "read", "x-k1s-effect": "tuning"}
+        }}}}"#;
+        let prepared = |inner: Value| {
+            let config = PluginConfig::Values(json!({ "inner": inner }).as_object().expect("a map").clone());
+            prepare(&config, LATE, Path::new("/base"), &|_| Some("s3cret".to_owned()))
+                .map_err(|error| error.to_string())
+        };
+        let late = prepared(json!({"key": "@./k", "word": "@/w"})).expect("valid");
+        assert_eq!(&*late.config, br#"{"inner":{"a":"/w","z":"/base/k"}}"#);
+        assert!(late.secrets.is_empty());
+        let early = prepared(json!({"key": "env:K", "word": "env:W"})).expect("valid");
+        assert_eq!((&*early.config, early.secrets.len()), (&br#"{"inner":{}}"#[..], 2));
+        assert_eq!(late.selection, early.selection, "where a secret is selects nothing");
+        // What is said twice is for the plugin to refuse.
+        let twice = prepared(json!({"key": "@k", "z": "other"})).expect_err("it is read");
+        assert!(twice.starts_with("/inner/key: /base/k: "), "{twice}");
     }
 
     #[test]

@@ -26,12 +26,14 @@ pub(crate) struct Identity {
     pub(crate) username: Option<String>,
     /// The password of `username`.
     #[serde(skip_serializing)]
+    #[schemars(extend("x-k1s-file" = "passwordFile"))]
     pub(crate) password: Option<Secret>,
     /// A file with the password of `username`, which is read whenever it is needed.
     #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
     pub(crate) password_file: Option<PathBuf>,
     /// A token, sent as `Authorization: Bearer`.
     #[serde(skip_serializing)]
+    #[schemars(extend("x-k1s-file" = "tokenFile"))]
     pub(crate) token: Option<Secret>,
     /// A file with a token, which is read whenever it is needed.
     #[schemars(extend("x-k1s-path" = "read", "x-k1s-effect" = "tuning"))]
