@@ -19,6 +19,11 @@ use base64::prelude::{BASE64_STANDARD, BASE64_STANDARD_NO_PAD, BASE64_URL_SAFE_N
 /// How much is shown before and behind what was found, in bytes.
 const AROUND: usize = 60;
 
+/// How long what is looked for of a key is at least: so much is nowhere by chance.
+const LEAST_RUN: usize = 12;
+/// How many lines at the end of a key of Ed25519 are of its private half.
+const PRIVATE_LINES: usize = 3;
+
 /// A secret that nobody else has.
 #[derive(Clone, Debug)]
 pub struct Canary {
@@ -37,6 +42,23 @@ impl Canary {
         }
     }
 
+    /// Takes over a private key as `ssh-keygen` writes it: of its last lines, in which nothing is public, the longest run of
+    /// letters and digits is looked for. None if it has no such run.
+    #[must_use]
+    pub fn of_key(pem: &str) -> Option<Self> {
+        let lines = pem
+            .lines()
+            .filter(|line| !line.starts_with('-'))
+            .rev()
+            .take(PRIVATE_LINES);
+        let runs = lines.flat_map(|line| line.split(|char: char| !char.is_ascii_alphanumeric()));
+        let core = runs.max_by_key(|run| run.len()).filter(|run| run.len() >= LEAST_RUN)?;
+        Some(Self {
+            core: core.to_owned(),
+            text: pem.to_owned(),
+        })
+    }
+
     /// The secret.
     #[must_use]
     pub fn text(&self) -> &str {
@@ -53,16 +75,22 @@ impl Canary {
         self.text.bytes().map(encode).collect()
     }
 
+    /// The secret in base64, as a part of an address.
+    #[must_use]
+    pub fn base64(&self) -> String {
+        BASE64_URL_SAFE_NO_PAD.encode(&self.text)
+    }
+
     /// What is looked for in text that is in small letters, and what in text as it is.
     fn forms(&self) -> (Vec<String>, Vec<String>) {
         let hexadecimal = self.core.bytes().map(|byte| format!("{byte:02x}")).collect();
         let folded = vec![self.core.to_ascii_lowercase(), hexadecimal];
-        let exact = (0..3).flat_map(|before| [true, false].map(|is_standard| self.base64(before, is_standard)));
+        let exact = (0..3).flat_map(|before| [true, false].map(|is_standard| self.core_in_base64(before, is_standard)));
         (folded, exact.collect())
     }
 
     /// What of its base64 does not depend on what stands before it, so many bytes of the last three, and behind it.
-    fn base64(&self, before: usize, is_standard: bool) -> String {
+    fn core_in_base64(&self, before: usize, is_standard: bool) -> String {
         let bytes = [vec![0; before], self.core.clone().into_bytes()].concat();
         let encoded = if is_standard {
             BASE64_STANDARD_NO_PAD.encode(&bytes)

@@ -3,6 +3,7 @@
 //! One host has a source for each way to give a secret. Their servers do well, then answer with failures that repeat every
 //! secret in bodies, headers and redirects. After each, what a person or another program can see is searched.
 
+mod ssh;
 mod stand;
 
 use std::fs;
@@ -86,7 +87,8 @@ fn s01_s02_secrets_reach_their_server_and_show_nowhere() -> anyhow::Result<()> {
     let mut stand = Stand::new()?;
     let running = stand.start()?;
     for name in stand.names() {
-        running.sync(name, i32::from(["cloud-google", "proxy", "registry"].contains(&name)))?;
+        let is_none_taken = ["cloud-google", "google", "proxy", "registry"].contains(&name);
+        running.sync(name, i32::from(is_none_taken))?;
     }
     running.search(&stand)?;
     let search = stand.search();
@@ -139,6 +141,9 @@ fn s01_addresses_that_are_refused_are_not_repeated() -> anyhow::Result<()> {
         json!({"source": "https://h.invalid/a", "credentials": {"password": canary.text(), "username": "a:b"}}),
         json!({"source": "https://h.invalid/a", "credentials": {"username": "a", "netrc": "n", "password": "@secret"}}),
         json!({"source": "https://h.invalid/a", "credentials": {"clientKey": "@secret"}}),
+        json!({"source": "git@127.0.0.1:r.git", "credentials": {"sshKey": "@secret", "sshKeyPassphrase": "@secret"}}),
+        json!({"source": "git@127.0.0.1:r.git", "credentials": {"sshKeyPassphrase": "@secret"}}),
+        json!({"source": format!("git::ssh://git@127.0.0.1:1/r.git?sshkey={}", canary.base64())}),
     ];
     fs::write(scene.outside("secret"), canary.text())?;
     let configs = addresses.iter().map(|address| json!({ "source": address }));

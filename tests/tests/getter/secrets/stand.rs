@@ -133,8 +133,12 @@ impl Stand {
             in_shared_signature()?,
             of_azure(key)?,
             of_git(&scene)?,
+            of_mercurial()?,
         ]);
         ways.extend(lent::ways(&scene, &mut keep)?);
+        let google = Canary::new("Google");
+        keep("google-token", google.text())?;
+        ways.push(of_google(google)?);
         let registry = of_registry()?;
         keep("registry", registry.secrets[0].text())?;
         keep("along", &format!("X-Shop: {}\n", registry.secrets[2].text()))?;
@@ -350,6 +354,38 @@ fn of_git(scene: &Scene) -> anyhow::Result<Way> {
     Ok(way)
 }
 
+/// A repository of Mercurial with one file, whose server wants a password.
+fn of_mercurial() -> anyhow::Result<Way> {
+    let secret = Canary::new("Mercurial");
+    let address = |place: &str| format!("hg::http://ann:{}@{place}/", secret.encoded());
+    let mut way = Way::file("mercurial", &[&secret], address, json!({}))?;
+    let (node, map) = ("5dbde4d19ab27ccb9e8ca049f12cf54e0d6b944f", config_map("mercurial", "1"));
+    let file = json!({"basename": "a.yaml", "size": map.len(), "flags": ""});
+    let directory = json!({"node": node, "directories": [], "files": [file]});
+    let pages = [
+        ("/".to_owned(), format!("1 {node}\n")),
+        (format!("/json-manifest/{node}/."), directory.to_string()),
+        (format!("/raw-file/{node}/a.yaml"), map),
+    ];
+    for (path, text) in &pages {
+        way.web.put(path, Page::of(text.clone()));
+    }
+    way.paths = pages.map(|(path, _)| path).to_vec();
+    Ok(way)
+}
+
+/// An object of Google's, which is what its server says of it: that is no manifest.
+fn of_google(token: Canary) -> anyhow::Result<Way> {
+    let object = json!({"kind": "storage#object", "name": "a.yaml", "generation": "1", "size": "75"}).to_string();
+    let address = |_: &str| "gcs::https://www.googleapis.com/storage/v1/pail/a.yaml".to_owned();
+    let credentials = json!({"credentials": {"token": "@google-token"}});
+    let mut way = Way::file("google", &[&token], address, credentials)?;
+    way.env = json!({"STORAGE_EMULATOR_HOST": way.web.authority()});
+    way.paths = vec!["/storage/v1/b/pail/o/a.yaml".to_owned()];
+    way.web.put(&way.paths[0], Page::of(object));
+    Ok(way)
+}
+
 /// A registry that wants a token, which its own place hands out.
 fn of_registry() -> anyhow::Result<Way> {
     let [secret, issued, along] = ["Registry", "Issued", "Along"].map(Canary::new);
@@ -405,11 +441,12 @@ impl Running {
         let plugins = children(self.host.id());
         ensure!(plugins.len() == stand.ways.len(), "{plugins:?}");
         // A variable that the user sets for a plugin is in its environment.
-        let set = stand
-            .ways
-            .iter()
-            .filter(|way| way.env != json!({}))
-            .flat_map(|way| &way.secrets);
+        let is_set = |way: &&Way| {
+            Search::of(&way.secrets.iter().collect::<Vec<_>>())
+                .look("", way.env.to_string().as_bytes())
+                .is_err()
+        };
+        let set = stand.ways.iter().filter(is_set).flat_map(|way| &way.secrets);
         let set: BTreeMap<&str, ()> = set.map(|secret| (secret.text(), ())).collect();
         let all = stand.ways.iter().flat_map(|way| way.secrets.iter().chain(&way.kept));
         let unset: Vec<&Canary> = all.filter(|secret| !set.contains_key(secret.text())).collect();
