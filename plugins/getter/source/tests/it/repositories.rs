@@ -5,6 +5,8 @@ use std::net::TcpListener;
 use std::path::Path;
 use std::process::Command;
 
+use k1s_getter_address::{Algorithm, Digest, Verifier};
+
 use crate::making::{Room, expected, files, said};
 
 /// A repository `made` in a room.
@@ -46,6 +48,30 @@ pub(crate) fn commit(room: &Room) -> String {
 
 pub(crate) fn address(room: &Room, rest: &str) -> String {
     format!("git::file://{}{rest}", room.path("made").display())
+}
+
+/// The files of the attack SHA-mbles have one SHA-1. Git hashes what an object is before its bytes, so they are two objects.
+#[test]
+fn g15_files_of_one_sha_1_are_two_objects() {
+    let files = [
+        include_bytes!("../../fixtures/sha-mbles/one"),
+        include_bytes!("../../fixtures/sha-mbles/two"),
+    ];
+    for bytes in files {
+        let sum = Digest::of(Algorithm::Sha1, "8ac60ba76f1999a1ab70223f225aefdc78d4ddc0").unwrap();
+        let mut verifier = Verifier::new(sum);
+        verifier.update(bytes);
+        verifier.finish().unwrap();
+    }
+    let room = room();
+    for (name, bytes) in ["one", "two"].iter().zip(files) {
+        room.write(&format!("made/apps/{name}"), bytes);
+    }
+    commit(&room);
+    assert!(room.fetch(&address(&room, "//apps")).status.success());
+    for (name, bytes) in ["one", "two"].iter().zip(files) {
+        assert_eq!(std::fs::read(room.path("out").join(name)).unwrap(), bytes);
+    }
 }
 
 #[test]
