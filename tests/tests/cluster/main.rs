@@ -2,6 +2,7 @@
 //! what these tests take them for.
 #![forbid(unsafe_code)]
 
+mod annotations;
 mod failing;
 mod faults;
 mod kinds;
