@@ -208,6 +208,28 @@ pub(crate) mod tests {
     }
 
     #[test]
+    fn what_comes_from_another_place_says_so() {
+        let module = |name: &str| Module {
+            uri: format!("git::https://h.org/{name}"),
+            revision: name.to_owned(),
+        };
+        let modules = [("apps/lib", "lib"), ("apps/lib/in/deep", "deep")];
+        let modules = modules.map(|(path, name)| (path.to_owned(), module(name)));
+        let mut kept = kept(&[]).of_modules(BTreeMap::from(modules));
+        kept.root = "apps".to_owned();
+        assert_eq!(
+            Kept::read(kept.text(KEPT_BYTES).unwrap().as_slice()),
+            Some(kept.clone())
+        );
+        let place = |pick: &str| kept.module(pick).map(|(module, path)| (module.revision.clone(), path));
+        let of = |name: &str, path: &str| Some((name.to_owned(), path.to_owned()));
+        assert_eq!(place("lib/a.yaml"), of("lib", "a.yaml"));
+        assert_eq!(place("lib/in/b.yaml"), of("lib", "in/b.yaml"));
+        assert_eq!(place("lib/in/deep/c/d.yaml"), of("deep", "c/d.yaml"));
+        assert_eq!((place("library/a.yaml"), place("a.yaml")), (None, None));
+    }
+
+    #[test]
     fn a_snapshot_survives_its_text_and_a_changed_one_is_none() {
         let kept = kept(&[("a.yaml", Content::of(b"a"))]);
         let text = kept.text(KEPT_BYTES).unwrap();

@@ -15,6 +15,8 @@
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/it/making.rs"]
 mod making;
+mod served;
+mod table;
 #[expect(dead_code, reason = "tests use more of it")]
 #[path = "../../tests/it/web.rs"]
 mod web;
@@ -22,11 +24,13 @@ mod web;
 use std::fmt::Write as _;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use k1s_getter_git::{Commit, Found, Limits, ObjectId, Remote};
 
-use making::{Made, Place, Served, Traffic, quiet, target};
+use making::{Made, Place, quiet, target};
+use served::{Secured, Served};
+use table::{NEXT_POLL, NEXT_POLL_OVER_TLS, Table};
 
 /// What is made and measured.
 #[derive(Clone, Copy)]
@@ -53,9 +57,8 @@ const SMOKE: Size = Size {
     branches: 1_000,
     rounds: 1,
 };
-/// The most bytes of a poll, and of a poll that finds a commit of no concern and fetches it, both ways.
-const POLL_BYTES: u64 = 1 << 10;
-const UNCONCERNED_BYTES: u64 = 2 << 10;
+/// How many times it is asked in a round whether anything changed.
+const POLLS: usize = 10;
 /// The directory that is wanted, and one that is not.
 const WANTED: &str = "dir-07";
 const OTHER: &str = "dir-08";
@@ -64,75 +67,6 @@ const SAME: &str = "";
 const TIP: &str = "from refs/heads/main^0\n";
 /// Bytes of a manifest that look like nothing.
 const NOISE: usize = 900;
-
-/// What a step cost, each time.
-#[derive(Default)]
-struct Step {
-    name: String,
-    costs: Vec<(Traffic, Duration)>,
-}
-
-/// The steps, in the order of the table.
-#[derive(Default)]
-struct Table(Vec<Step>);
-
-impl Table {
-    fn add(&mut self, name: &str, served: &Served, begun: Instant) {
-        let cost = (served.traffic(), begun.elapsed());
-        match self.0.iter_mut().find(|step| step.name == name) {
-            Some(step) => step.costs.push(cost),
-            None => self.0.push(Step {
-                name: name.to_owned(),
-                costs: vec![cost],
-            }),
-        }
-    }
-
-    /// Bytes of a step the last time, both ways.
-    fn bytes(&self, name: &str) -> u64 {
-        let step = self.0.iter().find(|step| step.name.starts_with(name)).unwrap();
-        step.costs.last().map(|(traffic, _)| traffic.down + traffic.up).unwrap()
-    }
-
-    /// Holds the product to what its page says, as far as that does not hang on the size.
-    fn judge(&self) {
-        for (step, most) in [
-            ("k1s: poll", POLL_BYTES),
-            (
-                "k1s: poll and fetch, the part that is wanted is unchanged",
-                UNCONCERNED_BYTES,
-            ),
-        ] {
-            assert!(self.bytes(step) <= most, "{step}: {}", self.bytes(step));
-        }
-        let first = self.bytes("k1s: commit and all trees") + self.bytes("k1s: files of 1 directory");
-        for peer in ["git: clone --depth 1", "go-getter: one directory"] {
-            assert!(first < self.bytes(peer), "{first} against {peer}: {}", self.bytes(peer));
-        }
-        let next = self.bytes("k1s: poll and fetch, one file of the part is changed");
-        assert!(next < self.bytes("go-getter: update"), "{next}");
-    }
-
-    fn print(&self) {
-        println!("| step | bytes down | bytes up | ms |\n|---|---|---|---|");
-        for Step { name, costs } in &self.0 {
-            let median = |mut values: Vec<u128>| {
-                values.sort_unstable();
-                let (first, last) = (values[0], values[values.len() - 1]);
-                let middle = values[values.len() / 2];
-                if first == last {
-                    format!("{middle}")
-                } else {
-                    format!("{middle} ({first}–{last})")
-                }
-            };
-            let of = |part: fn(&(Traffic, Duration)) -> u128| median(costs.iter().map(part).collect());
-            let down = of(|(traffic, _)| u128::from(traffic.down));
-            let up = of(|(traffic, _)| u128::from(traffic.up));
-            println!("| {name} | {down} | {up} | {} |", of(|(_, time)| time.as_millis()));
-        }
-    }
-}
 
 fn main() {
     let runtime = tokio::runtime::Builder::new_multi_thread()
@@ -148,11 +82,13 @@ fn main() {
 async fn measure(size: Size) -> Table {
     let made = repository(size);
     let served = Served::start(&made).await;
+    let secured = Secured::start(&made).await;
     let peer = peer(made.base());
     let mut table = Table::default();
     for round in 0..size.rounds {
         let mut ours = Ours::new(&served, size);
         ours.first(&mut table).await;
+        polls(&mut table, &served, &secured).await;
         plain(&mut table, &served, &made, &format!("clone-{round}")).await;
         go_getter(&mut table, &served, &made, &peer, &format!("got-{round}")).await;
 
@@ -169,7 +105,11 @@ async fn measure(size: Size) -> Table {
             &["fetch", "--quiet", "--depth=1", "origin", "main"],
         )
         .await;
-        table.add("git: fetch --depth 1 after two commits, shallow clone", &served, begun);
+        table.add(
+            "git: fetch --depth 1 after two commits, shallow clone",
+            &served.counter,
+            begun,
+        );
         let begun = Instant::now();
         get(
             &peer,
@@ -177,9 +117,25 @@ async fn measure(size: Size) -> Table {
             &made.base().join(format!("got-{round}")),
         )
         .await;
-        table.add("go-getter: update after two commits", &served, begun);
+        table.add("go-getter: update after two commits", &served.counter, begun);
     }
     table
+}
+
+/// Asks again and again whether anything changed, as a source does.
+async fn polls(table: &mut Table, served: &Served, secured: &Secured) {
+    for (name, counter, mut remote) in [
+        (NEXT_POLL, &served.counter, served.remote()),
+        (NEXT_POLL_OVER_TLS, &secured.counter, secured.remote()),
+    ] {
+        target(&mut remote, "main").await;
+        for _ in 0..POLLS {
+            counter.traffic();
+            let begun = Instant::now();
+            target(&mut remote, "main").await;
+            table.add(name, counter, begun);
+        }
+    }
 }
 
 /// The product, asking for one directory.
@@ -203,23 +159,23 @@ impl<'s> Ours<'s> {
     }
 
     async fn first(&mut self, table: &mut Table) {
-        self.served.traffic();
+        self.served.counter.traffic();
         let begun = Instant::now();
         let found = target(&mut self.remote, "main").await;
-        table.add("k1s: poll", self.served, begun);
+        table.add("k1s: poll", &self.served.counter, begun);
 
         let begun = Instant::now();
         let commit = self.remote.fetch(&self.place.cache, &found, None).await.unwrap();
-        table.add("k1s: commit and all trees", self.served, begun);
+        table.add("k1s: commit and all trees", &self.served.counter, begun);
 
         let begun = Instant::now();
         let part = self.files(&commit).await;
-        table.add("k1s: files of 1 directory", self.served, begun);
+        table.add("k1s: files of 1 directory", &self.served.counter, begun);
         self.last = Some((commit, part));
     }
 
     async fn next(&mut self, name: &str, table: &mut Table) {
-        self.served.traffic();
+        self.served.counter.traffic();
         let begun = Instant::now();
         let found = target(&mut self.remote, "main").await;
         let (old, before) = self.last.take().unwrap();
@@ -232,7 +188,7 @@ impl<'s> Ours<'s> {
         if part != before {
             self.files(&commit).await;
         }
-        table.add(name, self.served, begun);
+        table.add(name, &self.served.counter, begun);
         self.last = Some((commit, part));
     }
 
@@ -267,10 +223,10 @@ impl<'s> Ours<'s> {
 async fn plain(table: &mut Table, served: &Served, made: &Made, name: &str) {
     let url = source(served, "");
     let url = url.strip_prefix("git::").unwrap();
-    served.traffic();
+    served.counter.traffic();
     let begun = Instant::now();
     git(made, ".", &["ls-remote", "--quiet", url, "refs/heads/main"]).await;
-    table.add("git: ls-remote URL refs/heads/main", served, begun);
+    table.add("git: ls-remote URL refs/heads/main", &served.counter, begun);
 
     let begun = Instant::now();
     git(
@@ -279,7 +235,7 @@ async fn plain(table: &mut Table, served: &Served, made: &Made, name: &str) {
         &["clone", "--quiet", "--depth=1", "--branch=main", url, name],
     )
     .await;
-    table.add("git: clone --depth 1", served, begun);
+    table.add("git: clone --depth 1", &served.counter, begun);
 
     let sparse = format!("{name}-sparse");
     let begun = Instant::now();
@@ -297,13 +253,13 @@ async fn plain(table: &mut Table, served: &Served, made: &Made, name: &str) {
     git(made, &sparse, &["sparse-checkout", "set", WANTED]).await;
     table.add(
         "git: clone --depth 1 --filter=blob:none --sparse, one directory",
-        served,
+        &served.counter,
         begun,
     );
 }
 
 async fn go_getter(table: &mut Table, served: &Served, made: &Made, peer: &Path, name: &str) {
-    served.traffic();
+    served.counter.traffic();
     let begun = Instant::now();
     get(
         peer,
@@ -311,11 +267,15 @@ async fn go_getter(table: &mut Table, served: &Served, made: &Made, peer: &Path,
         &made.base().join(format!("{name}-part")),
     )
     .await;
-    table.add("go-getter: one directory, depth=1, whenever it is asked", served, begun);
+    table.add(
+        "go-getter: one directory, depth=1, whenever it is asked",
+        &served.counter,
+        begun,
+    );
 
     let begun = Instant::now();
     get(peer, &source(served, "?ref=main"), &made.base().join(name)).await;
-    table.add("go-getter: all", served, begun);
+    table.add("go-getter: all", &served.counter, begun);
 }
 
 fn source(served: &Served, rest: &str) -> String {

@@ -275,6 +275,7 @@ fn chosen(found: Vec<Result<Target, RevisionError>>) -> Result<Target, GitFault>
 }
 
 /// Returns the way to a server, over SSH with the key of its address where none is configured.
+#[cfg_attr(not(feature = "ssh"), expect(unused_variables, reason = "keys are for SSH"))]
 fn transport(
     network: &Network,
     site: &Site,
