@@ -1,7 +1,7 @@
 //! Keys of Amazon.
 //!
-//! The chain is: a key in the environment, a profile, a role that a token of a cluster lets one take over, what a container is
-//! given, what the machine is given.
+//! The chain is that of Amazon's own programs: a key in the environment, a role that a token of a cluster lets one take over, a
+//! profile, what a container is given, what the machine is given.
 
 mod container;
 mod machine;
@@ -77,10 +77,13 @@ impl Aws {
         if let Some(key) = in_environment(&self.variables).map_err(Step::AwsEnvironment.fails())? {
             return Ok(key);
         }
-        let role = match self.profile().await.map_err(Step::AwsProfile.fails())? {
-            Some(Found::Key(key)) => return Ok(key),
-            Some(Found::Role(role)) => Some(role),
-            None => None,
+        let role = match Role::in_environment(&self.variables).map_err(Step::AwsWebIdentity.fails())? {
+            Some(role) => Some(role),
+            None => match self.profile().await.map_err(Step::AwsProfile.fails())? {
+                Some(Found::Key(key)) => return Ok(key),
+                Some(Found::Role(role)) => Some(role),
+                None => None,
+            },
         };
         let now = SystemTime::now();
         if let Some(key) = self.held.fresh(now) {
@@ -112,10 +115,6 @@ impl Aws {
     }
 
     async fn lent(&self, role: Option<Role>, now: SystemTime) -> Result<Lent<AccessKey>, CredentialError> {
-        let role = match role {
-            Some(role) => Some(role),
-            None => Role::in_environment(&self.variables).map_err(Step::AwsWebIdentity.fails())?,
-        };
         if let Some(role) = role {
             let lent = role.take_over(&self.web, &self.variables, &self.region, now).await;
             return lent.map_err(Step::AwsWebIdentity.fails());

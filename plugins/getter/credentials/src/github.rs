@@ -1,6 +1,7 @@
 //! Tokens of Apps of GitHub.
 //!
-//! An App says who it is by a word that it signs, and is lent a token for one installation, with what that may read.
+//! An App says who it is by a word that it signs, and is lent a token for one installation, which may read
+//! contents and nothing else.
 
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime};
@@ -97,7 +98,9 @@ impl GithubApp {
         let shown = sensitive(&format!("Bearer {}", word.expose()), "the word of the App")?;
         let url = api.below(&format!("app/installations/{installation}/access_tokens"), &[])?;
         let headers = vec![(AUTHORIZATION, shown), (ACCEPT, JSON), (VERSION, SPOKEN)];
-        let answered = self.web.ask(url, headers).await?;
+        // What it is lent must not do more than what it is lent for.
+        let wanted = json!({"permissions": {"contents": "read"}});
+        let answered = self.web.ask(url, headers, &wanted).await?;
         let token: Token = answered.json("a token and when it expires")?;
         Lent::expiring(Secret::new(&token.token), now, &token.expires_at)
     }

@@ -105,12 +105,17 @@ impl Web {
         self.send(scheme, request, Vec::new()).await
     }
 
-    /// Sends an empty object.
+    /// Sends JSON.
     #[cfg(feature = "github")]
-    pub(crate) async fn ask(&self, url: Url, headers: Vec<(HeaderName, HeaderValue)>) -> Result<Answered, Fault> {
+    pub(crate) async fn ask(
+        &self,
+        url: Url,
+        headers: Vec<(HeaderName, HeaderValue)>,
+        body: &serde_json::Value,
+    ) -> Result<Answered, Fault> {
         let scheme = url.origin().scheme;
         let json = HeaderValue::from_static("application/json");
-        let request = Request::post(url, json, Bytes::from_static(b"{}"));
+        let request = Request::post(url, json, Bytes::from(body.to_string()));
         self.send(scheme, request, headers).await
     }
 

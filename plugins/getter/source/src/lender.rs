@@ -12,7 +12,7 @@ use k1s_getter_address::{Remote, Site, Transport};
 #[cfg(feature = "github-app")]
 use k1s_getter_credentials::App;
 #[cfg(feature = "github-app")]
-use k1s_getter_net::{Scheme, Url};
+use k1s_getter_net::{Peer, Scheme, Url};
 use k1s_source::Diagnostic;
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
@@ -25,6 +25,13 @@ const API: &str = "https://api.github.com";
 /// What stands before a server's name where its API is beside it.
 #[cfg(feature = "github-app")]
 const BESIDE: &str = "api.";
+/// GitHub's own servers, where all that is below them is its own, too; elsewhere pages of users may be.
+#[cfg(feature = "github-app")]
+const GITHUB: &str = "github.com";
+#[cfg(feature = "github-app")]
+const GITHUBS: &str = ".ghe.com";
+#[cfg(feature = "github-app")]
+const HTTPS: u16 = 443;
 
 /// A cloud that lends keys and tokens.
 #[derive(Clone, Copy, Debug, Deserialize, JsonSchema, PartialEq, Eq, Serialize, clap::ValueEnum)]
@@ -148,10 +155,17 @@ fn serves(api: &Url, address: &Address) -> Result<(), &'static str> {
     if !is_protected {
         return Err("its token is for repositories and archives behind `https://`");
     }
-    let (host, api) = (site.host.as_str(), api.origin().peer.name.as_str());
-    let beside = api.strip_prefix(BESIDE);
-    let is_below = |domain: &str| host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'));
-    let is_served = host == api || beside.is_some_and(|domain| host == domain || is_below(domain));
+    let host = site.host.as_str();
+    let Peer { name, port } = &api.origin().peer;
+    // On this machine each server has a port of its own.
+    let is_at_port = site.transport == Transport::Http || site.port.unwrap_or(HTTPS) == *port;
+    let below = name.as_str().strip_prefix(BESIDE);
+    let is_below = |domain: &str| {
+        let is_githubs = domain == GITHUB || domain.ends_with(GITHUBS);
+        is_githubs && host.strip_suffix(domain).is_some_and(|rest| rest.ends_with('.'))
+    };
+    let is_served = host == name.as_str() || below.is_some_and(|domain| host == domain || is_below(domain));
+    let is_served = is_served && is_at_port;
     is_served
         .then_some(())
         .ok_or("its token is for another server, that of `apiUrl` or else github.com")
@@ -226,6 +240,23 @@ mod tests {
             (OWN, "git::https://github.com/o/r.git", false),
             (OWN, "git::https://sub.git.example/o/r.git", false),
             ("https://api.shop.ghe.com", "git::https://shop.ghe.com/o/r.git", true),
+            ("https://api.git.example", "git::https://git.example/o/r.git", true),
+            (
+                "https://api.git.example",
+                "git::https://pages.git.example/o/r.git",
+                false,
+            ),
+            (OWN, "git::https://git.example:9999/o/r.git", false),
+            (
+                "https://git.example:8443/api/v3",
+                "git::https://git.example:8443/o/r.git",
+                true,
+            ),
+            (
+                "https://git.example:8443/api/v3",
+                "git::https://git.example/o/r.git",
+                false,
+            ),
             ("http://127.0.0.1:1", "git::http://127.0.0.1:2/r.git", true),
         ] {
             let api = Url::parse(api).unwrap();

@@ -50,16 +50,21 @@ async fn the_first_step_that_is_set_up_counts() -> anyhow::Result<()> {
         "[default]\naws_access_key_id=D\naws_secret_access_key=s\n[team]\naws_access_key_id=T\naws_secret_access_key=s\n",
     )?;
     let (machine, container) = (machine.place(), container.place());
+    let token = folder.path().join("token");
     let all = [
         ("AWS_ACCESS_KEY_ID", "ENVIRONMENT"),
         ("AWS_SECRET_ACCESS_KEY", "s"),
+        ("AWS_WEB_IDENTITY_TOKEN_FILE", token.to_str().expect("a text")),
+        ("AWS_ROLE_ARN", "arn:x"),
         ("AWS_PROFILE", "team"),
         ("AWS_CONFIG_FILE", "/nowhere"),
         ("AWS_SHARED_CREDENTIALS_FILE", file.to_str().expect("a text")),
         ("AWS_CONTAINER_CREDENTIALS_FULL_URI", container.as_str()),
         ("AWS_EC2_METADATA_SERVICE_ENDPOINT", machine.as_str()),
     ];
-    for (left_out, expected) in [(0, "ENVIRONMENT"), (2, "T"), (3, "D"), (5, "CONTAINER"), (6, "MACHINE")] {
+    // The token is not there, so the role is what fails, and no profile beside it counts.
+    assert_eq!(refusal(&all[2..]).await.step, Step::AwsWebIdentity);
+    for (left_out, expected) in [(0, "ENVIRONMENT"), (4, "T"), (5, "D"), (7, "CONTAINER"), (8, "MACHINE")] {
         let key = aws(&all[left_out..]).key().await?;
         assert_eq!(key.id.expose(), expected);
     }

@@ -22,6 +22,7 @@ async fn an_app_signs_who_it_is_and_is_lent_a_token() -> anyhow::Result<()> {
         let is_right = seen.method == "POST"
             && claims["iss"] == "17"
             && lasting.is_some_and(|(until, from)| until - from <= 600)
+            && seen.body == r#"{"permissions":{"contents":"read"}}"#
             && seen.header("accept") == "application/vnd.github+json";
         match seen.target.as_str() {
             "/api/v3/app/installations/4/access_tokens" if is_right => {
