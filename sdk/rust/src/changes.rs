@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, HashSet};
 
 use k1s_crash::{Point, pass_by};
-use k1s_source_proto::v1::{self, Key, source_message::Message};
+use k1s_source_proto::v1::{Key, source_message::Message};
 use prost::bytes::Bytes;
 use serde::Serialize;
 
@@ -202,16 +202,9 @@ impl Changes {
     /// # Errors
     /// Fails when the session is over.
     pub async fn gone(&mut self, why: Gone) -> Result<(), Problem> {
-        let scope = self.scribe.scope().id().to_owned();
-        let reason = why.to_wire().into();
+        let gone = why.into_wire(self.scribe.scope());
         self.scribe.rest();
-        self.scribe
-            .message(Message::ScopeGone(v1::ScopeGone {
-                scope,
-                reason,
-                replaced_by: String::new(),
-            }))
-            .await
+        self.scribe.message(Message::ScopeGone(gone)).await
     }
 
     /// Returns what the host holds of this scope, as far as it is known.

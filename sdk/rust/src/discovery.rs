@@ -36,19 +36,27 @@ pub(crate) enum Wish {
 }
 
 /// Why a scope is no more.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Gone {
     /// The configuration no longer selects it.
     Deselected,
     /// The place no longer serves it.
     Unsupported,
+    /// This scope has its objects now: it takes them over, and its next listing says which of them are still there.
+    ReplacedBy(Scope),
 }
 
 impl Gone {
-    pub(crate) fn to_wire(self) -> v1::scope_gone::Reason {
-        match self {
-            Self::Deselected => v1::scope_gone::Reason::Deselected,
-            Self::Unsupported => v1::scope_gone::Reason::Unsupported,
+    pub(crate) fn into_wire(self, scope: &Scope) -> v1::ScopeGone {
+        let (reason, successor) = match self {
+            Self::Deselected => (v1::scope_gone::Reason::Deselected, None),
+            Self::Unsupported => (v1::scope_gone::Reason::Unsupported, None),
+            Self::ReplacedBy(successor) => (v1::scope_gone::Reason::ReplacedBy, Some(successor)),
+        };
+        v1::ScopeGone {
+            scope: scope.id().to_owned(),
+            reason: reason.into(),
+            replaced_by: successor.map(|successor| successor.id().to_owned()).unwrap_or_default(),
         }
     }
 }
@@ -158,11 +166,7 @@ impl Scopes {
 
 /// Says that a scope is no more.
 pub(crate) async fn give_up(outlet: &Outlet, scope: &Scope, why: Gone) -> Result<(), Problem> {
-    let gone = Message::ScopeGone(v1::ScopeGone {
-        scope: scope.id().to_owned(),
-        reason: why.to_wire().into(),
-        replaced_by: String::new(),
-    });
+    let gone = Message::ScopeGone(why.into_wire(scope));
     outlet.say(What::Message(gone)).await
 }
 

@@ -3,12 +3,14 @@
 //! Reads files and may run a program that gives credentials, so it works on a thread that may wait. Made anew it reads all of
 //! it anew: that is how a renewed certificate or another address is taken.
 
+use std::sync::Arc;
 use std::time::Duration;
 
 use kube::client::ClientBuilder;
 use kube::config::{ExecInteractiveMode, KubeConfigOptions, Kubeconfig};
 use kube::{Client, Config};
 use tokio::runtime::Handle;
+use tokio::sync::Semaphore;
 use tokio::task::spawn_blocking;
 use tokio::time::timeout;
 
@@ -29,10 +31,13 @@ pub(crate) struct Connected {
     pub(crate) url: String,
 }
 
-/// Makes a client; asks nothing of the cluster.
-pub(crate) async fn connect(place: &Place) -> Result<Connected, Trouble> {
+/// Makes a client; asks nothing of the cluster. One is made at a time, also where nobody waits for the last any more.
+pub(crate) async fn connect(place: &Place, making: &Arc<Semaphore>) -> Result<Connected, Trouble> {
     let place = place.clone();
+    let turn = Arc::clone(making).try_acquire_owned();
+    let turn = turn.map_err(|_| Trouble::Credentials(TOO_LONG.to_owned()))?;
     let made = spawn_blocking(move || {
+        let _turn = turn;
         let mut config = Handle::current().block_on(config(&place))?;
         config.connect_timeout = Some(CONNECT);
         // When to ask again is ours to say.

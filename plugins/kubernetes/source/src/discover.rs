@@ -3,7 +3,8 @@
 //! Each cluster is looked at by a loop of its own, so that one that does not answer holds up no other. What a look found is
 //! shown to the loops of the scopes first, and then the scopes are opened.
 
-use std::time::Duration;
+use std::collections::BTreeSet;
+use std::time::{Duration, Instant};
 
 use futures_util::future::join_all;
 use k1s_kubernetes_watch::Backoff;
@@ -18,6 +19,8 @@ use crate::trouble::Trouble;
 
 /// The shortest time between two looks.
 const LEAST: Duration = Duration::from_secs(1);
+/// A way to a cluster that was made anew before that did not help; the next is made later and later.
+const LASTING: Duration = Duration::from_mins(1);
 /// The most looks whose results wait.
 const LOOKS: usize = 4;
 
@@ -29,6 +32,8 @@ struct Look {
 
 /// Follows the clusters until the host asks to stop.
 pub(crate) async fn discover(clusters: &[Cluster], settings: &Settings, scopes: &mut Scopes) -> Result<(), Problem> {
+    let held: BTreeSet<Scope> = scopes.unopened().cloned().collect();
+    clusters.iter().for_each(|cluster| cluster.holds(&held, settings));
     let (found, mut looks) = mpsc::channel(LOOKS);
     let loops = clusters
         .iter()
@@ -62,13 +67,29 @@ pub(crate) async fn discover(clusters: &[Cluster], settings: &Settings, scopes: 
 
 async fn keep_looking(index: usize, cluster: &Cluster, settings: &Settings, found: mpsc::Sender<Look>) {
     let mut backoff = Backoff::default();
+    let (mut link, mut since) = (0, Instant::now());
     loop {
         let result = cluster.look(settings).await;
         let rest = match &result {
             Ok(found) => {
                 cluster.show(found.view.clone());
-                backoff.succeeded();
-                LEAST
+                let lasted = since.elapsed() >= LASTING;
+                let last = std::mem::replace(&mut link, found.view.link_number());
+                match (last == link, lasted) {
+                    (false, false) if last > 0 => {
+                        since = Instant::now();
+                        backoff.failed(chance(), None)
+                    }
+                    (false, _) => {
+                        since = Instant::now();
+                        LEAST
+                    }
+                    (true, true) => {
+                        backoff.succeeded();
+                        LEAST
+                    }
+                    (true, false) => LEAST,
+                }
             }
             Err(_) => backoff.failed(chance(), None),
         };

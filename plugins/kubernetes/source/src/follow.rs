@@ -13,6 +13,7 @@ use tokio::time::sleep;
 use crate::cluster::{Cluster, View};
 use crate::config::Settings;
 use crate::declare::Followed;
+use crate::early::Early;
 use crate::link::{Link, Stream};
 use crate::list::{Halt, Listed, Listing};
 use crate::trouble::Trouble;
@@ -38,17 +39,26 @@ pub(crate) struct Follower<'a> {
     wrong: u64,
     /// What ends the next pause before its time.
     early: Early,
+    standing: Standing,
+    past: Past,
 }
 
-/// What ends a pause before its time.
+/// Whether the scope was ever followed in this session.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Early {
-    /// Nothing: the server asked for patience.
-    Never,
-    /// Another way to the cluster than that of this number.
-    Link(u64),
-    /// The scope being served again.
-    Served,
+enum Past {
+    /// It was not.
+    None,
+    /// It was listed, or went on from a position.
+    Some,
+}
+
+/// What the host was told of the scope as a whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Standing {
+    /// That it is there, or nothing.
+    There,
+    /// That it is no more.
+    Gone,
 }
 
 /// The way to a cluster, and what is followed over it.
@@ -70,6 +80,8 @@ impl<'a> Follower<'a> {
             rest: None,
             wrong: 0,
             early: Early::Never,
+            standing: Standing::There,
+            past: Past::None,
         }
     }
 
@@ -124,6 +136,7 @@ impl<'a> Follower<'a> {
         };
         match stored.filter(is_good).zip(sight.as_ref()) {
             Some((Position { at, cluster, .. }, Sight { followed, .. })) => {
+                self.past = Past::Some;
                 self.told = Some(self.tell_from(followed.clone(), cluster, &at));
                 self.course = Course::new(self.settings.way).resumed(at);
                 changes.live().await
@@ -174,6 +187,7 @@ impl<'a> Follower<'a> {
             return Ok(true);
         }
         let order = self.order.take().unwrap_or_else(|| changes.relist());
+        self.standing = Standing::There;
         let mut out = changes.begin(order);
         let listed = self.list_into(&mut out).await;
         match listed {
@@ -223,6 +237,7 @@ impl<'a> Follower<'a> {
             let declared = listing.progress.done;
             match listed {
                 Ok(listed) => {
+                    self.past = Past::Some;
                     self.told = Some(self.tell_from(followed, link.identity.clone(), &listed.at));
                     return Ok(listed);
                 }
@@ -232,7 +247,7 @@ impl<'a> Follower<'a> {
                         Some(verdict) => self.course.listing_refused(verdict, chance()),
                         None => self.course.listing_broke(chance()),
                     }
-                    self.heed(&trouble, &link);
+                    self.heed(&trouble, &link, &followed);
                     let goes_on = matches!(self.course.next(), Next::List(_)) && declared == 0;
                     if !goes_on {
                         return Err(trouble.into());
@@ -282,7 +297,10 @@ impl<'a> Follower<'a> {
             End::Stopped => return Ok(false),
             End::Ordered(order) => self.ordered(order),
             End::Done => self.course.watch_ended(began.elapsed(), brought, chance()),
-            End::Refused(refusal) => self.failed(Trouble::Refused(refusal), brought, &link, changes).await?,
+            End::Refused(refusal) => {
+                self.failed(Trouble::Refused(refusal), brought, (&link, &followed), changes)
+                    .await?
+            }
             End::Unreadable(error) => {
                 self.course.watch_unreadable(chance());
                 self.early = Early::Never;
@@ -290,11 +308,11 @@ impl<'a> Follower<'a> {
             }
             End::Trouble(Trouble::OtherCluster) => {
                 changes.report(&Trouble::OtherCluster.problem(self.scope.id())).await?;
-                self.heed(&Trouble::OtherCluster, &link);
+                self.heed(&Trouble::OtherCluster, &link, &followed);
                 self.told = None;
                 self.course.ordered();
             }
-            End::Trouble(trouble) => self.failed(trouble, brought, &link, changes).await?,
+            End::Trouble(trouble) => self.failed(trouble, brought, (&link, &followed), changes).await?,
         }
         Ok(true)
     }
@@ -303,7 +321,7 @@ impl<'a> Follower<'a> {
         &mut self,
         trouble: Trouble,
         brought: Brought,
-        link: &Link,
+        (link, followed): (&Link, &Followed),
         changes: &mut Changes,
     ) -> Result<(), Problem> {
         match self.verdict(&trouble) {
@@ -311,7 +329,7 @@ impl<'a> Follower<'a> {
             None => self.course.watch_broke(brought, chance()),
         }
         tracing::debug!(%trouble, scope = %self.scope, "a watch ended");
-        self.heed(&trouble, link);
+        self.heed(&trouble, link, followed);
         let is_news = match self.course.next() {
             Next::Parked(_) => true,
             Next::Wait(_) => self.course.failures() > UNTOLD_FAILURES,
@@ -335,16 +353,15 @@ impl<'a> Follower<'a> {
     }
 
     /// Has the way made anew where that may help, and notes what ends the pause before its time.
-    fn heed(&mut self, trouble: &Trouble, link: &Link) {
+    fn heed(&mut self, trouble: &Trouble, link: &Link, followed: &Followed) {
+        if trouble.verdict() == Some(Verdict::Forbidden) && self.past == Past::None {
+            self.cluster.forbids(&followed.part, self.scope);
+        }
         let is_repeated = trouble.is_about_the_way() && self.course.failures() > UNTOLD_FAILURES;
         if trouble.asks_for_renewal() || is_repeated {
             self.cluster.renew(link);
         }
-        let is_forbidden = trouble.verdict() == Some(Verdict::Forbidden);
-        self.early = match trouble.is_about_the_way() || is_forbidden {
-            true => Early::Link(link.number),
-            false => Early::Never,
-        };
+        self.early = Early::after(trouble, link.number);
         if matches!(trouble, Trouble::OtherCluster) {
             self.wrong = self.wrong.max(link.number);
         }
@@ -352,11 +369,12 @@ impl<'a> Follower<'a> {
 
     /// Says that the kind is no more, once: what was deleted before is told first.
     async fn give_up(&mut self, changes: &mut Changes) -> Result<(), Problem> {
-        let Some(mut told) = self.told.take() else {
+        if self.standing == Standing::Gone {
             return Ok(());
-        };
+        }
+        self.standing = Standing::Gone;
         let link = self.seen.borrow().link.clone();
-        if let Some(link) = link {
+        if let Some((mut told, link)) = self.told.take().zip(link) {
             let followed = told.followed.clone();
             let mut watch = Watch {
                 cluster: self.cluster,
@@ -371,7 +389,11 @@ impl<'a> Follower<'a> {
         }
         self.cluster.look_again();
         self.course.forget();
-        changes.gone(Gone::Unsupported).await
+        let why = self
+            .cluster
+            .successor(self.scope)
+            .map_or(Gone::Unsupported, Gone::ReplacedBy);
+        changes.gone(why).await
     }
 
     fn ordered(&mut self, order: Order) {
@@ -382,11 +404,7 @@ impl<'a> Follower<'a> {
     /// Waits for a while, for an order, or for what ends the wait before its time.
     async fn pause(&mut self, time: Duration, changes: &mut Changes) -> bool {
         let (early, scope) = (self.early, self.scope);
-        let is_over = |view: &View| match early {
-            Early::Never => false,
-            Early::Link(number) => view.link.as_ref().is_some_and(|link| link.number > number),
-            Early::Served => view.followed_by_scope.contains_key(scope),
-        };
+        let is_over = |view: &View| early.is_over(view, scope);
         let seen = &mut self.seen;
         let cut_short = async { seen.wait_for(is_over).await.is_ok() };
         let ordered = tokio::select! {

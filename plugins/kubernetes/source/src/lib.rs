@@ -6,7 +6,7 @@
 //!
 //! - `config`: what a user writes. `connect`: a client of one cluster, as its kubeconfig says, and what tells it from others.
 //! - `link`: requests, at the cluster's pace, and their answers in chunks.
-//! - `cluster`: what all loops of one cluster share. Its owner is `discover`, which alone changes what is seen of it.
+//! - `cluster`: what all loops of one cluster share. Its owner is `discover`, which alone changes what is seen of it, by a `look`.
 //! - `follow`: the loop of one scope, over `list` and `watch`, steered by the pure `Course`.
 //! - `trouble`: what went wrong, in words that hold no secret.
 
@@ -17,10 +17,12 @@ mod config;
 mod connect;
 mod declare;
 mod discover;
+mod early;
 mod follow;
 mod kubernetes;
 mod link;
 mod list;
+mod look;
 mod trouble;
 mod watch;
 

@@ -227,10 +227,13 @@ impl Watch<'_> {
         self.brought = Brought::Something;
     }
 
-    /// A definition that changed changes what the cluster serves.
+    /// A definition that changed changes what the cluster serves, a namespace what is followed.
     fn notice(&self) {
-        if self.followed.part.resource.is_definitions() {
+        let resource = &self.followed.part.resource;
+        if resource.is_definitions() {
             self.cluster.look_again();
+        } else if resource.is_namespaces() {
+            self.cluster.namespaces_changed();
         }
     }
 

@@ -227,6 +227,10 @@ fn reply(target: &str, script: &Script) -> Option<Reply> {
         "/api" => Some(groups(
             json!([{"versions": [{"version": "v1", "resources": resources}]}]),
         )),
+        "/api/v1/namespaces" => {
+            let names = ["n", "n-2", "other"].map(|name| json!({"metadata": {"name": name}}));
+            Some(Reply::of(200, &json!({"items": names})))
+        }
         "/apis" => Some(groups(json!([]))),
         _ => {
             locked(&script.asked).push(target.to_owned());

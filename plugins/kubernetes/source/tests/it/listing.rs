@@ -226,3 +226,33 @@ async fn namespaces_that_are_named_are_asked_one_by_one_and_others_left_out() {
         ["begin c/configmaps of this-cluster", "end 1 v1 7 this-cluster"]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_forbidden_in_the_whole_cluster_is_asked_namespace_by_namespace() {
+    let api = Api::with(vec![
+        Reply::refusal(403, "Forbidden"),
+        Reply::page("7", "", &[map("a", 1)]),
+    ])
+    .await;
+    let config = json!({"namespaces": {"allow": ["n*"], "deny": ["*-2"]}});
+    let mut session = Session::open(&api, Mode::Full, config, &[]).await;
+    session.said_until(|word| word == "end! Permission").await;
+    let mut said = session
+        .said_until(|word| word == "no more c/configmaps Unsupported")
+        .await;
+    if !said.iter().any(|word| is_end(word)) {
+        said.extend(session.said_until(is_end).await);
+    }
+    let of_namespace: Vec<&String> = said
+        .iter()
+        .filter(|word| word.starts_with("begin") || is_end(word))
+        .collect();
+    assert_eq!(
+        of_namespace,
+        ["begin c/configmaps/n of this-cluster", "end 1 v1 7 this-cluster"]
+    );
+    assert_eq!(
+        api.asked(2).await[..2],
+        [LIST, "/api/v1/namespaces/n/configmaps?limit=500"]
+    );
+}

@@ -191,3 +191,42 @@ async fn deletes_of_another_cluster_are_not_told() {
         ]
     );
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_followed_by_namespace_goes_on_so_until_more_is_allowed() {
+    let api = Api::with(vec![
+        Reply::refusal(403, "Forbidden"),
+        Reply::watch(&[("ADDED", map("a", 21))]),
+    ])
+    .await;
+    let by_namespace = [("c/configmaps/n", HERE.1)];
+    let config = json!({"namespaces": {"allow": ["n", "n?"]}});
+    let mut session = Session::open(&api, Mode::Resume, config.clone(), &by_namespace).await;
+    let said = session.said_until(|word| word == "token 1 v1 21 this-cluster").await;
+    assert_eq!(without_rests(said), ["live", "put a 21", "token 1 v1 21 this-cluster"]);
+    let asked = api.asked(2).await;
+    assert_eq!(
+        asked,
+        [
+            "/api/v1/configmaps?limit=1".to_owned(),
+            watch_from("20").replace("/configmaps", "/namespaces/n/configmaps")
+        ]
+    );
+
+    let allowed = vec![
+        Reply::page("40", "x", &[map("a", 39)]),
+        Reply::page("40", "", &[map("a", 39)]),
+    ];
+    let api = Api::with(allowed).await;
+    let mut session = Session::open(&api, Mode::Resume, config, &by_namespace).await;
+    let said = session.said_until(|word| word.starts_with("end")).await;
+    assert_eq!(
+        without_rests(said),
+        [
+            "no more c/configmaps/n ReplacedBy",
+            "begin c/configmaps of this-cluster",
+            "put a 39",
+            "end 1 v1 40 this-cluster"
+        ]
+    );
+}
