@@ -1,6 +1,7 @@
 //! The entries of what the host holds, each at a place that it keeps.
 //!
-//! They grow a block at a time, so that none is moved and no memory is touched twice while a million are told.
+//! They grow a block at a time, so that none but the first thousand is ever moved and little memory is touched twice while a
+//! million are told.
 
 use super::Entry;
 
