@@ -351,6 +351,8 @@ impl Submodules {
 
     /// Makes files readable without a network, and takes from `ids` those that are of submodules.
     pub(super) async fn bring(&mut self, ids: &mut BTreeSet<ObjectId>) -> Result<(), OriginError> {
+        let before = self.ways.meter.bytes();
+        let most = self.ways.limits.pack_bytes;
         for within in &mut self.within {
             let own: Vec<ObjectId> = ids.intersection(&within.names).copied().collect();
             if own.is_empty() {
@@ -358,6 +360,9 @@ impl Submodules {
             }
             let brought = within.place.bring(&own).await;
             brought.map_err(|error| fault(within.path.clone(), error.into()))?;
+            if self.ways.meter.bytes() - before > most {
+                return Err(fault(within.path.clone(), Why::Limit(Limit::PackBytes(most))));
+            }
             ids.retain(|id| !within.names.contains(id));
         }
         Ok(())
