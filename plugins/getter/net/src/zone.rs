@@ -33,20 +33,27 @@ pub enum Zone {
     Reserved,
 }
 
-/// Metadata services at addresses of their own (EC2, GCE, Azure and most others; ECS; EKS; Azure's wire server; Alibaba; Oracle).
-const METADATA_V4: [Ipv4Addr; 6] = [
+/// Metadata services at addresses of their own (EC2, GCE, Azure and most others; ECS; EKS; Tencent, twice; Scaleway; Azure's wire
+/// server; Alibaba; Oracle).
+const METADATA_V4: [Ipv4Addr; 9] = [
     Ipv4Addr::new(169, 254, 169, 254),
     Ipv4Addr::new(169, 254, 170, 2),
     Ipv4Addr::new(169, 254, 170, 23),
+    Ipv4Addr::new(169, 254, 0, 23),
+    Ipv4Addr::new(169, 254, 10, 10),
+    Ipv4Addr::new(169, 254, 42, 42),
     Ipv4Addr::new(168, 63, 129, 16),
     Ipv4Addr::new(100, 100, 100, 200),
     Ipv4Addr::new(192, 0, 0, 192),
 ];
-/// The same for IPv6 (EC2, EKS, GCE).
-const METADATA_V6: [Ipv6Addr; 3] = [
+/// The same for IPv6 (EC2, EKS, GCE, Scaleway, Oracle, OpenStack).
+const METADATA_V6: [Ipv6Addr; 6] = [
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x254),
     Ipv6Addr::new(0xfd00, 0xec2, 0, 0, 0, 0, 0, 0x23),
     Ipv6Addr::new(0xfd20, 0xce, 0, 0, 0, 0, 0, 0x254),
+    Ipv6Addr::new(0xfd00, 0x42, 0, 0, 0, 0, 0, 0x42),
+    Ipv6Addr::new(0xfd00, 0xc1, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
+    Ipv6Addr::new(0xfe80, 0, 0, 0, 0, 0, 0xa9fe, 0xa9fe),
 ];
 
 /// Returns where an address leads, and none for the public Internet.
@@ -213,6 +220,11 @@ mod tests {
             "169.254.169.254",
             "169.254.170.2",
             "169.254.170.23",
+            "169.254.0.23",
+            "169.254.42.42",
+            "fd00:42::42",
+            "fd00:c1::a9fe:a9fe",
+            "fe80::a9fe:a9fe",
             "168.63.129.16",
             "100.100.100.200",
             "192.0.0.192",
