@@ -3,8 +3,9 @@
 //! The files are read whenever a key is wanted, so that what another program renews in them counts. A profile that would have a
 //! program executed, or a role taken over with another key, is refused with a word for it, and never passed over.
 
-use std::fs::File;
+use std::fs::{self, File};
 use std::io::{self, Read as _};
+use std::os::unix::fs::FileTypeExt as _;
 use std::path::{Path, PathBuf};
 
 use k1s_getter_address::{AccessKey, Secret};
@@ -129,10 +130,13 @@ fn read(path: &Path) -> Result<String, ProfileError> {
         path: path.to_owned(),
         source,
     };
-    let file = match File::open(path) {
+    // A pipe would be waited for.
+    match fs::metadata(path) {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(String::new()),
-        opened => opened.map_err(fault)?,
+        Ok(found) if found.file_type().is_fifo() => return Err(ProfileError::Text(path.to_owned())),
+        looked => looked.map_err(fault)?,
     };
+    let file = File::open(path).map_err(fault)?;
     let mut bytes = Vec::new();
     let length = file.take(FILE_BYTES + 1).read_to_end(&mut bytes).map_err(fault)?;
     let is_whole = u64::try_from(length).is_ok_and(|length| length <= FILE_BYTES);
@@ -286,6 +290,16 @@ mod tests {
         let files = files.unwrap();
         assert!(files.found("lone").is_ok());
         std::fs::write(&elsewhere, b"\xff").unwrap();
+        assert!(matches!(files.found("lone"), Err(ProfileError::Text(_))));
+        std::fs::remove_file(&elsewhere).unwrap();
+        rustix::fs::mknodat(
+            rustix::fs::CWD,
+            &elsewhere,
+            rustix::fs::FileType::Fifo,
+            rustix::fs::Mode::RUSR,
+            0,
+        )
+        .unwrap();
         assert!(matches!(files.found("lone"), Err(ProfileError::Text(_))));
         let nothing = Variables::given([("OTHER", "x")]);
         assert!(matches!(Files::find(&nothing), Err(ProfileError::Homeless)));

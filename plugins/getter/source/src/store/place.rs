@@ -135,6 +135,8 @@ impl Place {
                     .map(|text| elsewhere(&text))
                     .transpose()?;
                 let is_google = elsewhere.is_none();
+                // What is lent is for Google, and for what stands for it on this machine.
+                let lent = lent.filter(|_| elsewhere.as_ref().is_none_or(is_here));
                 let token = token(network, lent, is_google && variables.get(GOOGLE_TOKEN).is_some())?;
                 Bucket::gcs(client, gcs, elsewhere, token)
             }
@@ -157,14 +159,17 @@ fn elsewhere(text: &str) -> Result<Url, StoreError> {
         variable: GOOGLE_ELSEWHERE,
         source,
     })?;
-    let origin = url.origin();
-    let address = origin.peer.name.address();
-    let is_here = address.is_some_and(|address| address.is_loopback()) || origin.peer.name.as_str() == "localhost";
     // A token that is configured goes there.
-    if origin.scheme == Scheme::Http && !is_here {
+    if url.origin().scheme == Scheme::Http && !is_here(&url) {
         return Err(StoreError::Unprotected(GOOGLE_ELSEWHERE));
     }
     Ok(url)
+}
+
+#[cfg(feature = "gcs")]
+fn is_here(url: &Url) -> bool {
+    let name = &url.origin().peer.name;
+    name.address().is_some_and(|address| address.is_loopback()) || name.as_str() == "localhost"
 }
 
 /// Finds what Azure is asked with besides a signature in the address.
