@@ -163,12 +163,19 @@ impl<S: Source> Conductor<S> {
         }
     }
 
-    /// Obeys until the end; what then still runs is ended.
+    /// Obeys until the end, first what was ordered early; what then still runs is ended.
     pub(crate) async fn run(
         mut self,
         mut scopes: JoinSet<()>,
         outbound: mpsc::Sender<Result<v1::SourceMessage, Status>>,
+        early: Vec<Command>,
     ) -> Ended {
+        for order in early {
+            if let Some(Leave::Stop(grace)) = self.command(order) {
+                self.drain(&mut scopes, grace).await;
+                return Ended::Stopped;
+            }
+        }
         match self.obey(&mut scopes, &outbound).await {
             Leave::Cut => Ended::Cut,
             Leave::Stop(grace) => {
@@ -203,14 +210,11 @@ impl<S: Source> Conductor<S> {
                     }
                     None => return Leave::Cut,
                 },
-                command = self.commands.recv() => match command {
-                    Some(Command::Sync { scope, reason, reply }) => answer(reply, self.order(&scope, reason)),
-                    Some(Command::Stop { deadline, reply }) => {
-                        self.announce_stop();
-                        answer(reply, ());
-                        return Leave::Stop(grace(deadline));
+                command = self.commands.recv() => {
+                    let Some(command) = command else { return Leave::Cut };
+                    if let Some(leave) = self.command(command) {
+                        return leave;
                     }
-                    None => return Leave::Cut,
                 },
                 Some(wish) = self.wishes.recv() => match wish {
                     Wish::Open(scope) => if !self.orders.contains_key(&scope) {
@@ -247,6 +251,21 @@ impl<S: Source> Conductor<S> {
             Some(Message::Begin(_) | Message::Known(_) | Message::Resume(_) | Message::Ready(_)) => Err(
                 Status::failed_precondition("Begin, Known, Resume and Ready come before the session is open"),
             ),
+        }
+    }
+
+    /// Obeys; returns how the session ends, if it does.
+    fn command(&mut self, command: Command) -> Option<Leave> {
+        match command {
+            Command::Sync { scope, reason, reply } => {
+                answer(reply, self.order(&scope, reason));
+                None
+            }
+            Command::Stop { deadline, reply } => {
+                self.announce_stop();
+                answer(reply, ());
+                Some(Leave::Stop(grace(deadline)))
+            }
         }
     }
 

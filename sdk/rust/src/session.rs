@@ -69,7 +69,8 @@ pub(crate) enum Ended {
 
 impl<S: Source> Session<S> {
     pub(crate) async fn run(mut self) -> Ended {
-        let opened = match self.open().await {
+        let mut early = Vec::new();
+        let opened = match self.open(&mut early).await {
             Ok(Some(opened)) => opened,
             Ok(None) => return self.stopped_early().await,
             Err(status) => {
@@ -98,7 +99,7 @@ impl<S: Source> Session<S> {
             let mut conductor = Conductor::new(inbound, commands, paused, initialized, opened, items);
             let mut scopes = JoinSet::new();
             conductor.start(&mut scopes).await;
-            let ended = conductor.run(scopes, outbound).await;
+            let ended = conductor.run(scopes, outbound, early).await;
             drop(lasts);
             ended
         };
@@ -107,7 +108,9 @@ impl<S: Source> Session<S> {
     }
 
     /// Returns what the host said until Ready, or nothing when it asked to stop before.
-    async fn open(&mut self) -> Result<Option<Opened>, Status> {
+    ///
+    /// What it orders travels by another way than Ready and may be here before it: that is kept in `early`, to be done then.
+    async fn open(&mut self, early: &mut Vec<Command>) -> Result<Option<Opened>, Status> {
         let mut opening = Opening::New;
         loop {
             tokio::select! {
@@ -119,8 +122,9 @@ impl<S: Source> Session<S> {
                     }
                 }
                 command = self.commands.recv() => match command {
+                    Some(order @ Command::Sync { .. }) if early.len() < COMMANDS => early.push(order),
                     Some(Command::Sync { reply, .. }) => {
-                        answer(reply, Err(Status::failed_precondition("Ready was not sent yet")));
+                        answer(reply, Err(Status::resource_exhausted("too many listings were ordered before Ready")));
                     }
                     Some(Command::Stop { reply, .. }) => {
                         answer(reply, ());

@@ -31,6 +31,37 @@ fn is_batch(message: &Message) -> bool {
     matches!(message, Message::Batch(_))
 }
 
+/// Declares one object.
+struct Plain;
+
+impl Script for Plain {
+    async fn snapshot(_: &Scope, out: &mut SnapshotWriter<'_>) -> Result<(), Problem> {
+        out.object(map("one"), At::default()).await
+    }
+}
+
+#[tokio::test]
+async fn an_order_that_is_here_before_ready_is_obeyed_behind_it() {
+    let mut launch = Launch::of::<Scripted<Plain>>().await;
+    launch.handshake(Limits::default()).await;
+    assert_eq!(launch.initialize("{}").await, []);
+    let mut session = launch.start().await.unwrap();
+    let (ordered, ()) = tokio::join!(launch.sync("", Reason::Requested), async {
+        for message in full() {
+            session.say(message).await;
+        }
+        session.say(ToSource::Ready(Ready {})).await;
+    });
+    let ordered = ordered.unwrap();
+    loop {
+        let listing = session.until_end().await;
+        assert_eq!(verify(&listing), Outcome::Complete);
+        if end(&listing).generation == ordered {
+            return;
+        }
+    }
+}
+
 #[tokio::test]
 async fn an_open_listing_is_answered_by_the_next() {
     let (mut launch, mut session) = Launch::open::<Scripted<Gated>>(full()).await;
