@@ -46,7 +46,12 @@ async fn an_order_that_is_here_before_ready_is_obeyed_behind_it() {
     launch.handshake(Limits::default()).await;
     assert_eq!(launch.initialize("{}").await, []);
     let mut session = launch.start().await.unwrap();
+    let mut asked = launch.control.clone();
     let (ordered, ()) = tokio::join!(launch.sync("", Reason::Requested), async {
+        // What is answered behind it on the same connection tells that the order is there.
+        soon("Describe", asked.describe(DescribeRequest::default()))
+            .await
+            .unwrap();
         for message in full() {
             session.say(message).await;
         }
