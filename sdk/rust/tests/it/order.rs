@@ -223,18 +223,26 @@ async fn a_session_opens_in_order_or_not_at_all() {
 }
 
 #[tokio::test]
-async fn before_ready_there_is_nothing_to_sync_and_stop_still_works() {
+async fn a_stop_before_ready_ends_what_was_ordered_early() {
     let mut launch = Launch::of::<Source>().await;
     launch.handshake(Limits::default()).await;
     launch.initialize("{}").await;
     let mut session = launch.start().await.unwrap();
     session.say(begin(begin::Mode::Full)).await;
-    let early = launch.sync("a", sync_request::Reason::Requested).await.unwrap_err();
-    assert_eq!(early.code(), Code::FailedPrecondition);
-    launch.stop().await;
+    let mut control = launch.control.clone();
+    let (early, ()) = tokio::join!(launch.sync("a", sync_request::Reason::Requested), async {
+        // What is answered behind it on the same connection tells that the order is there.
+        soon("Describe", control.describe(DescribeRequest::default()))
+            .await
+            .unwrap();
+        soon("Stop", control.stop(StopRequest { deadline_ms: 4000 }))
+            .await
+            .unwrap();
+    });
+    assert_eq!(early.unwrap_err().code(), Code::FailedPrecondition);
     let rest = session.rest().await;
     assert_eq!(rest, [source_message::Message::Drained(Drained { last_seq: 0 })]);
-    drop(session);
+    drop((session, control));
     launch.ended().await;
 }
 
