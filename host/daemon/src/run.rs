@@ -421,6 +421,7 @@ pub(crate) fn host(store: &Store, directory: &Path) -> Result<Host, RunError> {
         instance_id: store.instance_id().clone(),
         spawner: Spawner::start()?,
         runtime_directory: Arc::new(runtime_directory),
+        data_directory: directory.to_owned(),
         reader: store.reader().clone(),
         writer: store.writer().clone(),
         clock: HostClock::start(),

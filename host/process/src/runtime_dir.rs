@@ -81,6 +81,28 @@ pub enum RuntimeDirectoryError {
     },
 }
 
+impl RuntimeDirectoryError {
+    /// What had no room on its disk, if that is why, and what the system said.
+    #[must_use]
+    pub fn into_full(self) -> Option<(PathBuf, io::Error)> {
+        const FULL: [io::ErrorKind; 3] = [
+            io::ErrorKind::StorageFull,
+            io::ErrorKind::QuotaExceeded,
+            io::ErrorKind::ReadOnlyFilesystem,
+        ];
+        match self {
+            Self::Io { path, source, .. } if FULL.contains(&source.kind()) => Some((path, source)),
+            Self::Io { .. }
+            | Self::NotAbsolute { .. }
+            | Self::PathTooLong { .. }
+            | Self::WritableByOthers { .. }
+            | Self::NotPrivate { .. }
+            | Self::NoFreeName { .. }
+            | Self::Random(_) => None,
+        }
+    }
+}
+
 pub(crate) fn io_error(action: &'static str, path: &Path) -> impl FnOnce(io::Error) -> RuntimeDirectoryError {
     move |source| RuntimeDirectoryError::Io {
         action,

@@ -66,6 +66,21 @@ pub enum SpawnError {
     ThreadEnded,
 }
 
+impl SpawnError {
+    /// What had no room on its disk, if that is why, and what the system said.
+    #[must_use]
+    pub fn into_full(self) -> Option<(PathBuf, io::Error)> {
+        match self {
+            Self::Directory(error) => error.into_full(),
+            Self::Permission(_)
+            | Self::Start { .. }
+            | Self::Resource { .. }
+            | Self::TooManyChildren
+            | Self::ThreadEnded => None,
+        }
+    }
+}
+
 fn start_hint(error: &io::Error) -> &'static str {
     match error.raw_os_error() {
         Some(libc::ENOENT) => "; the interpreter or loader it names does not exist",

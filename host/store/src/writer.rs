@@ -9,6 +9,7 @@
 //! [`Health`]: crate::health::Health
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::thread::JoinHandle;
 
@@ -19,7 +20,7 @@ use tokio::sync::{mpsc, oneshot};
 
 use crate::clock::Clock;
 use crate::command::{Command, CommandOutcome};
-use crate::engine::Engine;
+use crate::engine::{Engine, EngineError};
 use crate::error::StoreError;
 use crate::status::StatusNote;
 
@@ -230,6 +231,20 @@ impl Writer {
     /// When nothing can.
     pub async fn probe(&self) -> Result<(), StoreError> {
         self.ask(|reply| Job::Probe { reply }).await
+    }
+
+    /// Tells that something beside the store had no room in its place, which is an outage as if the store itself had none:
+    /// sessions end, and only a [`probe`](Self::probe) of some more bytes ends it.
+    ///
+    /// # Errors
+    /// When the writer is gone.
+    pub async fn lose(&self, path: PathBuf, source: std::io::Error) -> Result<(), StoreError> {
+        let error = EngineError::Io { path, source };
+        match self.ask(|reply| Job::Lose { error, reply }).await {
+            // So it is told to everyone whose work ends with it.
+            Ok(()) | Err(StoreError::Engine(_)) => Ok(()),
+            Err(error) => Err(error),
+        }
     }
 
     /// Releases sources that are not configured, at most 4096 rows in a transaction: their objects become orphans, or are

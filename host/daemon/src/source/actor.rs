@@ -1,6 +1,7 @@
 //! Follows one source's lifecycle: its commands become runs, the ends of runs become its inputs.
 
 use std::collections::BTreeSet;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -34,6 +35,8 @@ pub(crate) struct Host {
     pub(crate) instance_id: InstanceId,
     pub(crate) spawner: Spawner,
     pub(crate) runtime_directory: Arc<RuntimeDirectory>,
+    /// Where the store is; what lies below it shares its disk.
+    pub(crate) data_directory: PathBuf,
     pub(crate) reader: Reader,
     pub(crate) writer: Writer,
     pub(crate) clock: HostClock,

@@ -63,15 +63,27 @@ pub(super) async fn spawn(host: &Host, settings: &SourceSettings, plugin: &Plugi
         environment,
         limits: Limits::default(),
     };
-    let (child, lines) = host
-        .spawner
-        .spawn(spec, &host.runtime_directory)
-        .await
-        .map_err(|error| spawn_problem(&error))?;
-    Ok(Process {
-        child,
-        echo: Echo::new(settings, lines),
-    })
+    match host.spawner.spawn(spec, &host.runtime_directory).await {
+        Ok((child, lines)) => Ok(Process {
+            child,
+            echo: Echo::new(settings, lines),
+        }),
+        Err(error) => {
+            let problem = spawn_problem(&error);
+            tell_full(host, error).await;
+            Err(problem)
+        }
+    }
+}
+
+/// A full disk on which the store is, too, is an outage of the store and no fault of the source.
+async fn tell_full(host: &Host, error: SpawnError) {
+    let Some((path, cause)) = error.into_full() else { return };
+    if path.starts_with(&host.data_directory)
+        && let Err(error) = host.writer.lose(path, cause).await
+    {
+        tracing::debug!("the store was closed before it heard that its disk is full: {error}");
+    }
 }
 
 /// Agrees with the process on everything the session needs, within the start deadline.
@@ -323,7 +335,8 @@ pub(super) fn failed(call: &str, status: &Status, hearing: &Hearing) -> Problem 
 }
 
 fn spawn_problem(error: &SpawnError) -> Problem {
-    Problem::with_source(ProblemCode::Crashed, error.to_string())
+    let cause = error.source().map(|cause| format!(": {cause}")).unwrap_or_default();
+    Problem::with_source(ProblemCode::Crashed, format!("{error}{cause}"))
 }
 
 fn dial_problem(error: DialError, settings: &SourceSettings) -> Problem {

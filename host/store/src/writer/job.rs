@@ -86,6 +86,10 @@ pub(crate) enum Job {
     Probe {
         reply: Reply<()>,
     },
+    Lose {
+        error: EngineError,
+        reply: Reply<()>,
+    },
 }
 
 impl Job {
@@ -99,7 +103,7 @@ impl Job {
             Self::Edit { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Command { reply, .. } => complete(reply, Err(StoreError::Closed)),
             Self::Release { reply, .. } => complete(reply, Err(StoreError::Closed)),
-            Self::Note { reply, .. } | Self::Probe { reply } | Self::Index { reply } => {
+            Self::Note { reply, .. } | Self::Probe { reply } | Self::Lose { reply, .. } | Self::Index { reply } => {
                 complete(reply, Err(StoreError::Closed))
             }
         }
@@ -118,17 +122,23 @@ impl Job {
             | Self::Edit { .. }
             | Self::Command { .. }
             | Self::Release { .. } => true,
-            Self::Raise { .. } | Self::Open { .. } | Self::Close { .. } | Self::Note { .. } | Self::Probe { .. } => {
-                false
-            }
+            Self::Raise { .. }
+            | Self::Open { .. }
+            | Self::Close { .. }
+            | Self::Note { .. }
+            | Self::Probe { .. }
+            | Self::Lose { .. } => false,
         }
     }
 
     /// Bytes it brings, roughly.
     pub(crate) fn size(&self) -> usize {
         const FLAT: usize = 4096;
+        // Some of what is beside the store, and enough that a proof does not fit into what a file has free inside.
+        const BESIDE: usize = 64 * 1024;
         match self {
             Self::Work { submission, .. } => submission.size().max(FLAT),
+            Self::Lose { .. } => BESIDE,
             Self::Raise { .. }
             | Self::Open { .. }
             | Self::Index { .. }

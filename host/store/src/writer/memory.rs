@@ -107,6 +107,7 @@ impl Memory {
             Job::Note { source, note, reply } => answer(reply, transaction.note(&source, note).map(Ok)),
             // Proven before this transaction began.
             Job::Probe { reply } => answer(reply, Ok(Ok(()))),
+            Job::Lose { error, reply } => answer(reply, Err(error)),
             Job::Command { command, user, reply } => answer(reply, self.command(transaction, command, user)),
         }
     }

@@ -293,6 +293,30 @@ fn a_store_without_room_for_the_work_is_well_a_few_times_and_then_waits_for_room
     );
 }
 
+/// What is beside the store has no room for little; that little more can be stored proves nothing.
+#[test]
+fn what_had_no_room_beside_the_store_is_an_outage_until_more_than_it_can_be_stored() {
+    const ROOM: usize = 48 << 10;
+    let harness = Harness::new();
+    let session = harness.session("files");
+    let full = || std::io::Error::from(std::io::ErrorKind::StorageFull);
+    harness
+        .wait(harness.writer().lose("run/1".into(), full()))
+        .expect("told");
+    let told = harness.reader().health();
+    let outage = told.outage.expect("it was told");
+    assert!(outage.reason.to_string().starts_with("run/1: "), "{outage:?}");
+    session
+        .submit(session.batch(WHOLE, vec![upsert(config_map("shop/a", "1"))], None))
+        .expect_err("its session ended");
+    harness.engine.leave_room(Some(ROOM));
+    harness.wait(harness.writer().probe()).expect_err("no room");
+    assert!(harness.reader().health().outage.is_some());
+    harness.engine.leave_room(None);
+    harness.wait(harness.writer().probe()).expect("there is room");
+    assert!(harness.reader().health().outage.is_none());
+}
+
 #[test]
 fn a_damaged_store_stores_nothing_any_more_and_can_still_be_read() {
     let harness = Harness::new();

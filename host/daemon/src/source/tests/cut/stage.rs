@@ -76,6 +76,7 @@ impl Stage {
             instance_id: store.instance_id().clone(),
             spawner: Spawner::start().unwrap(),
             runtime_directory: Arc::new(RuntimeDirectory::open(&directory.path().join("run")).unwrap()),
+            data_directory: directory.path().to_owned(),
             reader: store.reader().clone(),
             writer: store.writer().clone(),
             clock: HostClock::start(),
