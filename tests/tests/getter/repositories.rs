@@ -88,6 +88,47 @@ fn a_branch_is_followed_wherever_it_goes() -> anyhow::Result<()> {
     Ok(())
 }
 
+/// A commit elsewhere has none of what is wanted read again: it is no longer there to be read.
+#[test]
+fn what_did_not_change_is_not_parsed_again_for_a_commit_that_touches_another_folder() -> anyhow::Result<()> {
+    let stage = stage()?;
+    ensure!(stage.once(0)?.stdout.contains("2 created"));
+    let elsewhere = stage.scene.outside("repository/elsewhere");
+    fs::create_dir(&elsewhere)?;
+    fs::write(elsewhere.join("c.yaml"), config_map("c", "1"))?;
+    git(&stage.scene, &["add", "--all"])?;
+    git(&stage.scene, &["commit", "--quiet", "--message", "Another folder"])?;
+    git(&stage.scene, &["branch", "--force", "live", "main"])?;
+    let mut held = Vec::new();
+    for name in ["a", "b"] {
+        let id = git(&stage.scene, &["rev-parse", &format!("main:apps/{name}.yaml")])?;
+        let (directory, file) = id.split_at(2);
+        let object = stage
+            .scene
+            .outside("repository/.git/objects")
+            .join(directory)
+            .join(file);
+        held.push((object.clone(), fs::read(&object)?));
+        fs::remove_file(object)?;
+    }
+    let again = stage.once(0)?;
+    ensure!(
+        again.stdout.contains("2 unchanged") && again.stdout.contains("nothing written"),
+        "{}",
+        again.stdout
+    );
+
+    // Whoever holds nothing of it has to read it, and cannot.
+    let lost = run(&mut stage.command(&stage.scene.outside("anew"), &["--once"])?, DEADLINE)?;
+    ensure!(!lost.stdout.contains("2 created"), "{}", lost.stdout);
+    for (object, content) in held {
+        fs::write(object, content)?;
+    }
+    let read = run(&mut stage.command(&stage.scene.outside("anew"), &["--once"])?, DEADLINE)?.expect_code(0)?;
+    ensure!(read.stdout.contains("2 created"), "{}", read.stdout);
+    Ok(())
+}
+
 #[test]
 fn a_repository_behind_ssh_is_a_source_once_its_server_is_known() -> anyhow::Result<()> {
     let server = Sshd::start(&["ed25519"], &["AcceptEnv GIT_PROTOCOL"])?;
