@@ -29,8 +29,10 @@ use crate::identity::{self, Identity};
 use crate::kept::hexadecimal;
 #[cfg(feature = "bucket")]
 use crate::lender::IsUntrusted;
+#[cfg(any(feature = "bucket", feature = "github-app"))]
+use crate::network::Credentials;
 #[cfg(feature = "net")]
-use crate::network::{Author, Credentials, Network};
+use crate::network::{Author, Network};
 use crate::origins;
 use crate::target::Target;
 #[cfg(feature = "git")]
@@ -389,7 +391,18 @@ impl Config {
     /// Checks how a network is reached.
     #[cfg(feature = "net")]
     fn network(&self, base: &Path, targets: &[Target], faults: &mut Vec<Diagnostic>) -> Network {
-        let credentials = self.lending(self.credentials.check(base, faults), base, targets, faults);
+        let credentials = self.credentials.check(base, faults);
+        #[cfg(feature = "bucket")]
+        self.check_buckets(&credentials, targets, faults);
+        #[cfg(feature = "github-app")]
+        let credentials = Credentials {
+            app: self
+                .credentials
+                .github_app
+                .as_ref()
+                .and_then(|app| app.check(base, targets, faults)),
+            ..credentials
+        };
         let remote = targets.iter().filter(|target| !is_local(&target.address));
         let authorities: BTreeSet<String> = remote.map(Target::authority).collect();
         if !credentials.is_empty() && authorities.len() > 1 {
@@ -408,20 +421,9 @@ impl Config {
         }
     }
 
-    /// Checks who lends what is asked with.
-    #[cfg(feature = "net")]
-    #[cfg_attr(
-        not(feature = "github-app"),
-        expect(unused_variables, unused_mut, reason = "only an App has a file")
-    )]
-    fn lending(
-        &self,
-        mut credentials: Credentials,
-        base: &Path,
-        targets: &[Target],
-        faults: &mut Vec<Diagnostic>,
-    ) -> Credentials {
-        #[cfg(feature = "bucket")]
+    /// Checks that buckets can be asked with what is configured.
+    #[cfg(feature = "bucket")]
+    fn check_buckets(&self, credentials: &Credentials, targets: &[Target], faults: &mut Vec<Diagnostic>) {
         if let Some(cloud) = credentials.cloud {
             let is_untrusted = if self.untrusted {
                 IsUntrusted::Yes
@@ -430,11 +432,6 @@ impl Config {
             };
             cloud.check(is_untrusted, targets, faults);
         }
-        #[cfg(feature = "github-app")]
-        if let Some(app) = &self.credentials.github_app {
-            credentials.app = app.check(base, targets, faults);
-        }
-        #[cfg(feature = "bucket")]
         for (field, is_set) in [
             ("headersFile", credentials.headers.is_some()),
             ("clientCertificate", credentials.certificate.is_some()),
@@ -447,7 +444,6 @@ impl Config {
                 faults.push(Diagnostic::error(format!("/credentials/{field}"), said).suggestion("leave it out"));
             }
         }
-        credentials
     }
 
     fn targets(&self, base: &Path, faults: &mut Vec<Diagnostic>) -> Vec<Target> {

@@ -6,7 +6,10 @@
 #[cfg(feature = "github-app")]
 use std::path::{Path, PathBuf};
 
-use k1s_getter_address::{Address, AzureEndpoint, Origin, Source};
+#[cfg(feature = "bucket")]
+use k1s_getter_address::AzureEndpoint;
+#[cfg(any(feature = "bucket", feature = "github-app"))]
+use k1s_getter_address::{Address, Origin, Source};
 #[cfg(feature = "github-app")]
 use k1s_getter_address::{Remote, Site, Transport};
 #[cfg(feature = "github-app")]
@@ -46,6 +49,7 @@ pub(crate) enum Cloud {
     Azure,
 }
 
+#[cfg(feature = "bucket")]
 impl Cloud {
     /// Returns what it is called where it is configured.
     pub(crate) fn name(self) -> &'static str {
@@ -87,6 +91,7 @@ impl Cloud {
 }
 
 /// Whether addresses are somebody else's word.
+#[cfg(feature = "bucket")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum IsUntrusted {
     /// They are.
