@@ -3,7 +3,7 @@
 use k1s_getter_address::{Address, Policy, Subdir, Transport};
 use serde::Deserialize;
 
-use crate::deviations::{DEVIATIONS, Difference};
+use crate::deviations::{DEVIATIONS, Deviation, Difference};
 use crate::projection::{self, Line};
 
 const ADDRESSES: &str = include_str!("../../fixtures/addresses.jsonl");
@@ -126,4 +126,14 @@ fn patterns_match_what_go_matches() {
         }
     }
     assert!(compared > 500, "{compared} compared");
+}
+
+#[test]
+fn each_difference_is_documented() {
+    let page = include_str!("../../../../../docs/getter-addresses.md");
+    let rows = page.lines().filter(|line| line.starts_with("| ")).collect::<Vec<_>>();
+    for Deviation { name, reason, .. } in DEVIATIONS {
+        let row = format!("| {name} | {reason} |");
+        assert!(rows.contains(&row.as_str()), "docs/getter-addresses.md lacks: {row}");
+    }
 }
